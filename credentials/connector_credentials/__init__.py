@@ -1,0 +1,1 @@
+"""Encrypted store of connector credentials, with locks and rotation."""

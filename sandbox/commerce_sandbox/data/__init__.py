@@ -1,0 +1,1 @@
+"""What the sandbox is filled with: the recorded shop, generated shops, an Exact company."""
