@@ -1,1 +1,1 @@
-"""Singer target for Exact Online: sales entries, sales orders, sales invoices and journal entries, exactly once."""
+"""Singer target for Exact Online: sales documents, each posted exactly once."""

@@ -11,6 +11,7 @@ TargetError
 └── FatalError
     ├── ConfigError                a setting is missing or wrong
     ├── AuthorizationRequiredError the connection is dead or lacks a right; consent again
+    ├── RequestRefusedError        Exact does not understand a question of ours
     └── DocumentRefusedError       this document cannot be booked as it is; others can
 ```
 """
@@ -34,41 +35,44 @@ class RetriableError(TargetError):
 
 
 class TransientApiError(RetriableError):
-    """Exact was not reachable or not able, and surely stored nothing.
-
-    Args:
-        message: What happened, in plain English.
-        status: The HTTP status, or None when there was no answer.
-    """
+    """Exact was not reachable or not able, and surely stored nothing."""
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
+        """Describe the failure.
+
+        Args:
+            message: What happened, in plain English.
+            status: The HTTP status, or None when there was no answer.
+        """
         super().__init__(message)
         self.status = status
 
 
 class OutcomeUnknownError(RetriableError):
-    """A write was sent and no trustworthy answer came: Exact may or may not have stored it.
-
-    Args:
-        message: What happened, in plain English.
-        status: The HTTP status, or None when there was no answer.
-    """
+    """A write was sent and no trustworthy answer came: Exact may or may not have stored it."""
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
+        """Describe the failure.
+
+        Args:
+            message: What happened, in plain English.
+            status: The HTTP status, or None when there was no answer.
+        """
         super().__init__(message)
         self.status = status
 
 
 class BudgetExhaustedError(RetriableError):
-    """No call may be made now without breaking one of Exact's limits.
-
-    Args:
-        message: Which limit, in plain English.
-        resume_at: When a call may be made again (UTC).
-        endpoint: The endpoint that is blocked, or None when the day's budget is spent.
-    """
+    """No call may be made now without breaking one of Exact's limits."""
 
     def __init__(self, message: str, *, resume_at: datetime, endpoint: str | None = None) -> None:
+        """Describe the limit.
+
+        Args:
+            message: Which limit, in plain English.
+            resume_at: When a call may be made again (UTC).
+            endpoint: The endpoint that is blocked, or None when the day's budget is spent.
+        """
         super().__init__(message)
         self.resume_at = resume_at
         self.endpoint = endpoint
@@ -108,15 +112,20 @@ class Problem:
         return f"{self.what} ({self.where}). {self.what_to_do}{said}"
 
 
-class DocumentRefusedError(FatalError):
-    """One document cannot be booked as it is.
+class RequestRefusedError(FatalError):
+    """Exact refused a question as such (HTTP 400, 404): this version cannot talk to this company."""
 
-    Args:
-        problems: Every reason that is known, at least one.
-        by_exact: True when Exact itself answered so, False when it was found before any call.
-    """
+
+class DocumentRefusedError(FatalError):
+    """One document cannot be booked as it is."""
 
     def __init__(self, problems: Iterable[Problem], *, by_exact: bool = False) -> None:
+        """Collect the reasons.
+
+        Args:
+            problems: Every reason that is known, at least one.
+            by_exact: True when Exact itself answered so, False when it was found before any call.
+        """
         self.problems: tuple[Problem, ...] = tuple(problems)
         self.by_exact = by_exact
         super().__init__(" ".join(str(problem) for problem in self.problems))

@@ -1,0 +1,45 @@
+"""Literals of OData 2.0, the dialect of Exact's ``$filter``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+MAX_TERMS = 40
+"""Terms joined by ``or`` in one filter; longer URLs are refused."""
+
+ACCOUNT_CODE_WIDTH = 18
+"""``crm/Accounts.Code`` is stored right-aligned in this many characters."""
+
+
+def text(value: str) -> str:
+    """Return a string literal: quotes are doubled."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def guid(value: str) -> str:
+    """Return a GUID literal."""
+    return f"guid'{value}'"
+
+
+def day(value: date) -> str:
+    """Return a date literal: midnight, without a zone."""
+    return f"datetime'{value.isoformat()}T00:00:00'"
+
+
+def account_code(value: str) -> str:
+    """Return the literal of an account code; an unpadded one finds nothing, without an error."""
+    return text(value.strip().rjust(ACCOUNT_CODE_WIDTH))
+
+
+def any_of(field: str, literals: Iterable[str]) -> str:
+    """Return ``field`` equals one of these literals.
+
+    Args:
+        field: The property to compare.
+        literals: At most `MAX_TERMS` literals.
+    """
+    return "(" + " or ".join(f"{field} eq {literal}" for literal in literals) + ")"
