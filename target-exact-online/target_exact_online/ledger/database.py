@@ -1,0 +1,162 @@
+"""Open the ledger database and bring its schema up to date."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from target_exact_online.exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL, Connection, Engine
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATION_LOCK = 7_304_551  # any fixed number: the advisory lock that migrating processes share
+_BUSY_TIMEOUT_SECONDS = 60.0
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """A moment in UTC, aware in Python whatever the database keeps."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Store UTC; SQLite keeps no zone, so a naive value must not get here."""
+        if value is None:
+            return None
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Return an aware UTC datetime."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+def open_engine(url: str) -> Engine:
+    """Open the ledger database, creating or migrating it when needed.
+
+    Safe when several processes start at once: one migrates, the others wait. On SQLite every
+    transaction of ``engine.begin()`` is a write transaction (``BEGIN IMMEDIATE``), so that two
+    processes never deadlock; use :func:`reading` where nothing is written.
+
+    Args:
+        url: ``sqlite:///path`` or ``postgresql://user:password@host/database``.
+
+    Returns:
+        An engine that any thread may use.
+
+    Raises:
+        ConfigError: When the URL is wrong, or the database cannot be reached or migrated.
+    """
+    parsed = _parse(url)
+    engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else _engine(parsed)
+    try:
+        _migrate(engine)
+    except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        msg = (
+            f"The ledger database {parsed.render_as_string(hide_password=True)} cannot be used: "
+            f"{reason} (setting ledger_url). Check the path or server, and its rights."
+        )
+        raise ConfigError(msg) from error
+    return engine
+
+
+@contextlib.contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Read without taking SQLite's write lock.
+
+    Args:
+        engine: The ledger's engine.
+
+    Yields:
+        A connection in a read transaction.
+    """
+    with engine.connect().execution_options(ledger_reads_only=True) as connection:
+        yield connection
+
+
+def _parse(url: str) -> URL:
+    with contextlib.suppress(ArgumentError):
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return parsed
+        if parsed.get_backend_name() == "postgresql":
+            # psycopg 3 is the driver this package depends on; a bare URL must not need another.
+            return parsed.set(drivername="postgresql+psycopg")
+    msg = (
+        "The setting ledger_url is not a database URL this target knows. "
+        "Use sqlite:///path/to/ledger.db or postgresql://user:password@host/database."
+    )
+    raise ConfigError(msg)
+
+
+def _engine(url: URL) -> Engine:
+    return sa.create_engine(url, pool_pre_ping=True)
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:":
+        msg = (
+            "The ledger cannot live in memory: it is what keeps documents from being posted "
+            "twice (setting ledger_url). Use sqlite:///path/to/ledger.db."
+        )
+        raise ConfigError(msg)
+    # Personal data and amounts lie in this file: nobody else on the machine may read it.
+    with contextlib.suppress(FileExistsError, OSError):
+        Path(url.database).touch(mode=0o600, exist_ok=False)
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy, not the driver, begins transactions
+        connection.execute("PRAGMA journal_mode=WAL")
+        # FULL: an intent that is committed survives a power cut, or a document could be doubled.
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reads_only = connection.get_execution_options().get("ledger_reads_only")
+        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _migrate(engine: Engine) -> None:
+    # Imported here: Alembic costs a third of a second, and `--about` needs no database.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    head = ScriptDirectory.from_config(config).get_current_head()
+    with reading(engine) as connection:
+        if MigrationContext.configure(connection).get_current_revision() == head:
+            return
+    with engine.begin() as connection:  # on SQLite: BEGIN IMMEDIATE, the others wait here
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            msg = (
+                f"The ledger was written by a newer version of this target ({error}) "
+                "(setting ledger_url). Upgrade target-exact-online."
+            )
+            raise ConfigError(msg) from error

@@ -1,0 +1,1 @@
+"""Alembic environment of the ledger; applied by ``ledger.database.open_engine``."""
