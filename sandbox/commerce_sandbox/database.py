@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Any
 
-from contextlib import contextmanager
+FILE_NAME = "sandbox.db"
 
 _SETTINGS_TABLE = "CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
+
+T = TypeVar("T")
+
+
+class _Thread(threading.local):
+    """What one thread holds: its connection, and what it read through it."""
+
+    def __init__(self) -> None:
+        """Start without a connection."""
+        self.connection: sqlite3.Connection | None = None
+        self.version = -1
+        self.cache: dict[str, Any] = {}
 
 
 class Database:
@@ -28,18 +41,20 @@ class Database:
             path: The SQLite file; its folder must exist.
         """
         self.path = path
-        self._local = threading.local()
+        self._thread = _Thread()
         self.connection().execute(_SETTINGS_TABLE)
 
     def connection(self) -> sqlite3.Connection:
         """Return this thread's connection, in autocommit mode."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        connection = self._thread.connection
         if connection is None:
-            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+            connection = sqlite3.connect(
+                self.path, timeout=30, isolation_level=None, cached_statements=512
+            )
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=OFF")
-            self._local.connection = connection
+            self._thread.connection = connection
         return connection
 
     @contextmanager
@@ -54,14 +69,42 @@ class Database:
             raise
         connection.execute("COMMIT")
 
+    def cached(self, key: str, load: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what ``load`` read, again only after the database has changed.
+
+        A commit by any other process or thread empties the cache by itself (SQLite's
+        ``data_version``). A change through *this* thread's connection does not: call
+        :meth:`forget` after it.
+
+        Args:
+            key: A name for the value, unique in the sandbox.
+            load: Reads the value; must not write.
+        """
+        thread = self._thread
+        connection = self.connection()
+        version = connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != thread.version:
+            thread.cache.clear()
+            thread.version = version
+        if key not in thread.cache:
+            thread.cache[key] = load(connection)
+        value: T = thread.cache[key]
+        return value
+
+    def forget(self, key: str | None = None) -> None:
+        """Forget one cached value of this thread, or all of them."""
+        if key is None:
+            self._thread.cache.clear()
+        else:
+            self._thread.cache.pop(key, None)
+
+    def settings(self) -> dict[str, Any]:
+        """Return all stored settings; the answer must not be changed."""
+        return self.cached("settings", _read_settings)
+
     def setting(self, name: str, default: Any = None) -> Any:
         """Return a setting as the value that was stored (any JSON value)."""
-        row = (
-            self.connection()
-            .execute("SELECT value FROM settings WHERE name = ?", (name,))
-            .fetchone()
-        )
-        return default if row is None else orjson.loads(row["value"])
+        return self.settings().get(name, default)
 
     def set_setting(self, name: str, value: Any) -> None:
         """Store a setting; every process sees it at once."""
@@ -70,10 +113,18 @@ class Database:
             "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             (name, orjson.dumps(value).decode()),
         )
+        self.forget("settings")
 
     def close(self) -> None:
         """Close this thread's connection."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        connection = self._thread.connection
         if connection is not None:
             connection.close()
-            del self._local.connection
+            self._thread.connection = None
+            self._thread.version = -1
+            self._thread.cache.clear()
+
+
+def _read_settings(connection: sqlite3.Connection) -> dict[str, Any]:
+    rows = connection.execute("SELECT name, value FROM settings")
+    return {row["name"]: orjson.loads(row["value"]) for row in rows}

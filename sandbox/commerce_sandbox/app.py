@@ -1,0 +1,187 @@
+"""One ASGI application for both systems, with faults and the request log around them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+
+from commerce_sandbox import control, faults, request_log
+
+try:  # until the systems have landed
+    from commerce_sandbox.adobe.routes import routes as adobe_routes
+except ModuleNotFoundError:
+    adobe_routes = lambda context: []
+try:
+    from commerce_sandbox.exact.routes import routes as exact_routes
+except ModuleNotFoundError:
+    exact_routes = lambda context: []
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from commerce_sandbox.context import SandboxContext
+    from commerce_sandbox.faults import Fault
+
+ABORT = "commerce_sandbox.abort"  # scope key: closes the TCP connection at once
+
+_ERROR_BODY = b'{"message":"Internal Error. Details are available in the server log."}'
+_UNAVAILABLE_BODY = (
+    b"<!DOCTYPE html>\n<html><head><title>503 Service Unavailable</title></head>"
+    b"<body><h1>Service Unavailable</h1></body></html>\n"
+)
+
+
+class SandboxApp:
+    """Dispatches by path prefix: ``/_sandbox`` control, ``/api/`` Exact, all else Adobe."""
+
+    def __init__(self, context: SandboxContext) -> None:
+        """Build the three applications on one context."""
+        self._context = context
+        self._control: ASGIApp = Starlette(routes=control.routes(context))
+        self._adobe: ASGIApp = Starlette(routes=adobe_routes(context))
+        self._exact: ASGIApp = Starlette(routes=exact_routes(context))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        if scope["type"] != "http":  # the server is started with lifespan off
+            return
+        path: str = scope["path"]
+        if path.startswith(control.PREFIX):
+            await self._control(scope, receive, send)
+            return
+        is_exact = path.startswith("/api/")
+        exchange = _Exchange(self._context, scope, send, "exact" if is_exact else "adobe")
+        app = self._exact if is_exact else self._adobe
+        fault = faults.take(self._context.database, scope["method"], path)
+        if fault is None:
+            await app(scope, receive, exchange.send)
+        else:
+            exchange.fault = fault
+            await _suffer(fault, app, scope, receive, exchange)
+
+
+class _Exchange:
+    """One call: hands messages to the server and writes the call down before the answer ends."""
+
+    __slots__ = ("_context", "_scope", "_send", "_status", "_system", "fault")
+
+    def __init__(self, context: SandboxContext, scope: Scope, send: Send, system: str) -> None:
+        self._context = context
+        self._scope = scope
+        self._send = send
+        self._system = system
+        self._status: int | None = None
+        self.fault: Fault | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+        elif not message.get("more_body", False):
+            self.record(self._status)
+        await self._send(message)
+
+    async def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        raw.append((b"content-length", str(len(body)).encode()))
+        await self.send({"type": "http.response.start", "status": status, "headers": raw})
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def raw_send(self, message: Message) -> None:
+        await self._send(message)
+
+    def record(self, status: int | None) -> None:
+        scope = self._scope
+        client = b""
+        for name, value in scope["headers"]:
+            if name == b"user-agent":
+                client = value
+                break
+        entry = (
+            self._context.clock.now().timestamp(),
+            self._system,
+            scope["method"],
+            scope["path"],
+            scope["query_string"].decode("latin-1"),
+            status,
+            client.decode("latin-1"),
+            self.fault.kind if self.fault else None,
+        )
+        request_log.record(self._context.database, entry)
+
+    async def drop(self, receive: Receive) -> None:
+        """Close the connection; return when the server has noticed."""
+        self._scope["extensions"][ABORT]()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+async def _suffer(
+    fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, exchange: _Exchange
+) -> None:
+    """Serve one call as the fault says."""
+    params = fault.params
+    if fault.kind == "latency":
+        await asyncio.sleep(float(params.get("seconds", 1)))
+        await app(scope, receive, exchange.send)
+    elif fault.kind == "too_many_requests":
+        headers = {"content-type": "application/json", **params.get("headers", {})}
+        await exchange.answer(429, headers, str(params.get("body", "")).encode())
+    elif fault.kind == "error_before":
+        await _error(fault, exchange)
+    elif fault.kind == "unavailable":
+        await exchange.answer(503, {"content-type": "text/html"}, _UNAVAILABLE_BODY)
+    elif fault.kind == "drop_before":
+        exchange.record(None)
+        await exchange.drop(receive)
+    else:
+        await _suffer_after(fault, await _run(app, scope, receive), receive, exchange)
+
+
+async def _suffer_after(
+    fault: Fault, answer: tuple[Message, bytes], receive: Receive, exchange: _Exchange
+) -> None:
+    """Spoil an answer that the system has already given."""
+    start, body = answer
+    if fault.kind == "error_after":
+        await _error(fault, exchange)
+    elif fault.kind == "drop_after":
+        exchange.record(None)
+        await exchange.drop(receive)
+    elif fault.kind == "truncate":
+        exchange.record(start["status"])
+        await exchange.raw_send(start)
+        half = body[: len(body) // 2]
+        await exchange.raw_send({"type": "http.response.body", "body": half, "more_body": True})
+        await exchange.drop(receive)
+    else:  # slow
+        pause = 1 / float(fault.params.get("bytes_per_second", 100))
+        await exchange.send(start)
+        for position in range(len(body)):
+            await asyncio.sleep(pause)
+            part = body[position : position + 1]
+            await exchange.send({"type": "http.response.body", "body": part, "more_body": True})
+        await exchange.send({"type": "http.response.body", "body": b""})
+
+
+async def _error(fault: Fault, exchange: _Exchange) -> None:
+    body = str(fault.params["body"]).encode() if "body" in fault.params else _ERROR_BODY
+    await exchange.answer(500, {"content-type": "application/json"}, body)
+
+
+async def _run(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
+    """Run a call to its end and return its answer instead of sending it."""
+    start: list[Message] = []
+    body = bytearray()
+
+    async def keep(message: Message) -> None:  # noqa: RUF029 -- ASGI asks for a coroutine
+        if message["type"] == "http.response.start":
+            start.append(message)
+        else:
+            body.extend(message.get("body", b""))
+
+    await app(scope, receive, keep)
+    headers = [pair for pair in start[0]["headers"] if pair[0].lower() != b"content-length"]
+    headers.append((b"content-length", str(len(body)).encode()))
+    return {**start[0], "headers": headers}, bytes(body)

@@ -1,0 +1,153 @@
+"""The command line: ``commerce-sandbox serve`` and its friends."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from commerce_sandbox import faults, request_log, settings, shop
+from commerce_sandbox.exceptions import SandboxError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_DATA_DIR = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder of the sandbox's database; created if absent.",
+)
+
+
+class _Group(click.Group):
+    """Ends with one line instead of a traceback when the user made a mistake."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SandboxError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Group)
+def main() -> None:
+    """Adobe Commerce and Exact Online on loopback, for development and tests."""
+
+
+@main.command()
+@_DATA_DIR
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option("--port", default=0, show_default=True, help="Port; 0 takes any free one.")
+@click.option("--shop", "name", default=shop.RECORDED, show_default=True, help=shop.__doc__)
+@click.option("--ready-file", help="Write the base URL here once the server answers.")
+def serve(data_dir: Path, host: str, port: int, name: str, ready_file: str | None) -> None:
+    """Serve both systems until SIGTERM or Ctrl-C."""
+    from commerce_sandbox import server  # noqa: PLC0415 -- other commands start faster without
+
+    listener = server.bind(host, port)
+    url = server.base_url(listener)
+    context = shop.open_context(data_dir)
+    shop.seed(context, name)
+
+    def ready() -> None:
+        if ready_file:
+            server.write_ready_file(ready_file, url)
+        click.echo(f"Sandbox ready at {url} (control: {url}/_sandbox/health)")
+
+    server.serve(context, listener, ready)
+    context.database.close()
+
+
+@main.command()
+@_DATA_DIR
+@click.option("--shop", "name", default=shop.RECORDED, show_default=True, help=shop.__doc__)
+def seed(data_dir: Path, name: str) -> None:
+    """Fill a new sandbox without serving it."""
+    shop.seed(shop.open_context(data_dir), name)
+
+
+def _with_database(function: Callable[..., None]) -> Callable[..., None]:
+    return _DATA_DIR(function)
+
+
+@main.command()
+@_DATA_DIR
+@click.option("--advance", type=float, help="Move the clock by so many seconds.")
+@click.option("--set", "moment", help="Let it be this moment (ISO 8601 with offset).")
+def clock(data_dir: Path, advance: float | None, moment: str | None) -> None:
+    """Show the sandbox's time, or change it."""
+    context = shop.open_context(data_dir)
+    if moment is not None:
+        context.clock.set(datetime.fromisoformat(moment))
+    if advance is not None:
+        context.clock.advance(advance)
+    click.echo(context.clock.now().isoformat())
+
+
+@main.command("settings")
+@_DATA_DIR
+@click.argument("assignments", nargs=-1, metavar="[NAME=JSON]...")
+def change_settings(data_dir: Path, assignments: tuple[str, ...]) -> None:
+    """Show all settings, or change some."""
+    database = shop.open_context(data_dir).database
+    for assignment in assignments:
+        name, _, value = assignment.partition("=")
+        settings.change(database, name, _json_or_text(value))
+    click.echo(json.dumps(settings.everything(database), indent=2))
+
+
+@main.command("faults")
+@_DATA_DIR
+@click.option("--route", help="Pattern of the path to fail, such as '/api/*/SalesEntries'.")
+@click.option("--kind", type=click.Choice(list(faults.KINDS)), default="error_before")
+@click.option("--method", help="Only this HTTP method.")
+@click.option("--nth", default=1, show_default=True, help="First matching call that fails.")
+@click.option("--times", default=1, show_default=True, help="How many fail; 0: for ever.")
+@click.option("--param", "params", multiple=True, metavar="NAME=JSON", help="Of the kind.")
+@click.option("--clear", is_flag=True, help="Remove all faults first.")
+def plan_faults(
+    data_dir: Path,
+    route: str | None,
+    kind: str,
+    method: str | None,
+    nth: int,
+    times: int,
+    params: tuple[str, ...],
+    *,
+    clear: bool,
+) -> None:
+    """Show the planned faults, plan one, or clear them."""
+    database = shop.open_context(data_dir).database
+    if clear:
+        faults.clear(database)
+    if route is not None:
+        pairs = (param.partition("=") for param in params)
+        values = {name: _json_or_text(value) for name, _, value in pairs}
+        faults.add(database, faults.Fault(route, kind, method, nth, times, values))
+    for fault in faults.planned(database):
+        click.echo(fault)
+
+
+@main.command()
+@_DATA_DIR
+@click.option("--system", type=click.Choice(["adobe", "exact"]))
+@click.option("--method")
+@click.option("--path", help="Pattern with shell wildcards.")
+@click.option("--status", type=int)
+@click.option("--since", type=float, help="Unix seconds of the sandbox's clock.")
+def requests(data_dir: Path, **filters: Any) -> None:
+    """Print the request log as JSON lines."""
+    for entry in request_log.find(shop.open_context(data_dir).database, **filters):
+        click.echo(json.dumps(entry))
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

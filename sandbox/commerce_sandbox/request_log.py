@@ -1,0 +1,78 @@
+"""Who called what, and when: one row per call, readable as soon as the caller has its answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from commerce_sandbox.database import Database
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS requests (
+  id INTEGER PRIMARY KEY,
+  at REAL NOT NULL,
+  system TEXT NOT NULL,
+  method TEXT NOT NULL,
+  path TEXT NOT NULL,
+  query TEXT NOT NULL,
+  status INTEGER,
+  client TEXT NOT NULL,
+  fault TEXT
+)
+"""
+_INSERT = (
+    "INSERT INTO requests (at, system, method, path, query, status, client, fault) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def create_tables(database: Database) -> None:
+    """Create the table of requests if it is missing."""
+    database.connection().execute(_TABLE)
+
+
+def record(database: Database, entry: tuple[Any, ...]) -> None:
+    """Add a call.
+
+    Args:
+        database: The sandbox's database.
+        entry: ``(at, system, method, path, query, status, client, fault)``; ``at`` is the
+            sandbox's time as Unix seconds, ``status`` is what the client saw (None when
+            the connection was dropped).
+    """
+    database.connection().execute(_INSERT, entry)
+
+
+def find(
+    database: Database,
+    *,
+    system: str | None = None,
+    method: str | None = None,
+    path: str | None = None,
+    status: int | None = None,
+    since: float | None = None,
+    limit: int = -1,
+) -> list[dict[str, Any]]:
+    """Return calls in the order in which they were answered.
+
+    Args:
+        database: The sandbox's database.
+        system: ``adobe`` or ``exact``.
+        method: HTTP method.
+        path: Pattern of the path (shell wildcards).
+        status: What the client saw.
+        since: Only calls at or after this moment (Unix seconds of the sandbox's clock).
+        limit: Only the first calls; -1 for all.
+    """
+    rows = database.connection().execute(
+        "SELECT * FROM requests WHERE (?1 IS NULL OR system = ?1) AND (?2 IS NULL OR method = ?2) "
+        "AND (?3 IS NULL OR path GLOB ?3) AND (?4 IS NULL OR status = ?4) "
+        "AND (?5 IS NULL OR at >= ?5) ORDER BY id LIMIT ?6",
+        (system, method, path, status, since, limit),
+    )
+    return [dict(row) for row in rows]
+
+
+def clear(database: Database) -> None:
+    """Forget all calls."""
+    database.connection().execute("DELETE FROM requests")

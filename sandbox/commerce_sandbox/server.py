@@ -1,0 +1,104 @@
+"""The HTTP server: uvicorn on one loopback port."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from commerce_sandbox.app import ABORT, SandboxApp
+from commerce_sandbox.exceptions import NotLoopbackError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from commerce_sandbox.context import SandboxContext
+
+_BACKLOG = 512
+
+
+class _Protocol(HttpToolsProtocol):
+    """Lets the application close the connection under a client's feet."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {ABORT: self.transport.close}
+
+
+class _Server(uvicorn.Server):
+    """Tells when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket on a loopback address.
+
+    Args:
+        host: ``127.0.0.1`` or another loopback address.
+        port: Port, or 0 for any free one.
+
+    Raises:
+        NotLoopbackError: The address is reachable from other machines.
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        raise NotLoopbackError(host) from None
+    if not address.is_loopback:
+        raise NotLoopbackError(host)
+    listener = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6)  # noqa: PLR2004 -- IP version
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    return listener
+
+
+def base_url(listener: socket.socket) -> str:
+    """Return the URL under which a socket is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(
+    context: SandboxContext, listener: socket.socket, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        context: What the routes work on.
+        listener: A socket from :func:`bind`.
+        ready: Called once the server answers.
+    """
+    config = uvicorn.Config(
+        SandboxApp(context),
+        http=_Protocol,
+        loop="asyncio" if sys.platform == "win32" else "uvloop",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        date_header=True,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=1,
+    )
+    _Server(config, ready).run(sockets=[listener])
+
+
+def write_ready_file(path: str, url: str) -> None:
+    """Write the URL to a file, in one step."""
+    temporary = f"{path}.{os.getpid()}"
+    with open(temporary, "w", encoding="utf-8") as stream:  # noqa: PTH123 -- plain text, once
+        stream.write(url)
+    os.replace(temporary, path)  # noqa: PTH105 -- same

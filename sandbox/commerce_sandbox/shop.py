@@ -1,0 +1,84 @@
+"""Which shop the sandbox starts with: ``recorded``, ``empty`` or ``generated:N[:SEED]``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from commerce_sandbox import faults, request_log
+from commerce_sandbox.adobe import store as adobe_store
+from commerce_sandbox.clock import Clock
+from commerce_sandbox.context import SandboxContext
+from commerce_sandbox.data import recorded
+from commerce_sandbox.database import FILE_NAME, Database
+from commerce_sandbox.exceptions import ShopError
+
+try:  # until the systems have landed
+    from commerce_sandbox.data import generator
+except ImportError:
+    generator = None
+try:
+    from commerce_sandbox.exact import store as exact_store
+except ImportError:
+    exact_store = None
+try:
+    from commerce_sandbox.exact import company
+except ImportError:
+    company = None
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECORDED = "recorded"
+_SHOP = "shop"  # setting: what the database was filled with
+
+
+def open_context(data_dir: Path) -> SandboxContext:
+    """Open the sandbox in a folder, creating what is missing.
+
+    Args:
+        data_dir: Folder of the database; created if absent.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(data_dir / FILE_NAME)
+    request_log.create_tables(database)
+    faults.create_tables(database)
+    adobe_store.create_tables(database)
+    if exact_store:
+        exact_store.create_tables(database)
+    return SandboxContext(database, Clock(database))
+
+
+def seed(context: SandboxContext, shop: str = RECORDED) -> None:
+    """Fill a fresh sandbox with a shop and an Exact company.
+
+    A sandbox that holds a shop already is left as it is.
+
+    Args:
+        context: The sandbox.
+        shop: ``recorded``, ``empty`` or ``generated:N[:SEED]``.
+
+    Raises:
+        ShopError: The description is not one of these, or another shop is there already.
+    """
+    database = context.database
+    present = database.setting(_SHOP)
+    if present is not None:
+        if present != shop:
+            message = f"{database.path} holds the shop {present!r} already, not {shop!r}"
+            raise ShopError(message)
+        return
+    name, _, rest = shop.partition(":")
+    if shop == RECORDED:
+        recorded.load(database)
+    elif shop == "empty":
+        recorded.load(database, recorded.CATALOG_KINDS)
+    elif name == "generated" and rest.replace(":", "", 1).isdigit():
+        count, _, number = rest.partition(":")
+        recorded.load(database, recorded.CATALOG_KINDS)
+        generator.generate(database, orders=int(count), seed=int(number or 0))
+    else:
+        message = f"no such shop: {shop!r} (recorded, empty, generated:N or generated:N:SEED)"
+        raise ShopError(message)
+    if company:
+        company.seed(database)
+    database.set_setting(_SHOP, shop)

@@ -1,0 +1,41 @@
+"""Pytest fixtures: fresh running sandboxes that end with their test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from commerce_sandbox import shop
+from commerce_sandbox.handle import SandboxHandle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+__all__ = ["SandboxHandle", "sandbox", "sandbox_factory"]
+
+
+@pytest.fixture
+def sandbox_factory(tmp_path: Path) -> Iterator[Callable[..., SandboxHandle]]:
+    """Return a function that starts sandboxes, which end with the test.
+
+    Its options are those of :class:`SandboxHandle`: ``shop_name`` (``recorded``) and
+    ``data_dir`` (a fresh folder).
+    """
+    handles: list[SandboxHandle] = []
+
+    def start(shop_name: str = shop.RECORDED, *, data_dir: Path | None = None) -> SandboxHandle:
+        folder = data_dir or tmp_path / f"sandbox-{len(handles) + 1}"
+        handles.append(SandboxHandle(folder, shop_name))
+        return handles[-1]
+
+    yield start
+    for handle in handles:
+        handle.stop()
+
+
+@pytest.fixture
+def sandbox(sandbox_factory: Callable[..., SandboxHandle]) -> SandboxHandle:
+    """Return a fresh running sandbox with the recorded shop and an Exact company."""
+    return sandbox_factory()
