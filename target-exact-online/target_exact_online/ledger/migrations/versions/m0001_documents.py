@@ -1,4 +1,4 @@
-"""Documents, attempts, events, runs and the sealed data key."""
+"""Documents, their chained events, the runs that claim them, and the sealed data key."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("exact_id", sa.String(64)),
         sa.Column("exact_number", sa.String(64)),
         sa.Column("attempts", sa.Integer, nullable=False),
-        sa.Column("last_status", sa.Integer),
+        sa.Column("status", sa.Integer),
         sa.Column("error", sa.Text),
         sa.Column("next_retry_at", sa.DateTime(timezone=True)),
         sa.Column("claimed_by", sa.String(64)),
@@ -42,17 +42,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_documents_state", "documents", ["state", "next_retry_at"])
     op.create_index("ix_documents_order_number", "documents", ["order_number"])
-    op.create_table(
-        "attempts",
-        sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("document_key", sa.String(255), nullable=False),
-        sa.Column("run_id", sa.String(64), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("outcome", sa.String(32), nullable=False),
-        sa.Column("status", sa.Integer),
-        sa.Column("error", sa.Text),
-    )
-    op.create_index("ix_attempts_document_key", "attempts", ["document_key"])
     op.create_table(
         "events",
         sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
@@ -68,13 +57,12 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("seq", sa.Integer, nullable=False),
         sa.Column("hash", sa.String(64), nullable=False),
-        sa.Column("sealed_key", sa.LargeBinary),
-        sa.Column("created_at", sa.DateTime(timezone=True)),
+        sa.Column("sealed_key", sa.LargeBinary, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     )
     op.create_table(
         "runs",
         sa.Column("run_id", sa.String(64), primary_key=True),
-        sa.Column("lock_number", sa.BigInteger, nullable=False),
         sa.Column("host", sa.String(255), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True)),

@@ -1,0 +1,160 @@
+"""The key that opens the ledger, and the ledger's own key that it seals.
+
+Payloads and the hash chain use a random *data key* that lies in the ledger, sealed by the *master
+key*. So a new master key means resealing one row, never rewriting the audit trail.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from target_exact_online.exceptions import ConfigError
+from target_exact_online.ledger.database import reading
+from target_exact_online.ledger.tables import chain
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+KEY_VARIABLE = "CONNECTOR_KEY"
+CHAIN_ID = 1
+
+
+class LedgerKeys:
+    """What encrypts payloads and links events."""
+
+    def __init__(self, data_key: bytes) -> None:
+        """Derive one key per purpose.
+
+        Args:
+            data_key: 32 random bytes, the ledger's own.
+        """
+        self._payloads = Fernet(base64.urlsafe_b64encode(_derive(data_key, b"payload")))
+        self._chain_key = _derive(data_key, b"chain")
+
+    def encrypt(self, payload: bytes) -> bytes:
+        """Return the payload as it is stored."""
+        return self._payloads.encrypt(payload)
+
+    def decrypt(self, stored: bytes) -> bytes:
+        """Return the payload as it came in.
+
+        Raises:
+            InvalidToken: When somebody changed the stored bytes.
+        """
+        return self._payloads.decrypt(stored)
+
+    def link(self, previous: str, entry: bytes) -> str:
+        """Return the keyed hash (HMAC-SHA256, hex) that ties an event to the one before it."""
+        return hmac.digest(self._chain_key, previous.encode() + entry, "sha256").hex()
+
+
+def open_keys(engine: Engine) -> LedgerKeys:
+    """Return the ledger's keys, creating them for a new ledger.
+
+    The master key is the environment variable ``CONNECTOR_KEY`` (several keys, comma separated:
+    the first one seals, all of them open) or, for a SQLite ledger without it, a key file beside
+    the ledger that only its owner may read.
+
+    Args:
+        engine: The ledger's engine.
+
+    Returns:
+        The keys of this ledger.
+
+    Raises:
+        ConfigError: When there is no master key, or it does not open this ledger.
+    """
+    masters = _master_keys(engine)
+    with reading(engine) as connection:
+        sealed = connection.scalar(sa.select(chain.c.sealed_key))
+    if sealed is None:
+        sealed = _create(engine, masters[0])
+    try:
+        data_key = MultiFernet(masters).decrypt(sealed)
+    except InvalidToken as error:
+        msg = (
+            f"The key does not open this ledger ({KEY_VARIABLE} or the ledger's key file). "
+            f"Set {KEY_VARIABLE} to the key it was written with; "
+            "after a change of key put the new one first and keep the old one behind a comma."
+        )
+        raise ConfigError(msg) from error
+    _reseal(engine, masters[0], sealed, data_key)
+    return LedgerKeys(data_key)
+
+
+def _create(engine: Engine, master: Fernet) -> bytes:
+    with engine.begin() as connection:
+        # Two processes may both find no key; the one that comes second takes the first one's.
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.text("LOCK TABLE chain IN EXCLUSIVE MODE"))
+        sealed = connection.scalar(sa.select(chain.c.sealed_key))
+        if sealed is None:
+            sealed = master.encrypt(os.urandom(32))
+            connection.execute(
+                chain.insert().values(
+                    id=CHAIN_ID, seq=0, hash="", sealed_key=sealed, created_at=datetime.now(UTC)
+                )
+            )
+        return bytes(sealed)
+
+
+def _reseal(engine: Engine, master: Fernet, sealed: bytes, data_key: bytes) -> None:
+    try:
+        master.decrypt(sealed)
+    except InvalidToken:
+        with engine.begin() as connection:
+            connection.execute(chain.update().values(sealed_key=master.encrypt(data_key)))
+
+
+def _master_keys(engine: Engine) -> list[Fernet]:
+    keys = [key for key in os.environ.get(KEY_VARIABLE, "").replace(",", " ").split() if key]
+    beside = _key_file(engine)
+    if beside and (beside.exists() or not keys):
+        keys.append(_read_key_file(beside))
+    if not keys:
+        msg = (
+            f"A ledger on a server needs the environment variable {KEY_VARIABLE} to encrypt "
+            "payloads (setting ledger_url). Create a key with `connector-credentials key`."
+        )
+        raise ConfigError(msg)
+    try:
+        return [Fernet(key) for key in keys]
+    except ValueError as error:
+        msg = (
+            f"{KEY_VARIABLE} is not a key: 32 bytes in URL-safe base64 are expected. "
+            "Create one with `connector-credentials key`."
+        )
+        raise ConfigError(msg) from error
+
+
+def _key_file(engine: Engine) -> Path | None:
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        return None
+    return Path(f"{engine.url.database}.key")
+
+
+def _read_key_file(path: Path) -> str:
+    if not path.exists():
+        # Written aside and linked into place: a second process never reads half a key.
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".key-") as file:  # mode 0600
+            file.write(Fernet.generate_key())
+            file.flush()
+            os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):  # another process was first: its key counts
+                os.link(file.name, path)
+    return path.read_text().strip()
+
+
+def _derive(data_key: bytes, purpose: bytes) -> bytes:
+    return hmac.digest(data_key, purpose, hashlib.sha256)

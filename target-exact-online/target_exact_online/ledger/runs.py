@@ -1,0 +1,113 @@
+"""Which runs are alive: a claim of a dead run may be taken over, a claim of a living one never.
+
+A run holds a lock for as long as its process lives, and the operating system or the server lets go
+of it when the process dies, however it dies. No clock and no heartbeat decides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import socket
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import filelock
+import sqlalchemy as sa
+
+from target_exact_online.ledger.tables import runs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.engine import Connection, Engine
+
+
+class Run:
+    """One process's time with the ledger.
+
+    Attributes:
+        run_id: What its claims are signed with.
+        started_at: When it began (UTC).
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Begin a run: from here on other runs see it alive.
+
+        Args:
+            engine: The ledger's engine.
+        """
+        self.run_id = uuid.uuid4().hex
+        self.started_at = datetime.now(UTC)
+        self._engine = engine
+        self._lock: filelock.FileLock | None = None
+        self._session: Connection | None = None
+        if engine.dialect.name == "sqlite":
+            self._lock = _file_lock(engine, self.run_id)
+            self._lock.acquire(timeout=0)
+        else:
+            self._session = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            self._session.execute(sa.select(sa.func.pg_advisory_lock(_lock_number(self.run_id))))
+        with engine.begin() as connection:
+            connection.execute(
+                runs.insert().values(
+                    run_id=self.run_id, host=socket.gethostname(), started_at=self.started_at
+                )
+            )
+
+    def finish(self) -> None:
+        """End the run and let go of its lock."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                runs.update()
+                .where(runs.c.run_id == self.run_id)
+                .values(finished_at=datetime.now(UTC))
+            )
+        if self._lock is not None:
+            self._lock.release()
+            with contextlib.suppress(OSError):
+                Path(self._lock.lock_file).unlink()
+        if self._session is not None:
+            # Explicitly: the pooled connection behind it lives on, and so would its lock.
+            self._session.execute(sa.select(sa.func.pg_advisory_unlock(_lock_number(self.run_id))))
+            self._session.close()
+            self._session = None
+
+
+def dead_runs(engine: Engine, run_ids: Iterable[str]) -> set[str]:
+    """Return those of the runs whose process is gone.
+
+    Args:
+        engine: The ledger's engine.
+        run_ids: Runs that hold claims.
+    """
+    return {run_id for run_id in run_ids if not _alive(engine, run_id)}
+
+
+def _alive(engine: Engine, run_id: str) -> bool:
+    if engine.dialect.name != "sqlite":
+        with engine.begin() as connection:  # the probe's own lock ends with its transaction
+            free = sa.func.pg_try_advisory_xact_lock(_lock_number(run_id))
+            return not connection.scalar(sa.select(free))
+    lock = _file_lock(engine, run_id)
+    if not Path(lock.lock_file).exists():
+        return False
+    try:
+        with lock.acquire(timeout=0):
+            pass
+    except filelock.Timeout:
+        return True
+    with contextlib.suppress(OSError):
+        Path(lock.lock_file).unlink()
+    return False
+
+
+def _file_lock(engine: Engine, run_id: str) -> filelock.FileLock:
+    return filelock.FileLock(f"{engine.url.database}.{run_id}.run", mode=0o600)
+
+
+def _lock_number(run_id: str) -> int:
+    # PostgreSQL's advisory locks are signed 64-bit numbers.
+    return int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:8], "big", signed=True)
