@@ -1,1 +1,17 @@
 """Encrypted store of connector credentials, with locks and rotation."""
+
+from connector_credentials.exceptions import CredentialStoreError
+from connector_credentials.keys import derive_key, generate_key
+from connector_credentials.redaction import protect, redact
+from connector_credentials.store import CredentialStore, EntryInfo, open_store
+
+__all__ = [
+    "CredentialStore",
+    "CredentialStoreError",
+    "EntryInfo",
+    "derive_key",
+    "generate_key",
+    "open_store",
+    "protect",
+    "redact",
+]
