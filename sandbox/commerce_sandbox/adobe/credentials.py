@@ -38,11 +38,20 @@ def _integration(
     consumer_id: int, name: str, resources: tuple[str, ...], *, active: bool = True
 ) -> Integration:
     """Make an integration whose values can be told apart at sight and have the real length."""
-    values = (
-        f"{part}{name}".ljust(32, "0")
-        for part in ("consumerkey", "consumersecret", "accesstoken", "accesstokensecret")
+
+    def value(part: str) -> str:
+        return f"{part}{name}".ljust(32, "0")
+
+    return Integration(
+        consumer_id,
+        name,
+        consumer_key=value("consumerkey"),
+        consumer_secret=value("consumersecret"),
+        access_token=value("accesstoken"),
+        access_token_secret=value("accesstokensecret"),
+        resources=resources,
+        active=active,
     )
-    return Integration(consumer_id, name, *values, resources, active)
 
 
 FULL = _integration(1, "full", ("",))
