@@ -113,19 +113,23 @@ class Problem:
 
 
 class RequestRefusedError(FatalError):
-    """Exact refused a question as such (HTTP 400, 404): this version cannot talk to this company."""
+    """Exact refused a question as such (HTTP 400, 404): its company or its API differs."""
 
 
 class DocumentRefusedError(FatalError):
     """One document cannot be booked as it is."""
 
-    def __init__(self, problems: Iterable[Problem], *, by_exact: bool = False) -> None:
+    def __init__(
+        self, problems: Iterable[Problem], *, by_exact: bool = False, duplicate: bool = False
+    ) -> None:
         """Collect the reasons.
 
         Args:
             problems: Every reason that is known, at least one.
             by_exact: True when Exact itself answered so, False when it was found before any call.
+            duplicate: True when Exact says that the number is taken: ask whether it is ours.
         """
         self.problems: tuple[Problem, ...] = tuple(problems)
         self.by_exact = by_exact
+        self.duplicate = duplicate
         super().__init__(" ".join(str(problem) for problem in self.problems))

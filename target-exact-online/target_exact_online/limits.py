@@ -1,0 +1,487 @@
+"""Exact's limits, kept by every process of one app and company together.
+
+The truth is in the ledger database: what is left of the minute and of the day, corrected by the
+headers of each answer. A process leases a few calls at a time and spends them without asking the
+database again. Endpoints that answer errors are left alone before Exact blocks them.
+
+Sources: 60 calls a minute and 5,000 a day are the published limits since 2021; ten errors an hour
+block an endpoint. The headers win over all constants here.
+"""
+
+from __future__ import annotations
+
+import enum
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from target_exact_online.exceptions import BudgetExhaustedError
+from target_exact_online.ledger.database import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sqlalchemy.engine import Connection, Engine
+
+MINUTE = 60.0
+DAY = 86_400.0
+HOUR = 3_600.0
+
+ASSUMED_MINUTE_LIMIT = 60
+ASSUMED_DAY_LIMIT = 5_000
+MAX_ERRORS_PER_HOUR = 6
+"""Exact blocks an endpoint at ten; four are left for a person and for other programs."""
+
+_RESERVED_PART_OF_DAY = 100
+_GUARD_SECONDS = 1.0  # a window is not trusted to be over before this much after its end
+_MAX_LEASE = 500
+_LEASES_PER_MINUTE = 10
+_LONGEST_SLEEP = 1.0
+_ERRORS_FRESH_SECONDS = 2.0
+_MILLISECONDS_FROM = 1e12  # in seconds this is the year 33658
+_TOO_MANY_REQUESTS = 429
+
+metadata = sa.MetaData()
+
+call_windows = sa.Table(
+    "call_windows",
+    metadata,
+    sa.Column("app", sa.String(64), primary_key=True),
+    sa.Column("division", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("minute_limit", sa.BigInteger, nullable=False),
+    sa.Column("minute_left", sa.BigInteger, nullable=False),
+    sa.Column("minute_ends_at", sa.Float, nullable=False),  # seconds since 1970, UTC
+    sa.Column("day_limit", sa.BigInteger, nullable=False),
+    sa.Column("day_left", sa.BigInteger, nullable=False),
+    sa.Column("day_ends_at", sa.Float, nullable=False),
+    sa.Column("leased", sa.BigInteger, nullable=False),  # handed out and perhaps not yet used
+)
+
+endpoint_errors = sa.Table(
+    "endpoint_errors",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("app", sa.String(64), nullable=False),
+    sa.Column("division", sa.Integer, nullable=False),
+    sa.Column("endpoint", sa.String(100), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),  # seconds since 1970, UTC
+    sa.Index("ix_endpoint_errors_at", "app", "division", "at"),
+)
+
+
+class Priority(enum.Enum):
+    """Who may use the last calls of a day."""
+
+    NORMAL = "normal"
+    SETTLING = "settling"  # asking about a document that was sent: one percent is kept for it
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One rate window as this side knows it.
+
+    Attributes:
+        limit: Calls it allows.
+        left: Calls not yet handed out.
+        ends_at: When it ends (seconds since 1970, UTC).
+    """
+
+    limit: int
+    left: int
+    ends_at: float
+
+    def at(self, now: float, length: float) -> Window:
+        """Return the window that is open now: this one, or a full new one."""
+        if now < self.ends_at + _GUARD_SECONDS:
+            return self
+        return Window(self.limit, self.limit, (now // length + 1) * length)
+
+    def corrected(self, seen: Observation, outstanding: int) -> Window:
+        """Return the window after an answer said what Exact counts.
+
+        Args:
+            seen: What the answer's headers said.
+            outstanding: Calls handed out that Exact may not have counted yet.
+        """
+        window = self
+        if seen.limit is not None and seen.limit != self.limit:
+            window = replace(self, limit=seen.limit, left=self.left + seen.limit - self.limit)
+        truly_left = max(seen.remaining - outstanding, 0)
+        if seen.ends_at > window.ends_at + _GUARD_SECONDS:  # Exact is in a later window already
+            return Window(window.limit, truly_left, seen.ends_at)
+        if seen.asked_in < window.ends_at - _GUARD_SECONDS:  # an answer from the window before
+            return replace(window, left=max(window.left, 0))
+        return replace(window, left=max(min(window.left, truly_left), 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the headers of one answer said about one window.
+
+    Attributes:
+        limit: Calls the window allows, or None when the answer did not say.
+        remaining: Calls left in it.
+        ends_at: When it ends (seconds since 1970, UTC).
+        asked_in: End of the window, as we knew it, in which the call was made. An answer with an
+            earlier end to a call of the open window means that our clock is ahead.
+    """
+
+    limit: int | None
+    remaining: int
+    ends_at: float
+    asked_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The permission for one call; hand it back with the answer."""
+
+    endpoint: str
+    division: int
+    minute_ends_at: float
+    day_ends_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of the limits, for people.
+
+    Attributes:
+        minute: Calls left in this minute, and the limit.
+        day: Calls left today, and the limit.
+        day_ends_at: When the day's limit starts again (UTC).
+    """
+
+    minute: tuple[int, int]
+    day: tuple[int, int]
+    day_ends_at: datetime
+
+
+@dataclass(slots=True)
+class _Share:
+    """What this process holds of one division's budget."""
+
+    tokens: int = 0
+    lease: int = 0
+    minute_ends_at: float = 0.0
+    day_ends_at: float = 0.0
+    in_flight: int = 0
+    bare_refusals: int = 0  # answers 429 without headers, in a row
+    minute: Observation | None = None
+    day: Observation | None = None
+    errors: dict[str, list[float]] = field(default_factory=dict)
+    errors_read_at: float = 0.0
+
+
+class Budget:
+    """The calls that one app may make, shared with every process on the same ledger."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        app: str,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Use the windows in this ledger.
+
+        Args:
+            engine: The ledger's engine.
+            app: Identifies the app registration (its client id).
+            clock: Seconds since 1970, UTC.
+            sleep: Waits; called with at most a second at a time.
+        """
+        self._engine = engine
+        self._app = app[:64]
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._shares: dict[int, _Share] = {}
+
+    def acquire(
+        self, endpoint: str, *, division: int, priority: Priority = Priority.NORMAL
+    ) -> Ticket:
+        """Wait until one call to this endpoint may be made, and count it.
+
+        Args:
+            endpoint: The resource, e.g. ``salesentry/SalesEntries``.
+            division: The company whose limits count.
+            priority: Whether the calls kept for settling may be used.
+
+        Returns:
+            What to hand to `observe` or `unanswered` afterwards.
+
+        Raises:
+            BudgetExhaustedError: The day is spent, or the endpoint had too many errors.
+        """
+        wake_at = 0.0
+        while True:
+            with self._lock:
+                share = self._shares.setdefault(division, _Share())
+                now = self._clock()
+                self._check_errors(share, endpoint, division, now)
+                if share.tokens and now >= share.minute_ends_at:
+                    share.tokens = self._give_back(share, division)
+                if not share.tokens:
+                    wake_at = self._lease(share, division, priority, now)
+                if share.tokens:
+                    share.tokens -= 1
+                    share.in_flight += 1
+                    return Ticket(endpoint, division, share.minute_ends_at, share.day_ends_at)
+            while (rest := wake_at - self._clock()) > 0:
+                self._sleep(min(rest, _LONGEST_SLEEP))
+
+    def observe(self, ticket: Ticket, status: int, headers: Mapping[str, str]) -> None:
+        """Learn from an answer.
+
+        Args:
+            ticket: What `acquire` returned for this call.
+            status: The HTTP status.
+            headers: The answer's headers; rate headers may be absent.
+        """
+        now = self._clock()
+        with self._lock:
+            share = self._shares[ticket.division]
+            share.in_flight -= 1
+            minute = _observation(headers, "X-RateLimit-Minutely-", now, MINUTE, ticket)
+            day = _observation(headers, "X-RateLimit-", now, DAY, ticket)
+            if status == _TOO_MANY_REQUESTS:
+                share.tokens = 0
+                if minute is None and day is None:
+                    # The minute at first; a second refusal in a row can only be the day's.
+                    if share.bare_refusals == 0:
+                        minute = _spent(now, MINUTE)
+                    else:
+                        day = _spent(now, DAY)
+                    share.bare_refusals += 1
+            else:
+                share.bare_refusals = 0
+                if 400 <= status <= 500:  # noqa: PLR2004  # what Exact counts as an error
+                    self._count_error(share, ticket, now)
+            share.minute = _later(share.minute, minute)
+            share.day = _later(share.day, day)
+
+    def unanswered(self, ticket: Ticket) -> None:
+        """Note that a call ended without an answer; Exact may have counted it."""
+        with self._lock:
+            self._shares[ticket.division].in_flight -= 1
+
+    def release(self) -> None:
+        """Give leased calls back that were not used."""
+        with self._lock:
+            for division, share in self._shares.items():
+                if share.lease:
+                    share.tokens = self._give_back(share, division)
+
+    def left(self, *, division: int) -> Left:
+        """Return what is left, as far as the last answers told."""
+        with self._lock, self._engine.begin() as connection:
+            share = self._shares.setdefault(division, _Share())
+            minute, day, _ = self._read(connection, share, division, self._clock())
+            return Left(
+                (minute.left + share.tokens, minute.limit),
+                (day.left + share.tokens, day.limit),
+                datetime.fromtimestamp(day.ends_at, UTC),
+            )
+
+    def _lease(self, share: _Share, division: int, priority: Priority, now: float) -> float:
+        """Take some calls; return when to try again if there are none.
+
+        Raises:
+            BudgetExhaustedError: The day is spent.
+        """
+        with self._engine.begin() as connection:
+            minute, day, leased = self._read(connection, share, division, now)
+            reserve = day.limit // _RESERVED_PART_OF_DAY if priority is Priority.NORMAL else 0
+            usable = day.left - reserve
+            size = min(minute.limit // _LEASES_PER_MINUTE, _MAX_LEASE, minute.left, usable)
+            if minute.left > 0 and usable > 0:
+                size = max(size, 1)
+            size = max(size, 0)
+            self._write(
+                connection,
+                division,
+                replace(minute, left=minute.left - size),
+                replace(day, left=day.left - size),
+                leased + size,
+            )
+        share.tokens = share.lease = size
+        share.minute_ends_at = minute.ends_at
+        share.day_ends_at = day.ends_at
+        share.minute = share.day = None
+        if usable <= 0:
+            resume_at = datetime.fromtimestamp(day.ends_at, UTC)
+            msg = (
+                f"The {day.limit} calls of today for division {division} are spent. "
+                f"Run again after {resume_at:%Y-%m-%d %H:%M} UTC."
+            )
+            raise BudgetExhaustedError(msg, resume_at=resume_at)
+        return minute.ends_at + _GUARD_SECONDS
+
+    def _give_back(self, share: _Share, division: int) -> int:
+        """Return unused calls to the windows they came from."""
+        with self._engine.begin() as connection:
+            minute, day, leased = self._read(connection, share, division, self._clock())
+            same_minute = minute.ends_at == share.minute_ends_at
+            unused = share.tokens
+            minute_left = minute.left + unused if same_minute else minute.left
+            self._write(
+                connection,
+                division,
+                replace(minute, left=minute_left),
+                replace(day, left=day.left + unused),
+                leased,
+            )
+        share.lease = 0
+        return 0
+
+    def _read(
+        self, connection: Connection, share: _Share, division: int, now: float
+    ) -> tuple[Window, Window, int]:
+        """Lock the row and return its windows as of now, corrected by what this process saw.
+
+        The third value is what other processes hold of this minute.
+        """
+        row = self._locked_row(connection, division, now)
+        minute = Window(row.minute_limit, row.minute_left, row.minute_ends_at)
+        day = Window(row.day_limit, row.day_left, row.day_ends_at)
+        current = minute.at(now, MINUTE)
+        leased = row.leased if current is minute else 0
+        if share.lease and current.ends_at == share.minute_ends_at:
+            leased = max(leased - share.lease, 0)
+        day = day.at(now, DAY)
+        outstanding = leased + share.in_flight + share.tokens
+        if share.minute:
+            corrected = current.corrected(share.minute, outstanding)
+            if corrected.ends_at != current.ends_at:
+                leased = 0
+            current = corrected
+        if share.day:
+            day = day.corrected(share.day, outstanding)
+        return current, day, leased
+
+    def _locked_row(self, connection: Connection, division: int, now: float) -> sa.Row[Any]:
+        here = (call_windows.c.app == self._app) & (call_windows.c.division == division)
+        # A write first: it takes the row lock on PostgreSQL, as BEGIN IMMEDIATE does on SQLite.
+        lock = (
+            call_windows.update()
+            .where(here)
+            .values(leased=call_windows.c.leased)
+            .returning(*call_windows.c)
+        )
+        row = connection.execute(lock).one_or_none()
+        if row is None:
+            insert = _insert(connection)
+            connection.execute(
+                insert.values(
+                    app=self._app,
+                    division=division,
+                    minute_limit=ASSUMED_MINUTE_LIMIT,
+                    minute_left=ASSUMED_MINUTE_LIMIT,
+                    minute_ends_at=(now // MINUTE + 1) * MINUTE,
+                    day_limit=ASSUMED_DAY_LIMIT,
+                    day_left=ASSUMED_DAY_LIMIT,
+                    day_ends_at=(now // DAY + 1) * DAY,
+                    leased=0,
+                )
+            )
+            row = connection.execute(lock).one()
+        return row
+
+    def _write(
+        self, connection: Connection, division: int, minute: Window, day: Window, leased: int
+    ) -> None:
+        connection.execute(
+            call_windows.update()
+            .where((call_windows.c.app == self._app) & (call_windows.c.division == division))
+            .values(
+                minute_limit=minute.limit,
+                minute_left=minute.left,
+                minute_ends_at=minute.ends_at,
+                day_limit=day.limit,
+                day_left=day.left,
+                day_ends_at=day.ends_at,
+                leased=leased,
+            )
+        )
+
+    def _check_errors(self, share: _Share, endpoint: str, division: int, now: float) -> None:
+        if now - share.errors_read_at >= _ERRORS_FRESH_SECONDS:
+            share.errors = self._recent_errors(division, now)
+            share.errors_read_at = now
+        recent = [at for at in share.errors.get(endpoint, ()) if at > now - HOUR]
+        if len(recent) < MAX_ERRORS_PER_HOUR:
+            return
+        resume_at = datetime.fromtimestamp(sorted(recent)[-MAX_ERRORS_PER_HOUR] + HOUR, UTC)
+        msg = (
+            f"{endpoint} answered {len(recent)} errors within an hour, and Exact blocks an "
+            f"endpoint at ten. It is left alone until {resume_at:%Y-%m-%d %H:%M} UTC."
+        )
+        raise BudgetExhaustedError(msg, resume_at=resume_at, endpoint=endpoint)
+
+    def _recent_errors(self, division: int, now: float) -> dict[str, list[float]]:
+        query = sa.select(endpoint_errors.c.endpoint, endpoint_errors.c.at).where(
+            endpoint_errors.c.app == self._app,
+            endpoint_errors.c.division == division,
+            endpoint_errors.c.at > now - HOUR,
+        )
+        errors: dict[str, list[float]] = {}
+        with reading(self._engine) as connection:
+            for endpoint, at in connection.execute(query):
+                errors.setdefault(endpoint, []).append(at)
+        return errors
+
+    def _count_error(self, share: _Share, ticket: Ticket, now: float) -> None:
+        share.errors.setdefault(ticket.endpoint, []).append(now)
+        with self._engine.begin() as connection:
+            connection.execute(
+                endpoint_errors.insert().values(
+                    app=self._app, division=ticket.division, endpoint=ticket.endpoint, at=now
+                )
+            )
+            connection.execute(endpoint_errors.delete().where(endpoint_errors.c.at < now - DAY))
+
+
+def _insert(connection: Connection) -> sqlite.Insert | postgresql.Insert:
+    """Return an insert that leaves a row alone which another process made first."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(call_windows).on_conflict_do_nothing()
+    return sqlite.insert(call_windows).on_conflict_do_nothing()
+
+
+def _observation(
+    headers: Mapping[str, str], prefix: str, now: float, length: float, ticket: Ticket
+) -> Observation | None:
+    """Read one window's three headers; None when they are absent or unreadable."""
+    try:
+        limit = int(headers[f"{prefix}Limit"])
+        remaining = int(headers[f"{prefix}Remaining"])
+        reset = float(headers[f"{prefix}Reset"])
+    except (KeyError, ValueError):
+        return None
+    if reset > _MILLISECONDS_FROM:
+        reset /= 1000
+    asked_in = ticket.minute_ends_at if length == MINUTE else ticket.day_ends_at
+    # A reset further away than the window is long comes from a clock that differs from ours.
+    return Observation(limit, remaining, min(reset, now + length), asked_in)
+
+
+def _spent(now: float, length: float) -> Observation:
+    """Return the window that a refusal without headers stands for."""
+    ends_at = (now // length + 1) * length
+    return Observation(None, 0, ends_at, ends_at)
+
+
+def _later(known: Observation | None, seen: Observation | None) -> Observation | None:
+    """Return the observation that binds: the later window, and in one window the smaller rest."""
+    if known is None or seen is None:
+        return seen or known
+    if abs(known.ends_at - seen.ends_at) > _GUARD_SECONDS:
+        return max(known, seen, key=lambda one: one.ends_at)
+    return min(known, seen, key=lambda one: one.remaining)
