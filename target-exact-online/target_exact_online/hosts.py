@@ -1,0 +1,41 @@
+"""Which Exact Online site a company is on: its country decides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from target_exact_online.exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HOSTS = {
+    "NL": "https://start.exactonline.nl",
+    "BE": "https://start.exactonline.be",
+    "UK": "https://start.exactonline.co.uk",
+    "DE": "https://start.exactonline.de",
+    "FR": "https://start.exactonline.fr",
+    "ES": "https://start.exactonline.es",
+    "US": "https://start.exactonline.com",
+}
+
+
+def base_url(settings: Mapping[str, Any]) -> str:
+    """The site named by the settings ``base_url`` or ``country``.
+
+    Raises:
+        ConfigError: Neither is there, or the country has no Exact Online.
+    """
+    if url := str(settings.get("base_url") or "").strip().rstrip("/"):
+        parts = urlsplit(url)
+        if parts.scheme not in {"https", "http"} or not parts.hostname:
+            msg = f"The setting base_url is not a web address: {url!r}. Use country instead."
+            raise ConfigError(msg)
+        return url
+    country = str(settings.get("country") or "").strip().upper()
+    if country not in HOSTS:
+        found = f"is {country!r}" if country else "is missing"
+        msg = f"The setting country {found}. Choose one of {', '.join(HOSTS)}."
+        raise ConfigError(msg)
+    return HOSTS[country]
