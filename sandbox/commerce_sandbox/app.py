@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -48,6 +49,7 @@ class SandboxApp:
         if scope["type"] != "http":  # the server is started with lifespan off
             return
         path: str = scope["path"]
+        send = self._dated(send)
         if path.startswith(control.PREFIX):
             await self._control(scope, receive, send)
             return
@@ -60,6 +62,19 @@ class SandboxApp:
         else:
             exchange.fault = fault
             await _suffer(fault, app, scope, receive, exchange)
+
+
+    def _dated(self, send: Send) -> Send:
+        """Put the sandbox's time into every answer, as a real server does with its own."""
+
+        async def send_dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                now = format_datetime(self._context.clock.now(), usegmt=True)
+                headers = [*message["headers"], (b"date", now.encode())]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        return send_dated
 
 
 class _Exchange:

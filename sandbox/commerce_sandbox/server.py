@@ -89,7 +89,7 @@ def serve(
         access_log=False,
         log_level="warning",
         server_header=False,
-        date_header=True,
+        date_header=False,  # the application tells the sandbox's own time
         backlog=_BACKLOG,
         timeout_graceful_shutdown=1,
     )
