@@ -49,7 +49,7 @@ class ServerClock:
         """Ask the site for its time, without a token and without using up any limit."""
         try:
             with requests.head(
-                self._base_url + "/", timeout=TIMEOUT_SECONDS, allow_redirects=False
+                f"{self._base_url}/api/oauth2/auth", timeout=TIMEOUT_SECONDS, allow_redirects=False
             ) as response:
                 self.observe(response.headers)
         except requests.RequestException:
