@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from commerce_sandbox import faults, request_log, settings, shop
 from commerce_sandbox.adobe import credentials
 from commerce_sandbox.database import FILE_NAME
+from commerce_sandbox.exact.config import target_config
 from commerce_sandbox.exceptions import StartError
 
 if TYPE_CHECKING:
@@ -112,8 +113,6 @@ class SandboxHandle:
 
     def exact_config(self) -> dict[str, Any]:
         """Return settings for the target, with a fresh refresh token."""
-        from commerce_sandbox.exact.config import target_config  # noqa: PLC0415 -- until it exists
-
         return target_config(self._context, self.url)
 
     def advance(self, seconds: float) -> datetime:

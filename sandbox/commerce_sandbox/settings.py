@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from commerce_sandbox.adobe.settings import DEFAULTS as ADOBE_DEFAULTS
 from commerce_sandbox.exceptions import UnknownSettingError
 
 if TYPE_CHECKING:
@@ -11,12 +12,18 @@ if TYPE_CHECKING:
 
 DEFAULTS: dict[str, Any] = {
     "clock.offset_seconds": 0,
-    "adobe.bearer_enabled": False,  # access token accepted as plain bearer
-    "adobe.maintenance": False,  # 503 HTML on every route of the shop
-    "adobe.input_limit": None,  # largest pageSize; None: no limit (webapi/validation off)
+    **ADOBE_DEFAULTS,
     "exact.minute_limit": 60,  # calls per minute, app and company; None: no limit
     "exact.day_limit": 5000,  # calls per day, app and company; None: no limit
     "exact.language": "nl",  # language of validation messages: nl or en
+    "exact.error_limit": 10,  # errors per endpoint and hour before it is blocked; None: no limit
+    "exact.omit_rate_headers": False,  # answers without X-RateLimit headers
+    "exact.html_unauthorized": False,  # 401 with an HTML page instead of an empty body
+    "exact.inactive_users": [],  # ids of users who may not log in any more
+    "exact.missing_scopes": [],  # scopes that the app has lost, such as "sales orders"
+    "exact.division_reasons": {},  # division -> Reason of its 403, such as LicenseExpired
+    "exact.bare_lists": False,  # {"d": [...]} instead of {"d": {"results": [...]}}
+    "exact.credit_note_sign": "negative",  # of quantities on an 8021: negative or positive
 }
 
 
