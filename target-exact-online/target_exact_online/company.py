@@ -1,0 +1,127 @@
+"""The Exact company that documents go to: its client, its budget and its master data."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from target_exact_online import documents
+from target_exact_online.auth import app_of, build_token_source, open_login
+from target_exact_online.client import ExactClient
+from target_exact_online.documents.prepared import DocumentSettings
+from target_exact_online.exceptions import ConfigError
+from target_exact_online.hosts import base_url
+from target_exact_online.limits import Budget
+from target_exact_online.master_data import MasterData
+from target_exact_online.posting import Posted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.engine import Engine
+
+    from target_exact_online.documents.prepared import Found, Prepared
+    from target_exact_online.ledger.store import Document
+
+_MAX_WORKERS = 4
+_SECONDS_PER_CALL = 0.5  # a usual answer of Exact; more workers than this needs would only wait
+
+
+class ExactCompany:
+    """Prepares, sends and finds documents in one or more divisions of one app.
+
+    Attributes:
+        client: Makes the calls.
+        division: The division of documents that name none.
+    """
+
+    def __init__(
+        self,
+        client: ExactClient,
+        budget: Budget,
+        engine: Engine,
+        division: int,
+        settings: DocumentSettings,
+    ) -> None:
+        """Use these; see :func:`open_company`."""
+        self.client = client
+        self.division = division
+        self._budget = budget
+        self._engine = engine
+        self._settings = settings
+        self._masters: dict[int, MasterData] = {}
+
+    def master(self, division: int) -> MasterData:
+        """Return the master data of a division, read when it is first needed.
+
+        Raises:
+            ConfigError: The division cannot be used.
+        """
+        if division not in self._masters:
+            self._masters[division] = MasterData.load(self.client, self._engine, division)
+        return self._masters[division]
+
+    def prepare(self, document: Document) -> Prepared:
+        """Resolve and check a document without any call that writes.
+
+        Raises:
+            DocumentRefusedError: It cannot be booked as it is.
+        """
+        master = self.master(document.record.get("division") or self.division)
+        return documents.prepare(document.stream, document.record, master, self._settings)
+
+    def send(self, prepared: Prepared) -> Posted:
+        """Store a document in Exact."""
+        row = self.client.post(prepared.resource, prepared.payload, division=prepared.division)
+        number = row.get(prepared.number_field)
+        return Posted(str(row[prepared.id_field]), None if number is None else str(number))
+
+    def find(self, prepared: Prepared) -> Found | None:
+        """Ask whether Exact has a document."""
+        return documents.settle(prepared, self.client)
+
+    def may_exist(self, document: Document) -> bool:
+        """Tell whether Exact may have it although this ledger never posted it."""
+        del document
+        return False
+
+    def workers(self) -> int:
+        """Return how many calls at once the minute's limit gives."""
+        per_minute = self._budget.left(division=self.division).minute[1]
+        return max(1, min(_MAX_WORKERS, math.floor(per_minute / 60 * _SECONDS_PER_CALL)))
+
+    def calls_left(self) -> int:
+        """Return the calls left today, as far as the last answers told."""
+        return self._budget.left(division=self.division).day[0]
+
+    def close(self) -> None:
+        """Close connections and give unused calls back."""
+        self.client.close()
+
+
+def open_company(config: Mapping[str, Any], engine: Engine) -> ExactCompany:
+    """Connect to the company that the settings name; nothing is called yet.
+
+    Args:
+        config: The target's settings.
+        engine: The ledger's engine, where budget and master data are kept.
+
+    Raises:
+        ConfigError: A setting is missing or wrong.
+    """
+    if not config.get("division"):
+        msg = (
+            "The setting division is missing: the number of the Exact company, to be seen in the "
+            "address bar of Exact Online as _Division_=123456."
+        )
+        raise ConfigError(msg)
+    division = int(config["division"])
+    _, _, login = open_login(config)
+    budget = Budget(engine, app_of(login).client_id)
+    client = ExactClient(base_url(config), division, build_token_source(config), budget)
+    settings = DocumentSettings(
+        create_accounts=config.get("create_accounts", False),
+        create_items=config.get("create_items", False),
+        closed_period=config.get("closed_period", "refuse"),
+    )
+    return ExactCompany(client, budget, engine, division, settings)

@@ -1,0 +1,541 @@
+"""What the ledger knows about documents, and the few transactions that change it.
+
+Two transactions per batch of documents make the promise "once": :meth:`Ledger.claim` commits the
+intent before any call, :meth:`Ledger.record` commits what came of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from target_exact_online.ledger import chain, payload
+from target_exact_online.ledger.chain import Event
+from target_exact_online.ledger.database import open_engine, reading
+from target_exact_online.ledger.keys import open_keys
+from target_exact_online.ledger.runs import Run, dead_runs
+from target_exact_online.ledger.tables import chain as chain_table
+from target_exact_online.ledger.tables import documents
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from target_exact_online.ledger.keys import LedgerKeys
+
+State = Literal["received", "sending", "posted", "parked", "failed", "skipped"]
+_LONG_PAST = timedelta(minutes=10)  # longer than any call waits for its minute and its answer
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document as it arrived.
+
+    Attributes:
+        record: The Singer record, amounts as ``Decimal``.
+        stream: The stream it came in.
+        document_key: The business key.
+        payload_hash: The hash of its content.
+    """
+
+    record: dict[str, Any] = field(repr=False)
+    stream: str
+    document_key: str
+    payload_hash: str
+
+    @classmethod
+    def of(cls, stream: str, record: dict[str, Any]) -> Document:
+        """Return the document of a record that has a ``document_key``."""
+        return cls(record, stream, record["document_key"], payload.content_hash(record))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger knows of a document.
+
+    Attributes:
+        document_key: The business key.
+        stream: The stream it came in.
+        state: Where it stands.
+        payload_hash: The content it stands for.
+        newer_hash: The content of a version that came after it was posted, or None.
+        attempts: How often it was sent.
+        exact_id: Its GUID in Exact, or None.
+        exact_number: Its number in Exact, or None.
+        error: Why it is not posted, or None.
+        claimed_by: The run that has it in hand, or None.
+        sent_at: When its last call had begun at the latest (UTC), or None.
+        created_at: When the ledger first saw it (UTC).
+    """
+
+    document_key: str
+    stream: str
+    state: State
+    payload_hash: str
+    newer_hash: str | None
+    attempts: int
+    exact_id: str | None
+    exact_number: str | None
+    error: str | None
+    claimed_by: str | None
+    sent_at: datetime | None
+    created_at: datetime
+
+
+class Waiting(NamedTuple):
+    """A document out of the ledger, with what the ledger knows of it."""
+
+    document: Document
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A document and the state it enters the ledger with.
+
+    Attributes:
+        document: The document.
+        state: ``sending`` claims it for a call, ``received`` holds it for later, ``parked`` keeps
+            it with its reason.
+        replaces: What the ledger knew of it when this was decided, or None.
+        error: The reason, for ``parked``.
+        next_retry_at: When it is looked at again by itself (UTC), or None.
+    """
+
+    document: Document
+    state: State
+    replaces: Known | None = None
+    error: str | None = None
+    next_retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a claimed document.
+
+    Attributes:
+        document_key: The business key.
+        state: The state it ends in; ``sending`` when the answer never came.
+        kind: The event, e.g. ``posted``, ``already_there``, ``parked``, ``unanswered``.
+        attempts: How often it was sent so far.
+        exact_id: Its GUID in Exact, or None.
+        exact_number: Its number in Exact, or None.
+        status: The HTTP status of the last answer, or None.
+        error: Why it is not posted, or None.
+        next_retry_at: When it is tried again by itself (UTC), or None.
+    """
+
+    document_key: str
+    state: State
+    kind: str
+    attempts: int
+    exact_id: str | None = None
+    exact_number: str | None = None
+    status: int | None = None
+    error: str | None = None
+    next_retry_at: datetime | None = None
+
+
+class Ledger:
+    """The audit trail of one target, shared by all its processes.
+
+    Attributes:
+        engine: The database.
+        keys: What encrypts payloads and links events.
+        born_at: When this ledger was created (UTC).
+    """
+
+    def __init__(self, engine: Engine, keys: LedgerKeys) -> None:
+        """Use an opened ledger; see :meth:`open`."""
+        self.engine = engine
+        self.keys = keys
+        with reading(engine) as connection:
+            self.born_at: datetime = connection.execute(sa.select(chain_table.c.created_at)).one()[
+                0
+            ]
+
+    @classmethod
+    def open(cls, url: str) -> Ledger:
+        """Open a ledger, creating it when it is not there.
+
+        Args:
+            url: The setting ``ledger_url``.
+
+        Raises:
+            ConfigError: When the database or its key cannot be used.
+        """
+        engine = open_engine(url)
+        return cls(engine, open_keys(engine))
+
+    def known(self, document_keys: Collection[str]) -> dict[str, Known]:
+        """Return what is known of these documents, by key."""
+        if not document_keys:
+            return {}
+        with reading(self.engine) as connection:
+            rows = connection.execute(
+                _KNOWN.where(documents.c.document_key.in_(list(document_keys)))
+            )
+            return {row.document_key: Known(*row) for row in rows}
+
+    def claim(self, run: Run, arrivals: Sequence[Arrival]) -> set[str]:
+        """Take documents into the ledger, in one transaction.
+
+        Args:
+            run: The run that claims.
+            arrivals: The documents and the states they enter with, each key once.
+
+        Returns:
+            The keys that this call did take; one that another process took first is not among
+            them, and must not be sent.
+        """
+        now = datetime.now(UTC)
+        with self.engine.begin() as connection:
+            taken = self._insert(connection, run, [a for a in arrivals if a.replaces is None], now)
+            taken |= self._replace(connection, run, [a for a in arrivals if a.replaces], now)
+            chain.append(
+                connection,
+                self.keys,
+                [
+                    _arrival_event(run, arrival)
+                    for arrival in arrivals
+                    if arrival.document.document_key in taken
+                ],
+            )
+        return taken
+
+    def record(self, run: Run, results: Sequence[Result]) -> None:
+        """Write what came of claimed documents, in one transaction.
+
+        Args:
+            run: The run that holds the claims.
+            results: One result per document.
+        """
+        if not results:
+            return
+        now = datetime.now(UTC)
+        with self.engine.begin() as connection:
+            written = connection.execute(
+                _RECORD,
+                [
+                    {
+                        "key": result.document_key,
+                        "claimant": run.run_id,
+                        "new_state": result.state,
+                        "exact_id": result.exact_id,
+                        "exact_number": result.exact_number,
+                        "attempts": result.attempts,
+                        "status": result.status,
+                        "error": result.error,
+                        "next_retry_at": result.next_retry_at,
+                        "claimed_by": run.run_id if result.state == "sending" else None,
+                        "sent_at": now,
+                        "updated_at": now,
+                    }
+                    for result in results
+                ],
+            )
+            if written.rowcount != len(results):
+                msg = "the ledger was changed under a living run: a claim of this run is gone"
+                raise RuntimeError(msg)
+            chain.append(connection, self.keys, [_result_event(run, result) for result in results])
+
+    def hold_newer(self, run: Run, document: Document) -> None:
+        """Keep a later version of a document that is posted or in another run's hands.
+
+        Args:
+            run: The run that received it.
+            document: The later version; the posted one stays untouched beside it.
+        """
+        with self.engine.begin() as connection:
+            connection.execute(
+                documents.update()
+                .where(documents.c.document_key == document.document_key)
+                .values(
+                    newer_payload=self.keys.encrypt(payload.encode(document.record)),
+                    newer_hash=document.payload_hash,
+                    updated_at=datetime.now(UTC),
+                )
+            )
+            detail = {"run": run.run_id, "newer_hash": document.payload_hash}
+            chain.append(
+                connection, self.keys, [Event("changed_in_shop", document.document_key, detail)]
+            )
+
+    def due(self, now: datetime, *, limit: int, after: Known | None) -> list[Waiting]:
+        """Return documents that wait: held ones, and those whose next try is due; oldest first.
+
+        Nothing is claimed: most of what is parked still cannot be booked, and looking at it
+        must leave no trace.
+
+        Args:
+            now: The time to compare ``next_retry_at`` with (UTC).
+            limit: How many at most.
+            after: The last one of the page before, or None.
+        """
+        statement = (
+            sa.select(documents)
+            .where(
+                sa.or_(
+                    documents.c.state == "received",
+                    sa.and_(
+                        documents.c.state.in_(("failed", "parked")),
+                        documents.c.next_retry_at <= now,
+                    ),
+                ),
+                documents.c.payload.is_not(None),
+            )
+            .order_by(documents.c.created_at, documents.c.document_key)
+            .limit(limit)
+        )
+        if after is not None:
+            here = sa.tuple_(documents.c.created_at, documents.c.document_key)
+            statement = statement.where(here > (after.created_at, after.document_key))
+        with reading(self.engine) as connection:
+            return [self._opened(row) for row in connection.execute(statement)]
+
+    def take_over(self, run: Run) -> int:
+        """Take over the claims of dead runs; return how many.
+
+        Args:
+            run: The run that will settle them.
+        """
+        owners = self._claim_owners()
+        dead = dead_runs(self.engine, owners - {run.run_id})
+        if not dead:
+            return 0
+        now = datetime.now(UTC)
+        with self.engine.begin() as connection:
+            keys = connection.scalars(
+                sa.select(documents.c.document_key)
+                .where(documents.c.state == "sending", documents.c.claimed_by.in_(dead))
+                .order_by(documents.c.sent_at, documents.c.document_key)
+                .with_for_update(skip_locked=True)
+            ).all()
+            connection.execute(
+                documents.update()
+                .where(documents.c.document_key.in_(keys))
+                .values(
+                    claimed_by=run.run_id,
+                    # The dead run's call may have begun just now; one long past stays long past.
+                    sent_at=sa.case(
+                        (documents.c.sent_at < now - _LONG_PAST, documents.c.sent_at), else_=now
+                    ),
+                    updated_at=now,
+                )
+            )
+            detail = {"run": run.run_id, "state": "sending"}
+            chain.append(connection, self.keys, [Event("taken_over", key, detail) for key in keys])
+        return len(keys)
+
+    def unanswered(self, run: Run, *, sent_before: datetime, limit: int) -> list[Waiting]:
+        """Return documents of this run whose answer never came, oldest first.
+
+        Args:
+            run: The run that holds the claims; none of its calls may be under way.
+            sent_before: Only calls that began before this moment (UTC): a younger one may still
+                be at work in Exact.
+            limit: How many at most.
+        """
+        statement = (
+            sa.select(documents)
+            .where(
+                documents.c.state == "sending",
+                documents.c.claimed_by == run.run_id,
+                documents.c.sent_at <= sent_before,
+            )
+            .order_by(documents.c.sent_at, documents.c.document_key)
+            .limit(limit)
+        )
+        with reading(self.engine) as connection:
+            return [self._opened(row) for row in connection.execute(statement)]
+
+    def oldest_unanswered(self, run: Run) -> datetime | None:
+        """Return when the oldest call of this run without an answer began (UTC), or None."""
+        with reading(self.engine) as connection:
+            oldest: datetime | None = connection.scalar(
+                sa.select(documents.c.sent_at)
+                .where(documents.c.state == "sending", documents.c.claimed_by == run.run_id)
+                .order_by(documents.c.sent_at)
+                .limit(1)
+            )
+            return oldest
+
+    def _claim_owners(self) -> set[str]:
+        with reading(self.engine) as connection:
+            return set(
+                connection.scalars(
+                    sa.select(documents.c.claimed_by)
+                    .where(documents.c.state == "sending", documents.c.claimed_by.is_not(None))
+                    .distinct()
+                )
+            )
+
+    def _insert(
+        self, connection: Connection, run: Run, arrivals: Sequence[Arrival], now: datetime
+    ) -> set[str]:
+        if not arrivals:
+            return set()
+        rows = [self._row(run, arrival, now) for arrival in arrivals]
+        return set(connection.scalars(_insert_new(connection), rows))
+
+    def _row(self, run: Run, arrival: Arrival, now: datetime) -> dict[str, Any]:
+        sending = arrival.state == "sending"
+        return describe(arrival.document) | {
+            "payload": self.keys.encrypt(payload.encode(arrival.document.record)),
+            "state": arrival.state,
+            "attempts": 0,
+            "error": arrival.error,
+            "next_retry_at": arrival.next_retry_at,
+            "claimed_by": run.run_id if sending else None,
+            "sent_at": now if sending else None,
+            "created_at": now,
+            "updated_at": now,
+        }
+
+    def _replace(
+        self, connection: Connection, run: Run, arrivals: Sequence[Arrival], now: datetime
+    ) -> set[str]:
+        if not arrivals:
+            return set()
+        held = connection.execute(
+            _KNOWN.where(
+                documents.c.document_key.in_([a.document.document_key for a in arrivals])
+            ).with_for_update(skip_locked=True)  # another machine has them in hand
+        )
+        untouched = {row.document_key: Known(*row) for row in held}
+        rows = [
+            {f"new_{name}": value for name, value in self._row(run, arrival, now).items()}
+            | {
+                "new_attempts": known.attempts
+                if known.payload_hash == arrival.document.payload_hash
+                else 0
+            }
+            for arrival in arrivals
+            if (known := arrival.replaces) and untouched.get(known.document_key) == known
+        ]
+        if rows:
+            connection.execute(_REPLACE, rows)
+        return {row["new_document_key"] for row in rows}
+
+    def _opened(self, row: sa.Row[Any]) -> Waiting:
+        record = payload.decode(self.keys.decrypt(row.payload))
+        document = Document(record, row.stream, row.document_key, row.payload_hash)
+        return Waiting(document, Known(*(getattr(row, name) for name in _KNOWN_NAMES)))
+
+
+def describe(document: Document) -> dict[str, Any]:
+    """Return the columns by which people look for a document."""
+    record = document.record
+    source = record.get("source") or {}
+    amount = (record.get("totals") or {}).get("amount", record.get("amount"))
+    return {
+        "document_key": document.document_key,
+        "stream": document.stream,
+        "kind": source.get("kind") or record.get("kind"),
+        "division": record.get("division"),
+        "your_ref": record.get("your_ref"),
+        "order_number": source.get("order_increment_id"),
+        "currency": record.get("currency"),
+        "amount": None if amount is None else str(Decimal(amount)),
+        "rules_version": record.get("rules_version"),
+        "payload_hash": document.payload_hash,
+    }
+
+
+def _arrival_event(run: Run, arrival: Arrival) -> Event:
+    document = arrival.document
+    detail: dict[str, Any] = {
+        "run": run.run_id,
+        "state": arrival.state,
+        "stream": document.stream,
+        "payload_hash": document.payload_hash,
+        "exact_id": None,
+        "exact_number": None,
+        "rules_version": document.record.get("rules_version"),
+    }
+    if arrival.error:
+        detail["error"] = arrival.error
+    return Event(arrival.state, document.document_key, detail)
+
+
+def _result_event(run: Run, result: Result) -> Event:
+    return Event(
+        result.kind,
+        result.document_key,
+        {
+            "run": run.run_id,
+            "state": result.state,
+            "exact_id": result.exact_id,
+            "exact_number": result.exact_number,
+            "status": result.status,
+            "error": result.error,
+        },
+    )
+
+
+def _insert_new(connection: Connection) -> Any:
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(documents).on_conflict_do_nothing()
+    return statement.returning(documents.c.document_key)
+
+
+_KNOWN = sa.select(
+    documents.c.document_key,
+    documents.c.stream,
+    documents.c.state,
+    documents.c.payload_hash,
+    documents.c.newer_hash,
+    documents.c.attempts,
+    documents.c.exact_id,
+    documents.c.exact_number,
+    documents.c.error,
+    documents.c.claimed_by,
+    documents.c.sent_at,
+    documents.c.created_at,
+)
+_KNOWN_NAMES = tuple(column.name for column in _KNOWN.selected_columns)
+
+# A newer version of a document that is not posted replaces everything but this.
+_KEPT = {"document_key", "created_at", "newer_payload", "newer_hash"} | {
+    "exact_id",
+    "exact_number",
+    "status",
+}
+
+_REPLACE = (
+    documents.update()
+    .where(documents.c.document_key == sa.bindparam("new_document_key"))
+    .values(
+        {
+            column.name: sa.bindparam(f"new_{column.name}")
+            for column in documents.c
+            if column.name not in _KEPT
+        }
+    )
+)
+
+_RECORD = (
+    documents.update()
+    .where(
+        documents.c.document_key == sa.bindparam("key"),
+        documents.c.claimed_by == sa.bindparam("claimant"),
+    )
+    .values(
+        state=sa.bindparam("new_state"),
+        exact_id=sa.bindparam("exact_id"),
+        exact_number=sa.bindparam("exact_number"),
+        attempts=sa.bindparam("attempts"),
+        status=sa.bindparam("status"),
+        error=sa.bindparam("error"),
+        next_retry_at=sa.bindparam("next_retry_at"),
+        claimed_by=sa.bindparam("claimed_by"),
+        sent_at=sa.bindparam("sent_at"),
+        updated_at=sa.bindparam("updated_at"),
+    )
+)

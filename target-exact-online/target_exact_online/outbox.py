@@ -1,0 +1,166 @@
+"""Between reading and posting: a bounded queue, one posting thread, and STATE in its right place.
+
+Reading never waits for Exact longer than the queue is full. A STATE travels in the queue behind
+the records that came before it, and is written when all of them are posted or durably held.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_exact_online.ledger.store import Document
+    from target_exact_online.posting import Posting
+
+_QUEUE_SIZE = 500
+_MAX_BATCH = 100
+_BATCH_SECONDS = 0.5  # an intent is never committed much longer than this before its call
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkpoint:
+    """A STATE message: true once everything before it is done."""
+
+    state: dict[str, Any]
+
+
+class Outbox:
+    """Hands documents to a `Posting` in batches, and writes STATE behind them."""
+
+    def __init__(
+        self,
+        posting: Posting,
+        write_state: Callable[[dict[str, Any]], None],
+        stop: threading.Event,
+        on_progress: Callable[[], None],
+    ) -> None:
+        """Prepare; `start` begins.
+
+        Args:
+            posting: Posts batches.
+            write_state: Writes one STATE for the tap.
+            stop: Ends posting after the calls in flight.
+            on_progress: Called after every batch.
+        """
+        self._posting = posting
+        self._write_state = write_state
+        self._stop = stop
+        self._on_progress = on_progress
+        self._queue: queue.Queue[Document | _Checkpoint | None] = queue.Queue(_QUEUE_SIZE)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="outbox")
+        self._put_back: Document | None = None
+        self._batch_size = 1
+
+    def start(self) -> None:
+        """Begin with the work of earlier runs."""
+        self._thread.start()
+
+    def submit(self, document: Document) -> None:
+        """Queue a document.
+
+        Raises:
+            TargetError: What ended posting.
+        """
+        self._put(document)
+
+    def checkpoint(self, state: dict[str, Any]) -> None:
+        """Queue a STATE behind the documents before it."""
+        self._put(_Checkpoint(state))
+
+    def finish(self) -> None:
+        """Post everything queued, settle what was lost, and end.
+
+        Raises:
+            TargetError: What ended posting.
+        """
+        self._put(None)
+        self._thread.join()
+        self._raise()
+
+    def stop(self) -> None:
+        """Finish the calls in flight, write the STATE that is true, and end."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _put(self, item: Document | _Checkpoint | None) -> None:
+        while True:
+            self._raise()
+            try:
+                self._queue.put(item, timeout=_POLL_SECONDS)
+            except queue.Full:
+                continue
+            return
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._posting.drain()
+            self._on_progress()
+            last = False
+            while not (last or self._stop.is_set()):
+                documents, state, last = self._next_batch()
+                began = time.monotonic()
+                if documents:
+                    self._posting.post(documents)
+                    self._resize(len(documents), time.monotonic() - began)
+                if state is not None:
+                    self._write_state(state)
+                self._on_progress()
+            self._posting.settle(wait=not self._stop.is_set())
+        except BaseException as error:  # noqa: BLE001  # raised again in the reading thread
+            self._error = error
+        finally:
+            self._posting.close()
+
+    def _resize(self, posted: int, seconds: float) -> None:
+        rate = posted / max(seconds, 1e-3)
+        self._batch_size = max(1, min(_MAX_BATCH, int(rate * _BATCH_SECONDS)))
+
+    def _next_batch(self) -> tuple[list[Document], dict[str, Any] | None, bool]:
+        """Return documents, the STATE that is true after them, and whether input has ended."""
+        documents: list[Document] = []
+        keys: set[str] = set()
+        state: dict[str, Any] | None = None
+        if self._put_back is not None:
+            documents.append(self._put_back)
+            keys.add(self._put_back.document_key)
+            self._put_back = None
+        while len(documents) < self._batch_size:
+            item = self._get(wait=not documents and state is None)
+            if item is _NOTHING:
+                break
+            if item is None:
+                return documents, state, True
+            if isinstance(item, _Checkpoint):
+                state = item.state
+            elif item.document_key in keys:
+                self._put_back = item  # two versions of one document: one after the other
+                break
+            else:
+                documents.append(item)
+                keys.add(item.document_key)
+        return documents, state, False
+
+    def _get(self, *, wait: bool) -> Any:
+        while not self._stop.is_set():
+            try:
+                return self._queue.get(timeout=_POLL_SECONDS) if wait else self._queue.get_nowait()
+            except queue.Empty:
+                if not wait:
+                    return _NOTHING
+        return _NOTHING
+
+
+_NOTHING = object()

@@ -1,0 +1,149 @@
+"""What a run did, counted while it happens: source of the summary, the report and the exit code."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from target_exact_online.ledger.store import Document
+
+FailOn = Literal["parked", "failed", "never"]
+EXIT_OK = 0
+EXIT_ERROR = 1
+EXIT_NOT_ALL_POSTED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One document that needs a reader's attention.
+
+    Attributes:
+        document_key: The business key.
+        order_number: The shop's order number, or None.
+        reason: What is wrong and what to do.
+        next_retry_at: When it is tried again by itself (UTC), or None.
+    """
+
+    document_key: str
+    order_number: str | None
+    reason: str
+    next_retry_at: datetime | None = None
+
+
+@dataclass
+class Summary:
+    """Counts of one run; thread safe.
+
+    Attributes:
+        started_at: When the run began (UTC).
+        posted: Documents that Exact has now, by (stream, kind, currency).
+        amounts: Their totals, VAT included, by the same key.
+        already_there: Documents that were posted before, by stream.
+        updated: Sales orders that were changed in Exact, by stream.
+        parked: Documents that wait for a person.
+        failed: Documents that are tried again by themselves.
+        held: How many documents were only taken into the ledger in this run.
+        changed: Documents that changed in the shop after they were posted.
+        warnings: What a person should know although the document was posted.
+        still_parked: Parked by earlier runs and not looked at in this one.
+        resume_at: When held documents can be sent (UTC), or None.
+        held_because: Why documents are held, or None.
+        calls: HTTP calls made to Exact.
+        calls_left: Calls left today, or None when Exact did not say.
+        chain_head: The last hash of the event log.
+    """
+
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    posted: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    amounts: defaultdict[tuple[str, str, str], Decimal] = field(
+        default_factory=lambda: defaultdict(Decimal)
+    )
+    already_there: Counter[str] = field(default_factory=Counter)
+    updated: Counter[str] = field(default_factory=Counter)
+    parked: dict[str, Line] = field(default_factory=dict)
+    failed: dict[str, Line] = field(default_factory=dict)
+    held: int = 0
+    changed: dict[str, Line] = field(default_factory=dict)
+    warnings: list[Line] = field(default_factory=list)
+    still_parked: int = 0
+    resume_at: datetime | None = None
+    held_because: str | None = None
+    calls: int = 0
+    calls_left: int | None = None
+    chain_head: str | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def count_posted(self, document: Document) -> None:
+        """Count a document that Exact has now."""
+        record = document.record
+        kind = (record.get("source") or {}).get("kind") or record.get("kind") or ""
+        key = (document.stream, kind, record.get("currency") or "")
+        with self._lock:
+            self.posted[key] += 1
+            amount = (record.get("totals") or {}).get("amount")
+            if amount is not None:
+                self.amounts[key] += Decimal(amount)
+            self.parked.pop(document.document_key, None)
+            self.failed.pop(document.document_key, None)
+
+    def count_already_there(self, document: Document) -> None:
+        """Count a document that Exact had before this run."""
+        with self._lock:
+            self.already_there[document.stream] += 1
+
+    def count_held(self) -> None:
+        """Count a document that was only taken into the ledger."""
+        with self._lock:
+            self.held += 1
+
+    def hold(self, reason: str, resume_at: datetime | None) -> None:
+        """Note why documents are held, and until when (UTC)."""
+        with self._lock:
+            self.held_because = reason
+            self.resume_at = resume_at
+
+    def warn(self, document: Document, reason: str) -> None:
+        """Note what a person should know about a posted document."""
+        with self._lock:
+            self.warnings.append(_line(document, reason))
+
+    def count_parked(self, document: Document, reason: str) -> None:
+        """Count a document that waits for a person."""
+        with self._lock:
+            self.failed.pop(document.document_key, None)
+            self.parked[document.document_key] = _line(document, reason)
+
+    def count_failed(self, document: Document, reason: str, next_retry_at: datetime | None) -> None:
+        """Count a document that is tried again by itself."""
+        with self._lock:
+            self.failed[document.document_key] = _line(document, reason, next_retry_at)
+
+    def count_changed(self, document: Document, reason: str) -> None:
+        """Count a document that changed in the shop after it was posted."""
+        with self._lock:
+            self.changed[document.document_key] = _line(document, reason)
+
+    @property
+    def total_posted(self) -> int:
+        """Documents that Exact has now and had not before this run."""
+        return sum(self.posted.values())
+
+    def exit_code(self, fail_on: FailOn) -> int:
+        """Return the process's exit code.
+
+        Args:
+            fail_on: The setting: ``parked`` also fails for documents that wait for a person,
+                ``failed`` only for those that could not be sent.
+        """
+        bad = bool(self.failed) or (fail_on == "parked" and bool(self.parked or self.changed))
+        return EXIT_NOT_ALL_POSTED if bad and fail_on != "never" else EXIT_OK
+
+
+def _line(document: Document, reason: str, next_retry_at: datetime | None = None) -> Line:
+    source: dict[str, Any] = document.record.get("source") or {}
+    return Line(document.document_key, source.get("order_increment_id"), reason, next_retry_at)
