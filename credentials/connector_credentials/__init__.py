@@ -3,14 +3,17 @@
 from connector_credentials.exceptions import CredentialStoreError
 from connector_credentials.keys import derive_key, generate_key
 from connector_credentials.redaction import protect, redact
+from connector_credentials.settings import OpenCredential, open_credential
 from connector_credentials.store import CredentialStore, EntryInfo, open_store
 
 __all__ = [
     "CredentialStore",
     "CredentialStoreError",
     "EntryInfo",
+    "OpenCredential",
     "derive_key",
     "generate_key",
+    "open_credential",
     "open_store",
     "protect",
     "redact",

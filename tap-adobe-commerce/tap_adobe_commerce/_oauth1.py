@@ -86,6 +86,7 @@ class AdobeOAuth1(OAuth1Auth):  # type: ignore[misc]  # authlib ships no types
     twice with one signature: prepare it again for every try.
     """
 
+    scheme = "oauth1"
     SIGNATURE_METHODS = {SIGNATURE_METHOD: _sign}  # noqa: RUF012  # authlib's own extension point
 
     def __init__(

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import tenacity
 
-from connector_credentials import CredentialStoreError, derive_key, open_store, protect
+from connector_credentials import (
+    CredentialStoreError,
+    derive_key,
+    open_credential,
+    open_store,
+    protect,
+)
 from connector_credentials.exceptions import CredentialNotFoundError, RetriableStoreError
 from target_exact_online._server_clock import ServerClock
 from target_exact_online._token_endpoint import (
@@ -251,35 +257,33 @@ def build_token_source(config: Mapping[str, Any]) -> TokenSource:
         ConfigError: A setting is missing, or the store cannot be opened.
         TransientApiError: The store does not answer.
     """
-    store, name, values = open_credential(config)
+    store, name, values = open_login(config)
     app = app_of(values)
     seed = str(config.get("refresh_token") or "") or None
     return TokenSource(store, name, app, seed)
 
 
-def open_credential(config: Mapping[str, Any]) -> tuple[CredentialStore, str, dict[str, Any]]:
-    """The store, the credential's name in it, and its values with the settings on top."""
-    name = str(config.get("credential") or DEFAULT_CREDENTIAL)
+def open_login(config: Mapping[str, Any]) -> tuple[CredentialStore, str, dict[str, Any]]:
+    """The store of the login, its name there, and the settings over the stored values.
+
+    Raises:
+        ConfigError: A setting is missing, or the store cannot be opened.
+        TransientApiError: The store does not answer.
+    """
     with _store_errors():
-        if url := config.get("credentials"):
-            store = open_store(str(url))
-            try:
-                stored = store.get(name)
-            except CredentialNotFoundError:
-                stored = {}
-        else:
-            secret = str(config.get("client_secret") or "")
-            if not secret:
-                msg = (
-                    "The setting client_secret is missing. Set client_id, client_secret and "
-                    "refresh_token, or set credentials to a store that holds them."
-                )
-                raise ConfigError(msg)
-            key = derive_key(secret, _KEY_PURPOSE)
-            store = open_store(f"{name}.credentials", key, create=True)
-            stored = {}
-    given = {key: value for key, value in config.items() if value not in (None, "")}
-    return store, name, {**stored, **given}
+        found = open_credential(config, DEFAULT_CREDENTIAL)
+        if found.store:
+            return found.store, found.name, found.values
+        secret = str(config.get("client_secret") or "")
+        if not secret:
+            msg = (
+                "The setting client_secret is missing. Set client_id, client_secret and "
+                "refresh_token, or set credentials to a store that holds them."
+            )
+            raise ConfigError(msg)
+        key = derive_key(secret, _KEY_PURPOSE)
+        store = open_store(f"{found.name}.credentials", key, create=True)
+        return store, found.name, found.values
 
 
 def app_of(values: Mapping[str, Any]) -> ExactApp:
