@@ -1,0 +1,296 @@
+"""HTTP: one connection pool, signed requests, retries within a bounded time, errors by type."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from tenacity import Retrying, retry_if_exception_type, stop_any, wait_random_exponential
+from tenacity.stop import stop_base, stop_before_delay
+from urllib3.exceptions import ReadTimeoutError
+
+from tap_adobe_commerce import _answers
+from tap_adobe_commerce.exceptions import (
+    BrokenAnswerError,
+    BusyError,
+    ConfigError,
+    GaveUpError,
+    RetriableError,
+    ServerFaultError,
+    SlowError,
+    StaleNonceError,
+    UnreachableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from requests.auth import AuthBase
+    from tenacity import RetryCallState
+
+logger = logging.getLogger("tap-adobe-commerce.client")
+
+#: Seconds to connect.
+CONNECT_TIMEOUT = 10.0
+#: Bytes read at a time.
+READ_SIZE = 16384
+#: Tries of a call that ends in 500: one broken record does not heal, so the page shrinks soon.
+FAULT_TRIES = 3
+#: Tries before the shop has answered anything: then the address is probably wrong.
+FIRST_TRIES = 3
+#: Tries when an answer is cut short: a page too heavy for the shop stays too heavy.
+BROKEN_TRIES = 2
+#: Longest wait between two tries, in seconds.
+LONGEST_WAIT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Body of a successful call.
+
+    Attributes:
+        body: JSON text as the shop sent it.
+        where: Method, path and host of the call, for messages.
+    """
+
+    body: bytes
+    where: str
+
+
+class Client:
+    """Reads from one shop. Safe to use from several threads at once."""
+
+    def __init__(
+        self,
+        base_url: str,
+        auth: AuthBase,
+        *,
+        store: str | None = "all",
+        timeout: float = 180.0,
+        max_wait: float = 300.0,
+        connections: int = 8,
+    ) -> None:
+        """Prepare a connection pool; nothing is sent yet.
+
+        Args:
+            base_url: The shop's address, for example ``https://shop.example``.
+            auth: Signs each try of each request.
+            store: Store code in the path; None for the cloud service, which has none there.
+            timeout: Seconds that one try may take.
+            max_wait: Seconds that one call may take with all its retries.
+            connections: Calls that may run at once.
+
+        Raises:
+            ConfigError: ``base_url`` is not an address of a shop.
+        """
+        self.host = check_base_url(base_url)
+        self._root = base_url.rstrip("/") + (f"/rest/{store}/V1" if store else "/V1")
+        self._auth = auth
+        self._scheme = str(getattr(auth, "scheme", "oauth1"))
+        self._timeout = timeout
+        self._max_wait = max_wait
+        self._answered = threading.Event()
+        self._session = requests.Session()
+        # The shop's session cookie plays no part, and sent back it makes PHP answer one call of
+        # the session at a time.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+        self._session.headers.update(
+            {
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip, deflate",
+                # Some installations let a web cache answer GET requests.
+                "Cache-Control": "no-cache",
+                "User-Agent": f"tap-adobe-commerce/{version('tap-adobe-commerce')}",
+            }
+        )
+        self._counts = threading.Lock()
+        self._clock_ahead = timedelta(0)
+        self.requests_sent = 0
+        self.bytes_received = 0
+
+    def server_now(self) -> datetime:
+        """The shop's present time in UTC, as its last answer told; ours before the first."""
+        return datetime.now(UTC) + self._clock_ahead
+
+    def get(self, route: str, query: str = "", *, patient: bool = True) -> Answer:
+        """Read a route, with retries.
+
+        Args:
+            route: Route below ``V1``, for example ``orders``.
+            query: Percent-encoded query.
+            patient: Whether a 500 is worth a second try of the very same request.
+
+        Returns:
+            The answer, checked to be complete JSON.
+
+        Raises:
+            FatalError: The shop refuses the request, or did not recover within ``max_wait``.
+            ServerFaultError: The shop answers 500 each time; a smaller page may help.
+            SlowError: The shop does not answer in time; a smaller page may help.
+            BrokenAnswerError: The answer ends too early; a smaller page may help.
+        """
+        started = time.monotonic()
+        retrying = Retrying(
+            retry=retry_if_exception_type(RetriableError),
+            stop=stop_any(
+                _StopAsTheErrorAsks(self._answered.is_set, FAULT_TRIES if patient else 1),
+                stop_before_delay(self._max_wait),
+            ),
+            wait=_wait,
+            before_sleep=_log_retry,
+            reraise=True,
+        )
+        try:
+            answer: Answer = retrying(self._get_once, route, query)
+        except (ServerFaultError, SlowError, BrokenAnswerError):
+            raise
+        except RetriableError as error:
+            waited = time.monotonic() - started
+            msg = f"{error} Gave up after {waited:.0f} seconds. Run again when the shop is back."
+            if not self._answered.is_set() and isinstance(error, UnreachableError):
+                msg = f"{error} Check the setting base_url and the network."
+            raise GaveUpError(msg) from error
+        return answer
+
+    def _get_once(self, route: str, query: str) -> Answer:
+        url = f"{self._root}/{route}" + (f"?{query}" if query else "")
+        where = f"GET {urlsplit(url).path} at {self.host}"
+        try:
+            with self._session.get(
+                url,
+                auth=self._auth,
+                timeout=(CONNECT_TIMEOUT, self._timeout),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                self._answered.set()
+                self._clock_ahead = _server_time(response) - datetime.now(UTC)
+                body = self._read_body(response, where)
+                wire_bytes = response.raw.tell()
+        except requests.exceptions.SSLError as error:
+            msg = f"The certificate of {self.host} is not accepted: {_reason(error)}."
+            raise ConfigError(msg) from error
+        except requests.exceptions.ConnectTimeout as error:
+            msg = f"No connection to {self.host} within {CONNECT_TIMEOUT:.0f} seconds."
+            raise UnreachableError(msg) from error
+        except requests.exceptions.Timeout as error:
+            msg = f"No answer within {self._timeout:.0f} seconds ({where})."
+            raise SlowError(msg) from error
+        except (
+            requests.exceptions.ChunkedEncodingError,
+            requests.exceptions.ContentDecodingError,
+        ) as error:
+            msg = f"The answer broke off ({where})."
+            raise BrokenAnswerError(msg) from error
+        except requests.exceptions.ConnectionError as error:
+            if error.args and isinstance(error.args[0], ReadTimeoutError):
+                msg = f"No complete answer within {self._timeout:.0f} seconds ({where})."
+                raise SlowError(msg) from error
+            msg = f"Cannot reach {self.host}: {_reason(error)}."
+            raise UnreachableError(msg) from error
+        with self._counts:
+            self.requests_sent += 1
+            self.bytes_received += wire_bytes
+        _answers.raise_for_answer(response, body, where, self._scheme)
+        return Answer(body, where)
+
+    def _read_body(self, response: requests.Response, where: str) -> bytes:
+        """Read the body within the time of one call, however slowly it drips."""
+        deadline = time.monotonic() + self._timeout
+        chunks = []
+        for chunk in response.iter_content(READ_SIZE):
+            chunks.append(chunk)
+            if time.monotonic() > deadline:
+                response.close()
+                msg = f"No complete answer within {self._timeout:.0f} seconds ({where})."
+                raise SlowError(msg)
+        return b"".join(chunks)
+
+
+def check_base_url(base_url: str) -> str:
+    """Return the host of a shop's address.
+
+    Raises:
+        ConfigError: It is not an ``http`` or ``https`` address, or contains more than that.
+    """
+    parts = urlsplit(base_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        msg = f"Setting base_url is {base_url!r}. Write it as https://shop.example."
+        raise ConfigError(msg)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        msg = "Setting base_url must hold only scheme, host and path, no credentials or query."
+        raise ConfigError(msg)
+    if "rest" in parts.path.split("/"):
+        msg = f"Setting base_url is {base_url!r}. Leave out '/rest' and what follows it."
+        raise ConfigError(msg)
+    return parts.netloc
+
+
+class _StopAsTheErrorAsks(stop_base):
+    """Fewer tries for errors that time does not heal."""
+
+    def __init__(self, answered: Callable[[], bool], fault_tries: int) -> None:
+        self._answered = answered
+        self._fault_tries = fault_tries
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        tries = retry_state.attempt_number
+        if isinstance(error, ServerFaultError):
+            return tries >= self._fault_tries
+        if isinstance(error, SlowError | BrokenAnswerError | StaleNonceError):
+            return tries >= BROKEN_TRIES
+        if isinstance(error, UnreachableError) and not self._answered():
+            return tries >= FIRST_TRIES
+        return False
+
+
+_jitter = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT)
+
+
+def _wait(retry_state: RetryCallState) -> float:
+    """Seconds until the next try: what the shop asked for, else growing with jitter."""
+    error = retry_state.outcome.exception() if retry_state.outcome else None
+    if isinstance(error, RetriableError) and error.wait is not None:
+        return error.wait
+    return float(_jitter(retry_state))
+
+
+def _log_retry(retry_state: RetryCallState) -> None:
+    error = retry_state.outcome.exception() if retry_state.outcome else None
+    wait = retry_state.next_action.sleep if retry_state.next_action else 0.0
+    level = logging.WARNING if isinstance(error, BusyError) else logging.INFO
+    logger.log(level, "%s Next try in %.1f seconds.", error, wait)
+
+
+def _server_time(response: requests.Response) -> datetime:
+    """The shop's clock; ours only when the shop does not send one."""
+    header = response.headers.get("Date")
+    try:
+        return parsedate_to_datetime(header).astimezone(UTC) if header else datetime.now(UTC)
+    except ValueError:
+        return datetime.now(UTC)
+
+
+def _reason(error: Exception) -> str:
+    """The innermost reason, without the noise of the libraries in between."""
+    inner: BaseException = error
+    for _ in range(6):
+        following = getattr(inner, "reason", None) or inner.__cause__ or inner.__context__
+        if not isinstance(following, BaseException) or following is inner:
+            break
+        inner = following
+    return (getattr(inner, "strerror", None) or str(inner) or type(inner).__name__).rstrip(".")

@@ -1,0 +1,246 @@
+"""One page of a list: adaptive page size, and the hunt for a record that breaks its page."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from tap_adobe_commerce import _answers
+from tap_adobe_commerce.exceptions import (
+    BrokenAnswerError,
+    GaveUpError,
+    PageTooLargeError,
+    ServerFaultError,
+    SlowError,
+    UnreadableRecordError,
+)
+from tap_adobe_commerce.search import Filter, Search
+
+if TYPE_CHECKING:
+    from tap_adobe_commerce.client import Client
+
+logger = logging.getLogger("tap-adobe-commerce.listing")
+
+#: Good pages in a row before a shrunken page grows again.
+GOOD_PAGES_TO_GROW = 3
+
+
+class Row(msgspec.Struct):
+    """One row of a list, not decoded yet.
+
+    Attributes:
+        key: Its number.
+        at: When it changed, in the shop's form; empty for lists without such a column.
+        raw: Its JSON, byte for byte.
+    """
+
+    key: int
+    at: str
+    raw: msgspec.Raw
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """Rows of one answer, in the shop's order.
+
+    Attributes:
+        rows: The rows.
+        total: How many rows matched, or None if the shop does not say.
+    """
+
+    rows: list[Row]
+    total: int | None
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing that matched is missing.
+
+        A short page proves nothing: servers and proxies may cut pages below the size asked for.
+        """
+        return not self.rows or (self.total is not None and len(self.rows) >= self.total)
+
+
+class PageSize:
+    """How many rows to ask for: shrinks when the shop struggles, grows back when it copes."""
+
+    def __init__(self, wanted: int) -> None:
+        """Start at the wanted size."""
+        self._lock = threading.Lock()
+        self._maximum = wanted
+        self._good = 0
+        self.current = wanted
+
+    def shrink(self, failed: int) -> None:
+        """Halve after a page of ``failed`` rows could not be read."""
+        with self._lock:
+            self.current = max(1, min(self.current, failed // 2))
+            self._good = 0
+
+    def limit(self, maximum: int) -> None:
+        """Respect the shop's own largest page from now on."""
+        with self._lock:
+            self._maximum = min(self._maximum, maximum)
+            self.current = min(self.current, maximum)
+
+    def succeeded(self) -> None:
+        """Count a good page, and double a shrunken size after some of them."""
+        with self._lock:
+            self._good += 1
+            if self.current < self._maximum and self._good >= GOOD_PAGES_TO_GROW:
+                self.current = min(self._maximum, self.current * 2)
+                self._good = 0
+
+
+class _Envelope(msgspec.Struct):
+    items: list[msgspec.Raw] | None = None
+    total_count: int | None = None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of a list's key and change column.
+
+    Attributes:
+        key: JSON name of the key.
+        key_filter: Column of the key in filters and sorting, which can differ.
+        at: Change column, or None.
+    """
+
+    key: str = "entity_id"
+    key_filter: str = "entity_id"
+    at: str | None = "updated_at"
+
+
+class Listing:
+    """A list of the shop that is read page by page."""
+
+    def __init__(
+        self,
+        client: Client,
+        route: str,
+        columns: Columns,
+        page_size: PageSize,
+        *,
+        fields: str | None = None,
+        park: bool = False,
+    ) -> None:
+        """Describe a list; nothing is read yet.
+
+        Args:
+            client: Where to read.
+            route: Route below ``V1``.
+            columns: Names of key and change column.
+            page_size: How many rows to ask for, shared by all readers of the list.
+            fields: Projection of the answer, or None for everything.
+            park: Whether to go on without a record that cannot be read.
+        """
+        self.columns = columns
+        self.parked: set[int] = set()
+        self._client = client
+        self.route = route
+        self._page_size = page_size
+        self._fields = fields
+        self._park = park
+        self._head = msgspec.json.Decoder(
+            msgspec.defstruct(
+                "Head",
+                [
+                    ("key", int, msgspec.field(name=columns.key)),
+                    ("at", str, msgspec.field(name=columns.at or "__none__", default="")),
+                ],
+            )
+        )
+        self._envelope = msgspec.json.Decoder(_Envelope)
+
+    def page(self, filters: tuple[Filter, ...], sort: tuple[str, ...]) -> ListPage:
+        """Read the first page that matches.
+
+        Args:
+            filters: Conditions that must all hold.
+            sort: Columns to sort by, ascending.
+
+        Raises:
+            UnreadableRecordError: One record breaks every page it is on, and parking is off.
+            GaveUpError: The shop does not recover.
+        """
+        search = Search(filters, sort)
+        patient = True
+        while True:
+            search = replace(search, page_size=self._page_size.current)
+            try:
+                page = self._fetch(search, patient=patient)
+            except PageTooLargeError as error:
+                logger.info("%s Reading smaller pages.", error)
+                self._page_size.limit(error.maximum)
+                continue
+            except (ServerFaultError, SlowError, BrokenAnswerError) as error:
+                if search.page_size > 1:
+                    self._page_size.shrink(search.page_size)
+                    logger.warning("%s Trying half the page.", error)
+                    patient = search.page_size // 2 <= 1
+                    continue
+                self._set_aside(search, error)
+                patient = True
+                continue
+            self._page_size.succeeded()
+            return page
+
+    def _fetch(self, search: Search, *, patient: bool = True) -> ListPage:
+        if self.parked:
+            parked = Filter(self.columns.key_filter, "nin", ",".join(map(str, sorted(self.parked))))
+            search = replace(search, filters=(*search.filters, parked))
+        query = replace(search, fields=self._fields).query()
+        answer = self._client.get(self.route, query, patient=patient)
+        envelope = _answers.decode(answer.body, answer.where, self._envelope)
+        rows = []
+        for raw in envelope.items or ():
+            head = _answers.decode(raw, answer.where, self._head)
+            rows.append(Row(head.key, head.at, raw))
+        return ListPage(rows, envelope.total_count)
+
+    def _set_aside(self, search: Search, error: Exception) -> None:
+        """Name the record that breaks a page of one row, then fail or park it."""
+        key = None if isinstance(error, SlowError) else self._find_unreadable(search)
+        if key is None:
+            msg = f"{error} Pages of one row fail too. Run again when the shop is well."
+            raise GaveUpError(msg) from error
+        msg = f"{self.route} {self.columns.key} {key} cannot be read: {error}"
+        if not self._park:
+            hint = "Repair it in the shop, or set unreadable to 'park' to go on without it."
+            msg_0 = f"{msg} {hint}"
+            raise UnreadableRecordError(msg_0) from error
+        logger.error("%s Parked: every run tries it again.", msg)
+        self.parked.add(key)
+
+    def _find_unreadable(self, search: Search) -> int | None:
+        """Number of the record that is first in ``search`` and cannot be read.
+
+        A page of one row fails exactly when the range of keys it may come from holds the record,
+        so the range is halved until one key is left.
+        """
+        low, high = 0, 1
+        if self._fails(search, 0):
+            return None  # no record is asked for and still it fails: the shop itself is ill
+        while not self._fails(search, high):
+            low, high = high, high * 2
+            if high > 1 << 62:
+                return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._fails(search, middle):
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def _fails(self, search: Search, highest_key: int) -> bool:
+        bound = Filter(self.columns.key_filter, "lteq", str(highest_key))
+        try:
+            self._fetch(replace(search, filters=(*search.filters, bound)))
+        except (ServerFaultError, BrokenAnswerError):
+            return True
+        return False

@@ -1,0 +1,243 @@
+"""The tap's settings: names, descriptions, and their values checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from singer_sdk import typing as th
+
+from tap_adobe_commerce.client import check_base_url
+from tap_adobe_commerce.exceptions import ConfigError
+from tap_adobe_commerce.timestamps import parse_iso, to_shop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMA = th.PropertiesList(
+    th.Property(
+        "base_url",
+        th.StringType,
+        title="Base URL",
+        description=(
+            "Address of the shop without /rest, for example https://shop.example. Cloud service: "
+            "with the tenant, https://na1.api.commerce.adobe.com/TENANT. Required, here or in the "
+            "credential store."
+        ),
+    ),
+    th.Property(
+        "instance",
+        th.StringType,
+        title="Instance",
+        description="Name of this shop in records, if there are several. Default: its host.",
+    ),
+    th.Property(
+        "consumer_key",
+        th.StringType,
+        secret=True,
+        title="Consumer key",
+        description="OAuth 1.0a consumer key of the integration.",
+    ),
+    th.Property(
+        "consumer_secret",
+        th.StringType,
+        secret=True,
+        title="Consumer secret",
+        description="OAuth 1.0a consumer secret of the integration.",
+    ),
+    th.Property(
+        "access_token",
+        th.StringType,
+        secret=True,
+        title="Access token",
+        description="OAuth 1.0a access token of the integration.",
+    ),
+    th.Property(
+        "access_token_secret",
+        th.StringType,
+        secret=True,
+        title="Access token secret",
+        description="OAuth 1.0a access token secret of the integration.",
+    ),
+    th.Property(
+        "bearer_token",
+        th.StringType,
+        secret=True,
+        title="Bearer token",
+        description="Access token sent as bearer, for shops that allow it.",
+    ),
+    th.Property(
+        "admin_username",
+        th.StringType,
+        title="Admin user name",
+        description="Admin user, for shops without an integration.",
+    ),
+    th.Property(
+        "admin_password",
+        th.StringType,
+        secret=True,
+        title="Admin password",
+        description="Password of the admin user.",
+    ),
+    th.Property(
+        "ims_client_id",
+        th.StringType,
+        title="IMS client id",
+        description="Cloud service: client id of the server-to-server credential.",
+    ),
+    th.Property(
+        "ims_client_secret",
+        th.StringType,
+        secret=True,
+        title="IMS client secret",
+        description="Cloud service: client secret of the server-to-server credential.",
+    ),
+    th.Property(
+        "ims_org_id",
+        th.StringType,
+        title="IMS organisation",
+        description="Cloud service: organisation id, ending in @AdobeOrg.",
+    ),
+    th.Property(
+        "ims_token_url",
+        th.StringType,
+        title="IMS token URL",
+        description="Cloud service: token endpoint, if it is not Adobe's own.",
+    ),
+    th.Property(
+        "credentials",
+        th.StringType,
+        secret=True,
+        title="Credential store",
+        description="URL of an encrypted credential store to use instead of the settings above.",
+    ),
+    th.Property(
+        "credential",
+        th.StringType,
+        default="adobe-commerce",
+        title="Credential",
+        description="Name of the credential in the store.",
+    ),
+    th.Property(
+        "store",
+        th.StringType,
+        default="all",
+        title="Store code",
+        description=(
+            "Store view whose product values are read; 'all' reads the shop-wide values. Orders "
+            "of all store views are read in any case."
+        ),
+    ),
+    th.Property(
+        "start_date",
+        th.DateTimeType,
+        title="Start date",
+        description="Rows last changed before are not read (ISO 8601; without a zone: UTC).",
+    ),
+    th.Property(
+        "end_date",
+        th.DateTimeType,
+        title="End date",
+        description="Rows last changed after are left for later (ISO 8601; without a zone: UTC).",
+    ),
+    th.Property(
+        "order_ids",
+        th.ArrayType(th.StringType),
+        title="Order numbers",
+        description=(
+            "Replay: read only the orders with these numbers (increment ids) and their documents; "
+            "STATE stays as it is."
+        ),
+    ),
+    th.Property(
+        "page_size",
+        th.IntegerType(minimum=1, maximum=1000),
+        default=100,
+        title="Page size",
+        description="Rows per call; shrinks by itself when the shop cannot cope.",
+    ),
+    th.Property(
+        "overlap_minutes",
+        th.IntegerType(minimum=0),
+        default=15,
+        title="Overlap",
+        description=(
+            "Minutes before the last run's end that are read again, because the shop shows a "
+            "change only after its transaction; unchanged rows are not emitted again."
+        ),
+    ),
+    th.Property(
+        "lag_seconds",
+        th.IntegerType(minimum=0),
+        default=5,
+        title="Lag",
+        description="Seconds before the shop's present time where a run ends.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Checked settings; see :data:`SCHEMA` for their meaning.
+
+    Attributes:
+        host: Host of ``base_url``.
+        start_date: Shop's form, or None.
+        end_date: Shop's form, or None.
+    """
+
+    base_url: str
+    host: str
+    instance: str
+    store: str
+    start_date: str | None
+    end_date: str | None
+    order_ids: tuple[str, ...]
+    page_size: int
+    overlap: timedelta
+    lag: timedelta
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Check the settings of a run.
+
+        Raises:
+            ConfigError: A setting is wrong or contradicts another.
+        """
+        if not config.get("base_url"):
+            msg = "Setting base_url is missing. Write it as https://shop.example."
+            raise ConfigError(msg)
+        host = check_base_url(str(config["base_url"]))
+        start, end = (_date(config, name) for name in ("start_date", "end_date"))
+        if start and end and start > end:
+            msg = f"Setting start_date ({start}) is later than end_date ({end})."
+            raise ConfigError(msg)
+        order_ids = tuple(str(number).strip() for number in config.get("order_ids") or ())
+        for number in order_ids:
+            if not number or "," in number:
+                msg = f"Setting order_ids holds {number!r}. Give one order number per entry."
+                raise ConfigError(msg)
+        return cls(
+            base_url=str(config["base_url"]),
+            host=host,
+            instance=str(config.get("instance") or host),
+            store=str(config.get("store") or "all"),
+            start_date=start,
+            end_date=end,
+            order_ids=order_ids,
+            page_size=int(config.get("page_size", 100)),
+            overlap=timedelta(minutes=config.get("overlap_minutes", 15)),
+            lag=timedelta(seconds=config.get("lag_seconds", 5)),
+        )
+
+
+def _date(config: Mapping[str, Any], name: str) -> str | None:
+    text = config.get(name)
+    if not text:
+        return None
+    try:
+        return to_shop(parse_iso(str(text)))
+    except ValueError as error:
+        msg = f"Setting {name} is {text!r}. Write it as 2026-01-31T00:00:00Z."
+        raise ConfigError(msg) from error
