@@ -1,0 +1,211 @@
+"""Lists and single records: stored bodies are put together, not parsed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from commerce_sandbox.adobe.conditions import order_by, where
+from commerce_sandbox.adobe.errors import (
+    ShopError,
+    internal,
+    no_such_entity,
+    no_such_key,
+    not_an_integer,
+)
+from commerce_sandbox.adobe.fields import FIELDS
+from commerce_sandbox.adobe.php_json import dumps
+from commerce_sandbox.adobe.search import Criteria, Filter, parse_criteria
+from commerce_sandbox.adobe.store import TABLES
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable
+
+    from commerce_sandbox.adobe.call import Call
+
+# A page this long no longer fits in the memory that PHP is given (an estimate for 756 MB).
+_ROWS_IN_MEMORY = 10_000
+_INTEGER = re.compile(r"-?\d{1,18}")
+
+
+class OutOfMemory(Exception):  # noqa: N818  (an event in the shop, not an error of this program)
+    """The answer would be larger than the shop's memory."""
+
+
+def _table(kind: str) -> str:
+    return TABLES[kind].name if kind in TABLES else f"adobe_{kind}"
+
+
+def _connection(call: Call) -> sqlite3.Connection:
+    return call.context.database.connection()
+
+
+def listing(kind: str) -> Callable[[Call], bytes]:
+    """Return the handler of a list that takes searchCriteria."""
+
+    def handle(call: Call) -> bytes:
+        criteria = parse_criteria(
+            call.parameters(),
+            max_page_size=call.setting("adobe.max_page_size"),
+            default=call.setting("adobe.default_page_size"),
+        )
+        return _search(call, kind, criteria)
+
+    return handle
+
+
+def _search(call: Call, kind: str, criteria: Criteria) -> bytes:
+    column = FIELDS[kind].column
+    condition, parameters = where(criteria.groups, column)
+    order = order_by(criteria.sorts, column)
+    connection = _connection(call)
+    # Two statements, as in the shop: under writes, count and rows may disagree.
+    total = connection.execute(
+        f"SELECT COUNT(*) FROM {_table(kind)}{condition}",  # noqa: S608  (own names)
+        parameters,
+    ).fetchone()[0]
+    window = ""
+    if criteria.page_size:
+        size = max(criteria.page_size, 1)
+        page = max(criteria.current_page or 1, 1)
+        if call.setting("adobe.repeat_last_page"):
+            page = min(page, max(-(-total // size), 1))
+        window = f" LIMIT {size} OFFSET {(page - 1) * size}"
+        total_rows = min(size, total)
+    else:
+        total_rows = total
+    if total_rows > _ROWS_IN_MEMORY:
+        raise OutOfMemory
+    rows = connection.execute(
+        f"SELECT entity_id, CAST(body AS BLOB) FROM {_table(kind)}{condition}{order}{window}",  # noqa: S608  (own names)
+        parameters,
+    ).fetchall()
+    if kind == "order":
+        _refuse_broken(call, (row[0] for row in rows))
+    return _envelope([row[1] for row in rows], criteria, total)
+
+
+def _envelope(bodies: list[bytes], criteria: Criteria, total: int) -> bytes:
+    return b'{"items":[%s],"search_criteria":%s,"total_count":%d}' % (
+        b",".join(bodies),
+        dumps(criteria.echo()).encode(),
+        total,
+    )
+
+
+def _refuse_broken(call: Call, keys: Iterable[int]) -> None:
+    """Fail as the shop does when one order of a page cannot be read."""
+    broken = call.setting("adobe.broken_order_ids")
+    if broken and not set(broken).isdisjoint(keys):
+        raise internal()
+
+
+def _key(call: Call) -> int:
+    text = call.arguments["id"]
+    if not _INTEGER.fullmatch(text):
+        raise not_an_integer(text)
+    return int(text)
+
+
+def _body(call: Call, kind: str) -> bytes | None:
+    key = _key(call)
+    if kind == "order":
+        _refuse_broken(call, [key])
+    row = (
+        _connection(call)
+        .execute(
+            f"SELECT CAST(body AS BLOB) FROM {_table(kind)} WHERE entity_id = ?",  # noqa: S608  (own names)
+            (key,),
+        )
+        .fetchone()
+    )
+    return None if row is None else bytes(row[0])
+
+
+def single(kind: str, field: str | None = None) -> Callable[[Call], bytes]:
+    """Return the handler of one record.
+
+    Args:
+        kind: Key of the shop's tables.
+        field: Name the shop uses in its refusal; sales documents have a text of their own.
+    """
+
+    def handle(call: Call) -> bytes:
+        body = _body(call, kind)
+        if body is None:
+            raise no_such_entity() if field is None else no_such_key(field, _key(call))
+        return body
+
+    return handle
+
+
+def comments(kind: str, member: str) -> Callable[[Call], bytes]:
+    """Return the handler of a document's comments, oldest first, listed as a search would be."""
+
+    def handle(call: Call) -> bytes:
+        body = _body(call, kind)
+        found: list[dict[str, Any]] = orjson.loads(body).get(member, []) if body else []
+        found.sort(key=lambda comment: int(comment["entity_id"]))
+        by_parent = Filter("parent_id", str(_key(call)), "eq")
+        criteria = Criteria(groups=((by_parent,),))
+        return _envelope([dumps(comment).encode() for comment in found], criteria, len(found))
+
+    return handle
+
+
+def order_status(call: Call) -> bytes:
+    """Return the status of an order as one JSON string."""
+    body = _body(call, "order")
+    if body is None:
+        raise no_such_entity()
+    return dumps(orjson.loads(body).get("status")).encode()
+
+
+def product(call: Call) -> bytes:
+    """Return the product with a sku."""
+    row = (
+        _connection(call)
+        .execute(
+            "SELECT CAST(body AS BLOB) FROM adobe_product WHERE sku = ?", (call.arguments["sku"],)
+        )
+        .fetchone()
+    )
+    if row is None:
+        raise ShopError(
+            404, "The product that was requested doesn't exist. Verify the product and try again."
+        )
+    return bytes(row[0])
+
+
+def everything(kind: str) -> Callable[[Call], bytes]:
+    """Return the handler of a plain list without search (store views, modules and the like)."""
+
+    def handle(call: Call) -> bytes:
+        rows = _connection(call).execute(
+            f"SELECT CAST(body AS BLOB) FROM {_table(kind)} ORDER BY entity_id"  # noqa: S608  (own names)
+        )
+        return b"[%s]" % b",".join(row[0] for row in rows)
+
+    return handle
+
+
+def store_configs(call: Call) -> bytes:
+    """Return the configuration of all store views, or of those in ``storeCodes``."""
+    bodies = everything("store_config")(call)
+    wanted = call.parameters().get("storeCodes")
+    if not isinstance(wanted, dict):
+        return bodies
+    codes = set(wanted.values())
+    chosen = [config for config in orjson.loads(bodies) if config["code"] in codes]
+    return dumps(chosen).encode()
+
+
+def currency(call: Call) -> bytes:
+    """Return the shop's currencies and rates; the one public route."""
+    row = _connection(call).execute("SELECT CAST(body AS BLOB) FROM adobe_currency").fetchone()
+    if row is None:
+        raise internal()
+    return bytes(row[0])
