@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from commerce_sandbox.adobe.settings import DEFAULTS as ADOBE_DEFAULTS
-from commerce_sandbox.adobe import settings as adobe_settings
 from commerce_sandbox.exceptions import UnknownSettingError
 
 if TYPE_CHECKING:
