@@ -1,5 +1,6 @@
 """Encrypted store of connector credentials, with locks and rotation."""
 
+from connector_credentials.checks import Finding
 from connector_credentials.exceptions import CredentialStoreError
 from connector_credentials.keys import derive_key, generate_key
 from connector_credentials.redaction import protect, redact
@@ -10,6 +11,7 @@ __all__ = [
     "CredentialStore",
     "CredentialStoreError",
     "EntryInfo",
+    "Finding",
     "OpenCredential",
     "derive_key",
     "generate_key",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from connector_credentials._durable import sync_folder
 from connector_credentials.exceptions import (
     LockTimeoutError,
     StoreCorruptError,
@@ -137,11 +138,7 @@ class FileBackend:
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self.path)
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(self.path.parent)
         except OSError as error:
             raise self._unavailable(error) from None
 

@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from connector_credentials._durable import sync_folder
 from connector_credentials.exceptions import MissingKeyError, StoreUnavailableError
 from connector_credentials.redaction import protect
 
@@ -110,6 +111,19 @@ def write_key_file(path: Path, keys: str) -> None:
     except OSError as error:
         msg = f"The key file {path} cannot be written: {error.strerror}. Choose another path."
         raise StoreUnavailableError(msg) from None
+
+
+def replace_key_file(path: Path, keys: str) -> None:
+    """Put other keys into a key file, in one step.
+
+    Raises:
+        StoreUnavailableError: The file cannot be written.
+    """
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    write_key_file(new, keys)
+    new.replace(path)
+    sync_folder(path.parent)
 
 
 def keyring_get(store: str) -> str | None:

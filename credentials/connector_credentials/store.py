@@ -101,6 +101,23 @@ class CredentialStore:
         """Where the store is, without any password."""
         return self._backend.label
 
+    def create(self) -> None:
+        """Make the store.
+
+        Raises:
+            StoreExistsError: There is one already.
+        """
+        self._backend.create({_CHECK: self._seal(_CHECK, b"", {})})
+
+    def check_key(self) -> None:
+        """Make sure that the key opens the store, even one without credentials.
+
+        Raises:
+            StoreCorruptError: This is not a store.
+            WrongKeyError: The key does not open it.
+        """
+        self._open(_CHECK)
+
     def get(self, name: str) -> dict[str, Any]:
         """A credential; its text values never appear in this process's logs from now on.
 
@@ -258,6 +275,9 @@ class CredentialStore:
 
     def _open(self, key: str) -> tuple[dict[str, Any], bytes]:
         token = self._backend.read().get(key)
+        if token is None and key == _CHECK:
+            msg = f"{self.label} is not a credential store. Correct the setting."
+            raise StoreCorruptError(msg)
         if token is None:
             raise self._missing(key)
         head, _, data = self._decrypt(token).partition(b"\n")
@@ -299,22 +319,38 @@ def open_store(url: str, key: str | None = None, *, create: bool = False) -> Cre
         MissingKeyError: There is no key, or it is not a key.
         WrongKeyError: The key does not open the store.
     """
-    backend = _backend(url)
-    keys, origin = (key, "the caller") if key else find_keys(backend.label)
-    store = CredentialStore(backend, cipher(keys, origin=origin))
-    try:
-        entries = backend.read()
-    except StoreNotFoundError:
-        if not create:
-            raise
+    if create and not store_exists(url):
         with suppress(StoreExistsError):  # another process was faster; its key is checked below
-            backend.create({_CHECK: store._seal(_CHECK, b"", {})})  # noqa: SLF001  # the constructor's
-        entries = backend.read()
-    if _CHECK not in entries:
-        msg = f"{backend.label} is not a credential store. Correct the setting."
-        raise StoreCorruptError(msg)
-    store._decrypt(entries[_CHECK])  # noqa: SLF001  # a wrong key must not look like an empty store
+            return create_store(url, key)
+    store = _closed_store(url, key)
+    store.check_key()
     return store
+
+
+def create_store(url: str, key: str | None = None) -> CredentialStore:
+    """Make a store; arguments as for :func:`open_store`.
+
+    Raises:
+        StoreExistsError: There is one already.
+        MissingKeyError: There is no key, or it is not a key.
+    """
+    store = _closed_store(url, key)
+    store.create()
+    return store
+
+
+def store_exists(url: str) -> bool:
+    """Whether there is a store, whatever its key."""
+    try:
+        _backend(url).read()
+    except StoreNotFoundError:
+        return False
+    return True
+
+
+def store_label(url: str) -> str:
+    """Where a store is, without any password; the keyring keeps its key under this name."""
+    return _backend(url).label
 
 
 def protect_values(value: Mapping[str, Any]) -> None:
@@ -326,6 +362,12 @@ def is_secret(field_name: str) -> bool:
     """Whether a field of a credential is one that must never be shown."""
     words = ("secret", "token", "password", "key")
     return any(word in field_name for word in words) and not field_name.endswith(("_url", "_at"))
+
+
+def _closed_store(url: str, key: str | None) -> CredentialStore:
+    backend = _backend(url)
+    keys, origin = (key, "the program") if key else find_keys(backend.label)
+    return CredentialStore(backend, cipher(keys, origin=origin))
 
 
 def _check_name(name: str) -> None:
