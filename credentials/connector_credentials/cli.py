@@ -27,7 +27,7 @@ from connector_credentials.keys import (
     write_key_file,
 )
 from connector_credentials.redaction import redact
-from connector_credentials.store import open_store, store_label
+from connector_credentials.store import create_store, open_store, store_exists, store_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable
