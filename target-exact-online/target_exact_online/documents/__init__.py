@@ -1,1 +1,42 @@
 """From a record of contract 2 to what Exact accepts, everything knowable checked first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from target_exact_online.documents import sales_entries, sales_orders
+from target_exact_online.documents.settling import settle
+from target_exact_online.exceptions import DocumentRefusedError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from target_exact_online.documents.prepared import DocumentSettings, Prepared
+    from target_exact_online.master_data import MasterData
+
+__all__ = ["STREAMS", "prepare", "settle"]
+
+STREAMS = {
+    "sales_entries": sales_entries.prepare,
+    "sales_orders": sales_orders.prepare,
+}
+
+
+def prepare(
+    stream: str, record: Mapping[str, Any], master: MasterData, settings: DocumentSettings
+) -> Prepared:
+    """Check a record and make its payload; no call that writes.
+
+    Args:
+        stream: A stream of contract 2.
+        record: Its record; amounts as ``Decimal``.
+        master: The master data of the record's division.
+        settings: What may be created or moved.
+
+    Raises:
+        DocumentRefusedError: With every problem that can be known before the call.
+    """
+    if stream not in STREAMS:
+        what = f"The stream {stream!r} cannot be posted"
+        raise DocumentRefusedError([Problem("document", what, f"Use {', '.join(STREAMS)}.")])
+    return STREAMS[stream](dict(record), master, settings)

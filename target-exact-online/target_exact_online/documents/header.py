@@ -1,0 +1,243 @@
+"""What all documents share: references, currency, journal, date, debtor and totals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from target_exact_online import _odata
+from target_exact_online.documents.accounts import account_payload, match_filter
+from target_exact_online.documents.prepared import NewAccount
+from target_exact_online.master_data.lookup import NotUsableError
+
+if TYPE_CHECKING:
+    from datetime import date
+    from decimal import Decimal
+
+    from target_exact_online.documents.checks import Checks
+    from target_exact_online.documents.prepared import DocumentSettings
+    from target_exact_online.master_data import MasterData
+    from target_exact_online.master_data.models import Journal
+
+LONGEST_DESCRIPTION = 60
+LONGEST_REFERENCE = 40
+LONGEST_PAYMENT_REFERENCE = 25
+SALES, RETURN_INVOICE, GENERAL = 20, 21, 90
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """A document's totals in its own currency, signed."""
+
+    amount: Decimal
+    vat_amount: Decimal
+    net_amount: Decimal
+
+
+def totals(record: dict[str, Any], checks: Checks) -> Totals:
+    """Read the totals and check that they are one sum."""
+    given = record.get("totals") or {}
+    read = Totals(
+        *(checks.amount(given, name, f"totals, {name}") for name in Totals.__dataclass_fields__)
+    )
+    if read.net_amount + read.vat_amount != read.amount:
+        checks.add(
+            "totals",
+            f"Net {read.net_amount} and VAT {read.vat_amount} do not give {read.amount}",
+            "Report this with the document's key: nothing is booked that does not add up.",
+        )
+    return read
+
+
+def check_sums(given: Totals, net: Decimal, vat: Decimal, checks: Checks) -> None:
+    """Check that the lines give the totals."""
+    for name, total, lines in (
+        ("net_amount", given.net_amount, net),
+        ("vat_amount", given.vat_amount, vat),
+    ):
+        if total != lines:
+            checks.add(
+                f"totals, {name}",
+                f"The lines give {lines}, the total says {total}",
+                "Report this with the document's key: nothing is booked that does not add up.",
+            )
+
+
+def references(record: dict[str, Any], checks: Checks) -> dict[str, Any]:
+    """Return the reference and the description that the payload carries."""
+    payload = {
+        "YourRef": checks.text(
+            record, "your_ref", "your_ref", longest=LONGEST_REFERENCE, required=True
+        ),
+        "Description": checks.text(
+            record, "description", "description", longest=LONGEST_DESCRIPTION
+        ),
+    }
+    return {name: value for name, value in payload.items() if value}
+
+
+def payment(
+    record: dict[str, Any], on: date | None, master: MasterData, checks: Checks
+) -> dict[str, Any]:
+    """Return due date, payment condition and payment reference."""
+    payload: dict[str, Any] = {}
+    if due := checks.day(record, "due_date", "due_date"):
+        if on and due < on:
+            checks.add("due_date", f"The due date {due} is before {on}", "Correct the rules.")
+        payload["DueDate"] = iso(due)
+    if code := str(record.get("payment_condition") or ""):
+        with checks.at("payment_condition"):
+            payload["PaymentCondition"] = master.payment_condition(code).code
+    reference = checks.text(
+        record, "payment_reference", "payment_reference", longest=LONGEST_PAYMENT_REFERENCE
+    )
+    if reference:
+        payload["PaymentReference"] = reference
+    return payload
+
+
+def journal(
+    record: dict[str, Any], types: tuple[int, ...], master: MasterData, checks: Checks
+) -> Journal | None:
+    """Return the journal when it exists, is open for use and of a right type."""
+    code = str(record.get("journal") or "")
+    if not code:
+        checks.add("journal", "The journal is missing", "Name the journal in the rules.")
+        return None
+    with checks.at("journal"):
+        found = master.journal(code)
+        if found.type not in types:
+            what = f"Journal {code} ({found.name}) is of type {found.type}"
+            raise NotUsableError(what, f"Choose a journal of type {types[0]} in the rules.")
+        if found.blocked:
+            what = f"Journal {code} ({found.name}) is blocked"
+            raise NotUsableError(what, "Unblock it in Exact, or choose another one in the rules.")
+        return found
+    return None
+
+
+def currency(
+    record: dict[str, Any], journal: Journal | None, master: MasterData, checks: Checks
+) -> tuple[str, Decimal | None]:
+    """Return the currency, and the rate when the document brings one.
+
+    The rate is the division's currency per unit of the document's; Exact multiplies by it.
+    """
+    code = str(record.get("currency") or "")
+    own = master.company.currency
+    if not code:
+        checks.add("currency", "The currency is missing", "Report this with the document's key.")
+        return own, None
+    rate = checks.decimal(record, "exchange_rate", "exchange_rate")
+    if rate is not None and rate <= 0:
+        checks.add("exchange_rate", f"The rate {rate} is not positive", "Correct the rules.")
+    if code == own:
+        if rate not in (None, 1):
+            checks.add(
+                "exchange_rate",
+                f"The rate of {code} to itself cannot be {rate}",
+                "Leave the exchange rate out in the rules.",
+            )
+        return code, None
+    with checks.at("currency"):
+        master.currency(code)
+    if journal is not None:
+        if not journal.any_currency and code != (journal.currency or own):
+            checks.add(
+                "currency",
+                f"Journal {journal.code} takes only {journal.currency or own}, not {code}",
+                "Allow variable currencies on the journal, or choose another journal.",
+            )
+        if rate is not None and not journal.any_rate:
+            checks.add(
+                "exchange_rate",
+                f"Journal {journal.code} does not take a rate from outside",
+                "Allow variable exchange rates on the journal, or leave the rate to Exact.",
+            )
+    return code, rate
+
+
+def booking_date(
+    record: dict[str, Any],
+    field: str,
+    journal: Journal | None,
+    master: MasterData,
+    settings: DocumentSettings,
+    checks: Checks,
+) -> date | None:
+    """Return the day to book on: the document's, or by policy the next open one."""
+    on = checks.day(record, field, field)
+    if on is None:
+        if record.get(field) in (None, ""):
+            checks.add(field, f"The {field.replace('_', ' ')} is missing", "Report this.")
+        return None
+    if journal is None:
+        return on
+    with checks.at(field):
+        if settings.closed_period == "refuse":
+            master.period_open(journal.code, on)
+            return on
+        moved = master.next_open_day(journal.code, on)
+        if moved != on:
+            checks.warnings.append(
+                f"Booked on {moved} because the period of {on} is closed in journal {journal.code}"
+            )
+        return moved
+    return on
+
+
+def debtor(
+    record: dict[str, Any],
+    on: date | None,
+    master: MasterData,
+    settings: DocumentSettings,
+    fields: tuple[str, ...],
+    checks: Checks,
+) -> tuple[str | None, NewAccount | None]:
+    """Return the debtor's GUID, or how to create it.
+
+    Args:
+        record: The document.
+        on: The day it is booked.
+        master: Finds the relation.
+        settings: Whether a missing relation may be created.
+        fields: Payload fields that take the GUID.
+        checks: Collects problems.
+    """
+    given = record.get("debtor") or {}
+    code = str(given.get("code") or "")
+    match = given.get("match") or {}
+    create = given.get("create")
+    if not code and not any(match.values()) and not create:
+        checks.add("debtor", "The document names no debtor", "Name one in the rules.")
+        return None, None
+    with checks.at("debtor"):
+        account = master.account(code) if code else master.matching_account(match)
+        if account is None and create and settings.create_accounts:
+            payload = account_payload(create, match, checks)
+            return None, NewAccount(payload, match_filter(payload), fields)
+        if account is None:
+            sought = ", ".join(f"{name} {value}" for name, value in match.items() if value)
+            what = f"No relation in Exact has {sought or 'this name'}"
+            raise NotUsableError(what, "Set create_accounts, or create the relation in Exact.")
+        if account.status != "C":
+            what = f"Relation {account.code} is not a customer (status {account.status or 'none'})"
+            raise NotUsableError(what, "Set its status to Customer in Exact.")
+        if account.blocked:
+            what = f"Relation {account.code} is blocked"
+            raise NotUsableError(what, "Unblock it in Exact.")
+        if account.end_date and on and account.end_date <= on:
+            what = f"Relation {account.code} ended on {account.end_date}"
+            raise NotUsableError(what, "Clear its end date in Exact, or use another relation.")
+        return account.id, None
+    return None, None
+
+
+def iso(value: date) -> str:
+    """Return a date as Exact takes it: midnight, without a zone."""
+    return f"{value.isoformat()}T00:00:00"
+
+
+def reference_filter(your_ref: str, extra: str = "") -> str:
+    """Return the filter that asks for a reference."""
+    return f"YourRef eq {_odata.text(your_ref)}{extra}"

@@ -1,0 +1,121 @@
+"""Sales entries: one shop invoice or credit memo becomes one entry in the sales journal.
+
+Credits are posted with negative amounts; Exact makes them type 21 by itself. The VAT amount of
+each line is pinned, so that Exact agrees with the shop to the cent.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from target_exact_online import _odata
+from target_exact_online.documents import header, lines
+from target_exact_online.documents.checks import Checks
+from target_exact_online.documents.prepared import DocumentSettings, Prepared
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from target_exact_online.master_data import MasterData
+
+RESOURCE = "salesentry/SalesEntries"
+
+
+def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettings) -> Prepared:
+    """Check a record of the stream `sales_entries` and make its payload.
+
+    Raises:
+        DocumentRefusedError: With everything that is wrong.
+    """
+    checks = Checks()
+    journal = header.journal(record, (header.SALES, header.RETURN_INVOICE), master, checks)
+    on = header.booking_date(record, "entry_date", journal, master, settings, checks)
+    currency, rate = header.currency(record, journal, master, checks)
+    customer, new_account = header.debtor(record, on, master, settings, ("Customer",), checks)
+    given = header.totals(record, checks)
+    header_sign(record, given, checks)
+    payload: dict[str, Any] = header.references(record, checks)
+    payload |= header.payment(record, on, master, checks)
+    payload["Currency"] = currency
+    if rate is not None:
+        payload["Rate"] = rate
+    for field, target in (("entry_number", "EntryNumber"), ("order_number", "OrderNumber")):
+        if number := checks.number(record, field, field):
+            payload[target] = number
+    payload["SalesEntryLines"] = _lines(record, on, given, master, checks)
+    checks.raise_if_any()
+    assert journal is not None  # noqa: S101  # checked above
+    assert on is not None  # noqa: S101  # checked above
+    payload |= {"Journal": journal.code, "EntryDate": header.iso(on)}
+    if customer:
+        payload["Customer"] = customer
+    return Prepared(
+        stream="sales_entries",
+        document_key=str(record["document_key"]),
+        division=master.division,
+        resource=RESOURCE,
+        payload=payload,
+        lines_field="SalesEntryLines",
+        id_field="EntryID",
+        number_field="EntryNumber",
+        your_ref=payload["YourRef"],
+        currency=currency,
+        expected_total=given.amount,
+        document_date=on,
+        settle_resource=RESOURCE,
+        settle_filter=header.reference_filter(
+            payload["YourRef"], f" and Journal eq {_odata.text(journal.code)}"
+        ),
+        new_account=new_account,
+        warnings=tuple(checks.warnings),
+    )
+
+
+def header_sign(record: dict[str, Any], given: header.Totals, checks: Checks) -> None:
+    """Check that a credit memo takes back and an invoice does not."""
+    kind = record.get("kind")
+    if kind not in {"invoice", "credit_memo"}:
+        checks.add(
+            "kind", f"{kind!r} is neither invoice nor credit_memo", "Report this with the key."
+        )
+    wrong = given.amount > 0 if kind == "credit_memo" else given.amount < 0
+    if wrong:
+        checks.add(
+            "totals, amount",
+            f"A {str(kind).replace('_', ' ')} cannot have a total of {given.amount}",
+            "Report this with the document's key: the sign is turned.",
+        )
+
+
+def _lines(
+    record: dict[str, Any],
+    on: date | None,
+    given: header.Totals,
+    master: MasterData,
+    checks: Checks,
+) -> list[dict[str, Any]]:
+    payload: list[dict[str, Any]] = []
+    net = vat = Decimal(0)
+    for where, line in lines.numbered(record, checks):
+        amounts = lines.amounts(line, where, checks)
+        net += amounts.net
+        vat += amounts.vat
+        account = lines.gl_account(line, where, master, checks)
+        code = lines.vat_code(line, where, on, account, amounts, master, checks)
+        entry: dict[str, Any] = {"AmountFC": amounts.net}
+        if account is not None:
+            entry["GLAccount"] = account.id
+        if code is not None:
+            entry["VATCode"] = code.code
+            if lines.takes_vat(code):
+                entry["VATAmountFC"] = amounts.vat
+        entry |= lines.dimensions(line, where, on, account, master, checks)
+        entry |= lines.description(line, where, checks)
+        entry |= lines.deferral(line, where, ("From", "To"), checks)
+        quantity = lines.quantity(line, where, None, checks)
+        if quantity is not None:
+            entry["Quantity"] = quantity
+        payload.append(entry)
+    header.check_sums(given, net, vat, checks)
+    return payload

@@ -1,0 +1,101 @@
+"""Sales orders: for logistics, never booked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from target_exact_online.documents import header, items, lines
+from target_exact_online.documents.checks import Checks
+from target_exact_online.documents.prepared import DocumentSettings, Prepared
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from target_exact_online.master_data import MasterData
+
+RESOURCE = "salesorder/SalesOrders"
+
+
+def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettings) -> Prepared:
+    """Check a record of the stream `sales_orders` and make its payload.
+
+    Raises:
+        DocumentRefusedError: With everything that is wrong.
+    """
+    checks = Checks()
+    on = checks.day(record, "order_date", "order_date")
+    if on is None and record.get("order_date") in (None, ""):
+        checks.add("order_date", "The order date is missing", "Report this with the key.")
+    delivery = checks.day(record, "delivery_date", "delivery_date")
+    currency, rate = header.currency(record, None, master, checks)
+    customer, new_account = header.debtor(record, on, master, settings, ("OrderedBy",), checks)
+    given = header.totals(record, checks)
+    payload: dict[str, Any] = header.references(record, checks)
+    payload["Currency"] = currency
+    if rate is not None:
+        checks.warnings.append("Exact uses its own exchange rate for sales orders")
+    if number := checks.number(record, "order_number", "order_number"):
+        payload["OrderNumber"] = number
+    wanted = items.Wanted(settings)
+    payload["SalesOrderLines"] = _lines(record, on, given, master, wanted, checks)
+    checks.raise_if_any()
+    assert on is not None  # noqa: S101  # checked above
+    payload["OrderDate"] = header.iso(on)
+    if delivery:
+        payload["DeliveryDate"] = header.iso(delivery)
+    if customer:
+        payload["OrderedBy"] = customer
+    prepared = Prepared(
+        stream="sales_orders",
+        document_key=str(record["document_key"]),
+        division=master.division,
+        resource=RESOURCE,
+        payload=payload,
+        lines_field="SalesOrderLines",
+        id_field="OrderID",
+        number_field="OrderNumber",
+        your_ref=payload["YourRef"],
+        currency=currency,
+        expected_total=given.amount,
+        document_date=on,
+        settle_resource=RESOURCE,
+        settle_filter=header.reference_filter(payload["YourRef"]),
+        new_account=new_account,
+        warnings=tuple(checks.warnings),
+    )
+    return replace(prepared, new_items=wanted.new_items())
+
+
+def _lines(
+    record: dict[str, Any],
+    on: date | None,
+    given: header.Totals,
+    master: MasterData,
+    wanted: items.Wanted,
+    checks: Checks,
+) -> list[dict[str, Any]]:
+    payload: list[dict[str, Any]] = []
+    net = vat = Decimal(0)
+    for where, line in lines.numbered(record, checks):
+        amounts = lines.amounts(line, where, checks)
+        net += amounts.net
+        vat += amounts.vat
+        found = wanted.item(line, where, len(payload), on, master, checks)
+        code = lines.vat_code(line, where, on, None, amounts, master, checks)
+        quantity = lines.quantity(line, where, found, checks)
+        if quantity is None:
+            checks.add(f"{where}, quantity", "The quantity is missing", "Report this.")
+        entry: dict[str, Any] = {"Quantity": quantity, "AmountFC": amounts.net}
+        if found is not None:
+            entry["Item"] = found.id
+        if code is not None:
+            entry["VATCode"] = code.code
+            if lines.takes_vat(code):
+                entry["VATAmount"] = amounts.vat
+        entry |= lines.dimensions(line, where, on, None, master, checks)
+        entry |= lines.description(line, where, checks)
+        payload.append(entry)
+    header.check_sums(given, net, vat, checks)
+    return payload

@@ -1,0 +1,69 @@
+"""Ask Exact whether a document exists: the answer decides whether it may be sent."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from target_exact_online.documents.prepared import Found
+from target_exact_online.exceptions import DocumentRefusedError, Problem
+from target_exact_online.limits import Priority
+
+if TYPE_CHECKING:
+    from target_exact_online.client import ExactClient
+    from target_exact_online.documents.prepared import Prepared
+
+
+def settle(prepared: Prepared, client: ExactClient) -> Found | None:
+    """Return the document as Exact has it, or None when Exact does not have it.
+
+    A reference is not unique in Exact: an invoice and a credit memo of the shop may share one.
+    What counts as the same document is reference, journal, sign and amount.
+
+    Args:
+        prepared: The document that may have been stored.
+        client: Asks.
+
+    Raises:
+        DocumentRefusedError: Exact has it with another amount, or more than once.
+        TransientApiError: Exact cannot be asked now.
+        BudgetExhaustedError: No calls left.
+    """
+    rows = client.get(
+        prepared.settle_resource,
+        division=prepared.division,
+        select=f"{prepared.id_field},{prepared.number_field},AmountFC,YourRef",
+        filter=prepared.settle_filter,
+        priority=Priority.SETTLING,
+    )
+    found = [one for row in rows if _same_side(one := _found(row, prepared), prepared)]
+    same = [one for one in found if one.amount == prepared.expected_total]
+    if len(same) == 1:
+        return same[0]
+    if not found:
+        return None
+    numbers = ", ".join(str(one.number) for one in same or found)
+    if same:
+        what = f"Exact has this document {len(same)} times, as {numbers}"
+        advice = "Delete the ones too many in Exact, then replay the document."
+    else:
+        what = (
+            f"Exact has {numbers} with this reference, but of {found[0].amount} instead of "
+            f"{prepared.expected_total} {prepared.currency}"
+        )
+        advice = "Compare both; correct it in Exact, or skip the document."
+    raise DocumentRefusedError([Problem("your_ref", what, advice)])
+
+
+def _found(row: dict[str, Any], prepared: Prepared) -> Found:
+    return Found(
+        exact_id=str(row[prepared.id_field]),
+        number=row.get(prepared.number_field),
+        amount=Decimal(str(row.get("AmountFC") or 0)),
+        row=row,
+    )
+
+
+def _same_side(one: Found, prepared: Prepared) -> bool:
+    """Tell whether both take or both give: a credit memo is never its invoice."""
+    return (one.amount < 0) == (prepared.expected_total < 0)

@@ -1,0 +1,182 @@
+"""The cache of master data in the ledger database: read often, refreshed by few calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import sqlalchemy as sa
+
+from target_exact_online.ledger.database import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.engine import Engine
+
+    from target_exact_online.master_data.reading import Kind, Row
+
+metadata = sa.MetaData()
+
+master_rows = sa.Table(
+    "master_rows",
+    metadata,
+    sa.Column("division", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(32), primary_key=True),
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("code", sa.String(64), nullable=False),
+    sa.Column("search_key", sa.String(64)),
+    sa.Column("vat_key", sa.String(64)),
+    sa.Column("email_key", sa.String(64)),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+master_state = sa.Table(
+    "master_state",
+    metadata,
+    sa.Column("division", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(32), primary_key=True),
+    sa.Column("read_at", sa.Float, nullable=False),  # seconds since 1970, UTC
+    sa.Column("timestamp", sa.BigInteger, nullable=False),  # Exact's row version, not a time
+    sa.Column("deleted_timestamp", sa.BigInteger, nullable=False),
+    sa.Column("marker", sa.String(128), nullable=False),  # the division's move dates
+)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far one kind of master data was read.
+
+    Attributes:
+        read_at: When it was read last (seconds since 1970, UTC).
+        timestamp: Highest sync timestamp seen.
+        deleted_timestamp: Highest timestamp of ``sync/Deleted`` seen.
+        marker: The division's move dates at that time.
+    """
+
+    read_at: float = 0.0
+    timestamp: int = 1
+    deleted_timestamp: int = 1
+    marker: str = ""
+
+
+class Cache:
+    """Rows of one division's master data."""
+
+    def __init__(self, engine: Engine, division: int) -> None:
+        """Use this ledger.
+
+        Args:
+            engine: The ledger's engine.
+            division: The division whose rows are kept.
+        """
+        self._engine = engine
+        self._division = division
+
+    def state(self, kind: str) -> State:
+        """Return how far a kind was read."""
+        query = sa.select(
+            master_state.c.read_at,
+            master_state.c.timestamp,
+            master_state.c.deleted_timestamp,
+            master_state.c.marker,
+        ).where(master_state.c.division == self._division, master_state.c.kind == kind)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).one_or_none()
+        return State(*row) if row else State()
+
+    def store(
+        self,
+        kind: Kind,
+        name: str,
+        rows: Iterable[Row],
+        state: State,
+        *,
+        deleted: Iterable[str] = (),
+        replace: bool,
+    ) -> None:
+        """Keep rows and how far they were read, in one transaction.
+
+        Args:
+            kind: What the rows are.
+            name: The name they are kept under.
+            rows: New and changed rows.
+            state: How far this reading went.
+            deleted: Keys that are gone.
+            replace: True when the rows are all there are.
+        """
+        values = {str(row[kind.key]): self._values(kind, name, row) for row in rows}
+        gone = list(deleted)
+        here = (master_rows.c.division == self._division) & (master_rows.c.kind == name)
+        with self._engine.begin() as connection:
+            if replace:
+                connection.execute(master_rows.delete().where(here))
+            else:
+                obsolete = [*values, *gone]
+                for start in range(0, len(obsolete), 500):
+                    some = obsolete[start : start + 500]
+                    connection.execute(
+                        master_rows.delete().where(here & master_rows.c.id.in_(some))
+                    )
+            if values:
+                connection.execute(master_rows.insert(), list(values.values()))
+            where = (master_state.c.division == self._division) & (master_state.c.kind == name)
+            connection.execute(master_state.delete().where(where))
+            connection.execute(
+                master_state.insert().values(
+                    division=self._division,
+                    kind=name,
+                    read_at=state.read_at,
+                    timestamp=state.timestamp,
+                    deleted_timestamp=state.deleted_timestamp,
+                    marker=state.marker,
+                )
+            )
+
+    def rows(self, name: str, **keys: str) -> list[Row]:
+        """Return the rows of a kind, all or those with these keys."""
+        query = sa.select(master_rows.c.data).where(
+            master_rows.c.division == self._division,
+            master_rows.c.kind == name,
+            *(master_rows.c[column] == value for column, value in keys.items()),
+        )
+        with reading(self._engine) as connection:
+            return [_unpack(data) for (data,) in connection.execute(query)]
+
+    def codes(self, name: str) -> list[str]:
+        """Return all codes of a kind."""
+        query = sa.select(master_rows.c.code).where(
+            master_rows.c.division == self._division, master_rows.c.kind == name
+        )
+        with reading(self._engine) as connection:
+            return list(connection.execute(query).scalars())
+
+    def forget(self, name: str, read_at: float) -> None:
+        """Pretend that a kind was read at this earlier moment, so that it is read again."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                master_state.update()
+                .where(master_state.c.division == self._division, master_state.c.kind == name)
+                .values(read_at=read_at)
+            )
+
+    def _values(self, kind: Kind, name: str, row: Row) -> dict[str, Any]:
+        keys = kind.match_keys(row)
+        personal = {"SearchCode", "VATNumber", "Email"} if keys else set()
+        kept = {field: value for field, value in row.items() if field not in personal}
+        return {
+            "division": self._division,
+            "kind": name,
+            "id": str(row[kind.key]),
+            "code": str(row.get(kind.code) or ""),
+            "search_key": keys.get("search_key"),
+            "vat_key": keys.get("vat_key"),
+            "email_key": keys.get("email_key"),
+            "data": msgspec.msgpack.encode(kept | keys),
+        }
+
+
+def _unpack(data: bytes) -> Row:
+    row: Row = msgspec.msgpack.decode(data)
+    return row
