@@ -39,7 +39,7 @@ class Outbox:
         posting: Posting,
         write_state: Callable[[dict[str, Any]], None],
         stop: threading.Event,
-        on_progress: Callable[[], None],
+        on_progress: Callable[[int], None],
     ) -> None:
         """Prepare; `start` begins.
 
@@ -47,7 +47,7 @@ class Outbox:
             posting: Posts batches.
             write_state: Writes one STATE for the tap.
             stop: Ends posting after the calls in flight.
-            on_progress: Called after every batch.
+            on_progress: Called after every batch with the number of queued messages.
         """
         self._posting = posting
         self._write_state = write_state
@@ -107,7 +107,7 @@ class Outbox:
     def _run(self) -> None:
         try:
             self._posting.drain()
-            self._on_progress()
+            self._on_progress(self._queue.qsize())
             last = False
             while not (last or self._stop.is_set()):
                 documents, state, last = self._next_batch()
@@ -117,7 +117,7 @@ class Outbox:
                     self._resize(len(documents), time.monotonic() - began)
                 if state is not None:
                     self._write_state(state)
-                self._on_progress()
+                self._on_progress(self._queue.qsize())
             self._posting.settle(wait=not self._stop.is_set())
         except BaseException as error:  # noqa: BLE001  # raised again in the reading thread
             self._error = error

@@ -13,7 +13,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from target_exact_online.exceptions import (
     BudgetExhaustedError,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from target_exact_online.documents.prepared import Found, Prepared
     from target_exact_online.ledger.runs import Run
-    from target_exact_online.ledger.store import Document, Known, Ledger
+    from target_exact_online.ledger.store import Document, Known, Ledger, State
     from target_exact_online.summary import Summary
 
 REFUSED_STREAM = "refused_documents"
@@ -281,6 +281,9 @@ class Posting:
         try:
             prepared = self._company.prepare(document)
             found = self._company.find(prepared)
+        except DocumentRefusedError as error:
+            self._summary.count_parked(document, str(error))
+            return _result(document, known.attempts + 1, "parked", "parked", error=error)
         except TargetError as error:
             if isinstance(error, RetriableError):
                 self._hold(error)
@@ -331,13 +334,15 @@ class Posting:
         if self._stopped() or prepared.resource in self._blocked:
             return self._held(claim)
         try:
-            found = self._company.find(prepared) if self._company.may_exist(document) else None
+            # A call is cheaper than a double: what was sent before is asked for, whatever came.
+            ask = claim.attempts > 0 or self._company.may_exist(document)
+            found = self._company.find(prepared) if ask else None
             posted = self._company.send(prepared) if found is None else None
         except TargetError as error:
             return self._not_posted(claim, error)
         except BaseException as error:  # noqa: BLE001  # raised again once the ledger knows
             self._fatal = error
-            return _result(claim, "sending", "unanswered", error=error)
+            return _result(claim.document, claim.attempts + 1, "sending", "unanswered", error=error)
         self._outages = 0
         if posted is None:
             self._summary.count_already_there(document)
@@ -357,11 +362,11 @@ class Posting:
     def _not_posted(self, claim: _Claim, error: TargetError) -> Result:
         if isinstance(error, DocumentRefusedError):
             self._summary.count_parked(claim.document, str(error))
-            return _result(claim, "parked", "parked", error=error)
+            return _result(claim.document, claim.attempts + 1, "parked", "parked", error=error)
         if isinstance(error, OutcomeUnknownError):
             reason = f"{error}. Exact is asked for it before it is sent again."
             self._summary.count_failed(claim.document, reason, None)
-            return _result(claim, "sending", "unanswered", error=error)
+            return _result(claim.document, claim.attempts + 1, "sending", "unanswered", error=error)
         if isinstance(error, TransientApiError):
             return self._failed(claim, error)
         if isinstance(error, BudgetExhaustedError):
@@ -378,10 +383,17 @@ class Posting:
         if attempts >= self._max_attempts:
             reason = f"{error}. Given up after {attempts} attempts."
             self._summary.count_parked(claim.document, reason)
-            return _result(claim, "parked", "parked", error=error)
+            return _result(claim.document, claim.attempts + 1, "parked", "parked", error=error)
         next_retry_at = datetime.now(UTC) + backoff(attempts)
         self._summary.count_failed(claim.document, str(error), next_retry_at)
-        return _result(claim, "failed", "failed", error=error, next_retry_at=next_retry_at)
+        return _result(
+            claim.document,
+            claim.attempts + 1,
+            "failed",
+            "failed",
+            error=error,
+            next_retry_at=next_retry_at,
+        )
 
     def _hold(self, error: TargetError) -> None:
         """Stop calling what cannot be called now; what arrives from here on waits."""
@@ -435,13 +447,21 @@ def _found(document: Document, attempts: int, found: Found | None, kind: str) ->
     )
 
 
-def _result(claim: _Claim, state: Any, kind: str, *, error: BaseException, **more: Any) -> Result:
+def _result(
+    document: Document,
+    attempts: int,
+    state: State,
+    kind: str,
+    *,
+    error: BaseException,
+    next_retry_at: datetime | None = None,
+) -> Result:
     return Result(
-        claim.document.document_key,
+        document.document_key,
         state,
         kind,
-        claim.attempts + 1,
+        attempts,
         status=getattr(error, "status", None),
         error=str(error) or type(error).__name__,
-        **more,
+        next_retry_at=next_retry_at,
     )

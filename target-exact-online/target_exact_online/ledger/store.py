@@ -267,6 +267,18 @@ class Ledger:
                 connection, self.keys, [Event("changed_in_shop", document.document_key, detail)]
             )
 
+    def waiting_for_person(self) -> int:
+        """Return how many documents are parked."""
+        parked = sa.select(sa.func.count()).where(documents.c.state == "parked")
+        with reading(self.engine) as connection:
+            return connection.scalar(parked) or 0
+
+    def head(self) -> str:
+        """Return the hash of the last event."""
+        with reading(self.engine) as connection:
+            head: str = connection.execute(sa.select(chain_table.c.hash)).scalar_one()
+            return head
+
     def due(self, now: datetime, *, limit: int, after: Known | None) -> list[Waiting]:
         """Return documents that wait: held ones, and those whose next try is due; oldest first.
 

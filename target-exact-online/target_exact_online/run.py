@@ -1,0 +1,92 @@
+"""One run of the target, from opening the ledger to the exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from datetime import timedelta
+from typing import IO, TYPE_CHECKING
+
+from target_exact_online import report
+from target_exact_online.company import open_company
+from target_exact_online.exceptions import TargetError
+from target_exact_online.ledger.runs import Run
+from target_exact_online.ledger.store import Ledger
+from target_exact_online.outbox import Outbox
+from target_exact_online.posting import Posting
+from target_exact_online.progress import Progress
+from target_exact_online.summary import EXIT_ERROR, Summary
+
+if TYPE_CHECKING:
+    from target_exact_online.target import TargetExactOnline
+
+
+class TerminatedError(BaseException):
+    """A signal asked the process to end; like ``KeyboardInterrupt``, nothing should catch it."""
+
+    def __init__(self, signum: int) -> None:
+        """Remember the signal: it makes the exit code.
+
+        Args:
+            signum: The signal.
+        """
+        super().__init__(signal.Signals(signum).name)
+        self.exit_code = 128 + signum
+
+
+def run_target(target: TargetExactOnline, file_input: IO[str] | None) -> int:
+    """Read all messages and post their documents.
+
+    Args:
+        target: The target, its settings validated.
+        file_input: Where messages come from instead of standard input.
+
+    Returns:
+        The exit code: 0, 3 when documents need somebody (setting ``fail_on``), or 128 plus the
+        number of the signal that ended the run.
+
+    Raises:
+        TargetError: What ended the run; the summary and the report are written before.
+    """
+    config = target.config
+    ledger = Ledger.open(config["ledger_url"])
+    summary = Summary()
+    stop = threading.Event()
+    with contextlib.ExitStack() as cleanup:
+        company = open_company(config, ledger.engine)
+        cleanup.callback(company.close)
+        run = Run(ledger.engine)
+        cleanup.callback(run.finish)
+        posting = Posting(
+            ledger,
+            run,
+            company,
+            summary,
+            max_attempts=config["max_attempts"],
+            settle_after=timedelta(seconds=config["settle_after_seconds"]),
+            stop=stop,
+        )
+        progress = cleanup.enter_context(Progress(summary, target.logger))
+        target.outbox = Outbox(posting, target._write_state_message, stop, progress.update)  # noqa: SLF001  # the SDK's own way to write STATE
+        error: TargetError | None = None
+        try:
+            target.outbox.start()
+            target.listen(file_input)
+            exit_code = summary.exit_code(config["fail_on"])
+        except TerminatedError as ended:
+            exit_code = ended.exit_code
+        except TargetError as fatal:
+            error, exit_code = fatal, EXIT_ERROR
+        finally:
+            target.outbox.stop()
+        summary.calls = company.client.call_count
+        summary.calls_left = company.calls_left() if summary.calls else None
+    summary.still_parked = max(ledger.waiting_for_person() - len(summary.parked), 0)
+    summary.chain_head = ledger.head()
+    report.show(summary, target.logger, exit_code, error)
+    if config.get("report_file"):
+        report.write(config["report_file"], summary, exit_code, error)
+    if error is not None:
+        raise error
+    return exit_code

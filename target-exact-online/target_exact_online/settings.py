@@ -1,0 +1,128 @@
+"""The target's settings: names, defaults and explanations; `--about` and README show them."""
+
+from __future__ import annotations
+
+from singer_sdk import typing as th
+
+from target_exact_online.hosts import HOSTS
+
+CONFIG = th.PropertiesList(
+    th.Property(
+        "country",
+        th.StringType,
+        title="Country",
+        allowed_values=list(HOSTS),
+        description="Country of the Exact Online site. Give this or `base_url`.",
+    ),
+    th.Property(
+        "base_url",
+        th.StringType,
+        title="Base URL",
+        description="Address of the Exact Online site, instead of `country`.",
+    ),
+    th.Property(
+        "division",
+        th.IntegerType,
+        title="Division",
+        description="Number of the Exact company for documents that name none.",
+    ),
+    th.Property(
+        "client_id",
+        th.StringType,
+        title="Client ID",
+        description="The app's client ID from the Exact App Center.",
+    ),
+    th.Property(
+        "client_secret",
+        th.StringType,
+        title="Client secret",
+        secret=True,
+        description="The app's client secret.",
+    ),
+    th.Property(
+        "refresh_token",
+        th.StringType,
+        title="Refresh token",
+        secret=True,
+        description="A first refresh token. It is used once; the ones that follow are kept "
+        "encrypted in the store.",
+    ),
+    th.Property(
+        "credentials",
+        th.StringType,
+        title="Credential store",
+        description="File, SQLite or PostgreSQL URL of the encrypted store that holds client ID, "
+        "client secret and tokens, instead of the three settings above.",
+    ),
+    th.Property(
+        "credential",
+        th.StringType,
+        title="Credential",
+        default="exact-online",
+        description="Name of the credential in the store.",
+    ),
+    th.Property(
+        "ledger_url",
+        th.StringType,
+        title="Ledger",
+        default="sqlite:///exact-ledger.db",
+        secret=True,
+        description="Where the audit trail is kept: `sqlite:///path` or, when several machines "
+        "post, `postgresql://user:password@host/database`.",
+    ),
+    th.Property(
+        "fail_on",
+        th.StringType,
+        title="Fail on",
+        default="parked",
+        allowed_values=["parked", "failed", "never"],
+        description="When the exit code is 3: `parked` when a document was parked, refused, "
+        "failed or changed after it was posted; `failed` only when one could not be sent; "
+        "`never`.",
+    ),
+    th.Property(
+        "report_file",
+        th.StringType,
+        title="Report file",
+        description="Where to write the run's report as JSON, for alerting.",
+    ),
+    th.Property(
+        "create_accounts",
+        th.BooleanType,
+        title="Create accounts",
+        default=False,
+        description="Create a debtor that Exact does not have, when the document says how.",
+    ),
+    th.Property(
+        "create_items",
+        th.BooleanType,
+        title="Create items",
+        default=False,
+        description="Create an item that Exact does not have, when the document says how.",
+    ),
+    th.Property(
+        "closed_period",
+        th.StringType,
+        title="Closed period",
+        default="refuse",
+        allowed_values=["refuse", "next_open_day"],
+        description="What to do with a date in a closed period: park the document, or book it on "
+        "the first open day after it.",
+    ),
+    th.Property(
+        "max_attempts",
+        th.IntegerType,
+        title="Attempts",
+        default=8,
+        description="Technical failures after which a document is parked. Until then it is tried "
+        "again by later runs, with growing waits.",
+    ),
+    th.Property(
+        "settle_after_seconds",
+        th.IntegerType,
+        title="Settle after",
+        default=60,
+        description="How long a call without an answer may still be at work in Exact. After that "
+        "Exact is asked for the document, and only if it is not there, it is sent again.",
+    ),
+).to_dict()

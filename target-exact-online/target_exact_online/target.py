@@ -1,0 +1,127 @@
+"""The Singer target: reads messages, hands documents to the outbox, writes STATE that is true."""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Target
+from singer_sdk.contrib.msgspec import MsgSpecReader, decoder
+from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
+from singer_sdk.plugin_base import _ConfigInput
+from singer_sdk.singerlib.exceptions import InvalidInputLine
+
+from target_exact_online import schemas
+from target_exact_online.exceptions import ConfigError
+from target_exact_online.run import TerminatedError, run_target
+from target_exact_online.settings import CONFIG
+from target_exact_online.sinks import DocumentSink
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from singer_sdk.sinks import Sink
+
+    from target_exact_online.outbox import Outbox
+
+
+class QuietReader(MsgSpecReader):
+    """Reads messages with exact decimals; a broken line is named, never quoted."""
+
+    def deserialize_json(self, line: str) -> dict[str, Any]:
+        """Return one message.
+
+        Raises:
+            InvalidInputLine: The line is not JSON.
+        """
+        try:
+            message: dict[str, Any] = decoder.decode(line)
+        except ValueError as error:
+            msg = f"A line of the input is not JSON ({error}). Nothing after it was read."
+            raise InvalidInputLine(msg) from None
+        return message
+
+    @staticmethod
+    def assert_line_requires(line_dict: dict[str, Any], requires: set[str]) -> None:
+        """Check that a message has its parts.
+
+        Raises:
+            InvalidInputLine: A part is missing.
+        """
+        if missing := requires - line_dict.keys():
+            msg = f"A message of the input has no {', '.join(sorted(missing))}."
+            raise InvalidInputLine(msg)
+
+
+class TargetExactOnline(Target):
+    """Posts documents to Exact Online, each exactly once."""
+
+    #: The command's and the package's name.
+    name = "target-exact-online"
+    config_jsonschema: ClassVar[dict[str, Any]] = CONFIG
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+    message_reader_class = QuietReader
+    default_sink_class = DocumentSink
+    _MAX_RECORD_AGE_IN_MINUTES = float("inf")  # nothing is buffered in sinks
+
+    outbox: Outbox
+    """Where documents and STATE go; set by `run.run_target` before the first message."""
+
+    _ending = False
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add none of the SDK's settings: none has a meaning for documents."""
+
+    @classmethod
+    def invoke(  # type: ignore[override]  # as the SDK's own targets do
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        file_input: IO[str] | None = None,
+    ) -> None:
+        """Run the target as a process, and leave with its exit code."""
+        if about:
+            cls.print_about(about_format)
+            return
+        given = config or _ConfigInput()
+        target = cls(config=given.config, parse_env_config=given.parse_env)
+        sys.exit(run_target(target, file_input))
+
+    def get_sink_class(self, stream_name: str) -> type[Sink]:
+        """Return the sink for a stream of contract 2.
+
+        Raises:
+            ConfigError: The stream is not one this target knows.
+        """
+        if stream_name not in schemas.STREAMS:
+            msg = (
+                f"The stream {stream_name!r} is not one this target knows. It accepts "
+                f"{', '.join(schemas.STREAMS)}: put the mapper between tap and target."
+            )
+            raise ConfigError(msg)
+        return super().get_sink_class(stream_name)
+
+    def _process_state_message(self, message_dict: dict[str, Any]) -> None:
+        """Send STATE through the outbox: it is written when everything before it is safe."""
+        self._assert_line_requires(message_dict, requires={"value"})
+        if message_dict["value"]:  # an empty STATE would wipe what Meltano stored
+            self.outbox.checkpoint(message_dict["value"])
+
+    def process_endofpipe(self) -> None:
+        """Wait until everything is posted or held, then let the sinks end."""
+        self.outbox.finish()
+        super().process_endofpipe()
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """Leave the reading loop; the posting thread finishes the calls in flight."""
+        del frame
+        if self._ending:
+            return  # a second signal must not cut off a call
+        self._ending = True
+        raise TerminatedError(signum)
