@@ -73,7 +73,16 @@ class OldTokenError(Exception):
 
 
 class LoginDeadError(AuthorizationRequiredError):
-    """No refresh token of this login will ever work again."""
+    """No refresh token of this login will ever work again.
+
+    Attributes:
+        said: Exact's own words.
+    """
+
+    def __init__(self, message: str, said: str) -> None:
+        """Keep what Exact said."""
+        super().__init__(f"{message} {said}")
+        self.said = said
 
 
 class TokenEndpoint:
@@ -190,13 +199,15 @@ def _explain(code: str, lower: str, said: str) -> FatalError:
     if "expired at" in lower or "refresh token expired" in lower:
         return LoginDeadError(
             f"The login has not been used for 30 days and is dead. {AUTHORIZE} "
-            f"Schedule `target-exact-online keep-alive` weekly to prevent this. {said}"
+            "Schedule `target-exact-online keep-alive` weekly to prevent this.",
+            said,
         )
     if "chainid" in lower:
         return LoginDeadError(
             "The login was replaced: the same Exact user connected the same app a second time, "
             "which ends the first connection. Give every installation its own app registration "
-            f"or share one credential store. {AUTHORIZE} {said}"
+            f"or share one credential store. {AUTHORIZE}",
+            said,
         )
     if "not active" in lower or "inactiveuser" in lower or "blockeduser" in lower:
         return AuthorizationRequiredError(

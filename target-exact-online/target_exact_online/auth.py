@@ -56,6 +56,7 @@ WARN_FROM_DAY = 25
 _DAY = 86400
 _RETRY_AFTER = 30  # seconds until Exact is asked again after it said "too early"
 
+_APP_SETTINGS = ("base_url", "country", "client_id", "client_secret", "redirect_uri")
 _KEY_PURPOSE = "target-exact-online token store"
 
 
@@ -101,17 +102,23 @@ class TokenSource:
             self._clock.ask()
             return self._renew(rejected=token)
 
-    def keep_alive(self) -> float:
-        """Renew the pair if it can be renewed; returns how many seconds old it was.
+    def keep_alive(self) -> float | None:
+        """Renew the pair if it can be renewed.
+
+        Returns:
+            How many days old it was, or None when it was too young to be renewed.
 
         Raises:
             AuthorizationRequiredError: A person has to log in again.
         """
         with self._lock, _store_errors():
-            entry = self._read()
-            age = self._clock.now() - float(entry.get("issued_at") or 0)
+            issued_at = self._read().get("issued_at")
             self._renew(rejected=None)
-        return age
+            if issued_at is None:
+                return 0.0
+            if not self._current or self._current.issued_at == issued_at:
+                return None
+            return (self._current.issued_at - float(issued_at)) / _DAY
 
     def warnings(self) -> list[str]:
         """What the run's summary should say about the login; empty when all is well."""
@@ -225,8 +232,7 @@ class TokenSource:
             entry = {}
         if self._seed and entry.get("seed") != fingerprint(self._seed):
             # A refresh token this store has not seen: somebody logged in and changed the setting.
-            app = ("base_url", "country", "client_id", "client_secret", "redirect_uri")
-            seeded: dict[str, Any] = {key: entry[key] for key in app if key in entry}
+            seeded: dict[str, Any] = {key: entry[key] for key in _APP_SETTINGS if key in entry}
             return seeded | {"refresh_token": self._seed, "seed": fingerprint(self._seed)}
         if not entry.get("refresh_token"):
             msg = (
@@ -272,6 +278,8 @@ def open_login(config: Mapping[str, Any]) -> tuple[CredentialStore, str, dict[st
     """
     with _store_errors():
         found = open_credential(config, DEFAULT_CREDENTIAL)
+        if config.get("country") and not config.get("base_url"):
+            found.values.pop("base_url", None)  # a stored one must not outvote the setting
         if found.store:
             return found.store, found.name, found.values
         secret = str(config.get("client_secret") or "")
@@ -284,6 +292,34 @@ def open_login(config: Mapping[str, Any]) -> tuple[CredentialStore, str, dict[st
         key = derive_key(secret, _KEY_PURPOSE)
         store = open_store(f"{found.name}.credentials", key, create=True)
         return store, found.name, found.values
+
+
+def save_login(
+    store: CredentialStore,
+    name: str,
+    values: Mapping[str, Any],
+    pair: TokenPair,
+    seed: str | None = None,
+) -> None:
+    """Store the pair of a new login in place of whatever was there.
+
+    Args:
+        store: Where to.
+        name: Under which name.
+        values: The settings; only those of the app registration are stored.
+        pair: The new pair.
+        seed: The refresh token in the settings, which is older than this login.
+
+    Raises:
+        ConfigError: The store refuses.
+        TransientApiError: The store does not answer.
+    """
+    kept = {key: values[key] for key in _APP_SETTINGS if values.get(key)}
+    entry: dict[str, Any] = {**kept, **asdict(pair)}
+    if seed:
+        entry["seed"] = fingerprint(seed)
+    with _store_errors(), store.lock(name):
+        store.put(name, entry)
 
 
 def app_of(values: Mapping[str, Any]) -> ExactApp:
