@@ -31,6 +31,7 @@ class Call:
         body: Request body.
         now: The shop's time, seconds since 1970.
         arguments: Values of the route's placeholders.
+        store_code: Store view the call is for; empty: the shop's default one.
     """
 
     context: SandboxContext
@@ -42,6 +43,7 @@ class Call:
     body: bytes
     now: float
     arguments: Mapping[str, str] = field(default_factory=dict)
+    store_code: str = ""
 
     def header(self, name: str) -> str:
         """Return a header, or an empty text."""

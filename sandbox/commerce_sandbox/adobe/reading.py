@@ -181,15 +181,46 @@ def product(call: Call) -> bytes:
 
 
 def everything(kind: str) -> Callable[[Call], bytes]:
-    """Return the handler of a plain list without search (store views, modules and the like)."""
+    """Return the handler of a plain list without search (modules and the like)."""
 
     def handle(call: Call) -> bytes:
-        rows = _connection(call).execute(
-            f"SELECT CAST(body AS BLOB) FROM {_table(kind)} ORDER BY entity_id"  # noqa: S608  (own names)
-        )
-        return b"[%s]" % b",".join(row[0] for row in rows)
+        return _all(call, kind, first=None)
 
     return handle
+
+
+def _all(call: Call, kind: str, first: int | None) -> bytes:
+    rows = _connection(call).execute(
+        f"SELECT CAST(body AS BLOB) FROM {_table(kind)} ORDER BY entity_id IS NOT ?, entity_id",  # noqa: S608  (own names)
+        (first,),
+    )
+    return b"[%s]" % b",".join(row[0] for row in rows)
+
+
+def _current_store(call: Call) -> sqlite3.Row:
+    """Return id and website of the store view a call is for; without a code the first one."""
+    code = "admin" if call.store_code == "all" else call.store_code
+    row: sqlite3.Row = (
+        _connection(call)
+        .execute(
+            "SELECT entity_id, json_extract(body, '$.website_id') AS website_id"
+            " FROM adobe_store_view WHERE CASE ?1 WHEN '' THEN entity_id > 0 ELSE code = ?1 END"
+            " ORDER BY entity_id",
+            (code,),
+        )
+        .fetchone()
+    )
+    return row
+
+
+def store_views(call: Call) -> bytes:
+    """Return all store views; the one the call is for was loaded first and stands first."""
+    return _all(call, "store_view", _current_store(call)["entity_id"])
+
+
+def websites(call: Call) -> bytes:
+    """Return all websites, that of the call's store view first."""
+    return _all(call, "website", _current_store(call)["website_id"])
 
 
 def store_configs(call: Call) -> bytes:

@@ -101,7 +101,7 @@ class Shop:
 
     def _paas(self, call: Call, path: list[str], wanted: str) -> Answer:
         if path and (path[0] == "all" or path[0] in self._store_codes()):
-            path = path[1:]
+            call, path = replace(call, store_code=path[0]), path[1:]
         if not path or not _VERSION.fullmatch(path[0]):
             raise ShopError(400, "Specified request cannot be processed.")
         endpoint, call = self._route(call, path)
@@ -120,7 +120,8 @@ class Shop:
         store = call.headers.get("store", "all")
         if store not in {"all", "default"} and store not in self._store_codes():
             raise ShopError(400, "Specified request cannot be processed.")
-        endpoint, call = self._route(call, path)
+        code = "" if store == "default" else store
+        endpoint, call = self._route(replace(call, store_code=code), path)
         if endpoint.paas_only:
             raise no_such_route()
         return self._handle(call, endpoint, wanted)
