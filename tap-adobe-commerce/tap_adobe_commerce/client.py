@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -230,6 +231,9 @@ def check_base_url(base_url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         msg = f"Setting base_url is {base_url!r}. Write it as https://shop.example."
         raise ConfigError(msg)
+    if parts.scheme == "http" and not _is_this_machine(parts.hostname):
+        msg = f"Setting base_url is {base_url!r}. Use https: the shop's answers are personal data."
+        raise ConfigError(msg)
     if parts.username or parts.password or parts.query or parts.fragment:
         msg = "Setting base_url must hold only scheme, host and path, no credentials or query."
         raise ConfigError(msg)
@@ -237,6 +241,13 @@ def check_base_url(base_url: str) -> str:
         msg = f"Setting base_url is {base_url!r}. Leave out '/rest' and what follows it."
         raise ConfigError(msg)
     return parts.netloc
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class _StopAsTheErrorAsks(stop_base):

@@ -174,6 +174,20 @@ SCHEMA = th.PropertiesList(
         title="Lag",
         description="Seconds before the shop's present time where a run ends.",
     ),
+    th.Property(
+        "request_timeout_seconds",
+        th.NumberType(exclusive_minimum=0),
+        default=180,
+        title="Request timeout",
+        description="Seconds one call may take before it is tried again with a smaller page.",
+    ),
+    th.Property(
+        "max_wait_seconds",
+        th.NumberType(minimum=0),
+        default=300,
+        title="Longest wait",
+        description="Seconds to keep trying when the shop is busy, in maintenance or away.",
+    ),
 )
 
 
@@ -197,6 +211,8 @@ class Settings:
     page_size: int
     overlap: timedelta
     lag: timedelta
+    request_timeout: float
+    max_wait: float
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -229,6 +245,8 @@ class Settings:
             page_size=int(config.get("page_size", 100)),
             overlap=timedelta(minutes=config.get("overlap_minutes", 15)),
             lag=timedelta(seconds=config.get("lag_seconds", 5)),
+            request_timeout=float(config.get("request_timeout_seconds", 180)),
+            max_wait=float(config.get("max_wait_seconds", 300)),
         )
 
 

@@ -34,7 +34,13 @@ class Shop:
         """The connection to the shop."""
         # The cloud service has no store code in its paths; it takes a header instead.
         store = None if is_cloud_service(self._config) else self.settings.store
-        return Client(self.settings.base_url, build_auth(self._config), store=store)
+        return Client(
+            self.settings.base_url,
+            build_auth(self._config),
+            store=store,
+            timeout=self.settings.request_timeout,
+            max_wait=self.settings.max_wait,
+        )
 
     @cached_property
     def stores(self) -> Stores:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -39,14 +38,16 @@ class Command(SingerCommand):
             _fail(str(error))
         except ConfigValidationError as error:
             _fail(_config_text(error))
-        except json.JSONDecodeError as error:
+        except ValueError as error:
+            if type(error).__name__ != "JSONDecodeError":  # the SDK's JSON library has its own
+                raise
             _fail(f"A file given on the command line is not JSON: {error}.")
         except BrokenPipeError:
             # Python would complain again when it flushes stdout at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             _fail("The target stopped reading. Its own last message says why.")
         except FileNotFoundError as error:
-            _fail(f"File not found: {error.filename or error}.")
+            _fail(str(error))
 
 
 def _fail(text: str) -> None:
@@ -55,7 +56,16 @@ def _fail(text: str) -> None:
 
 
 def _config_text(error: ConfigValidationError) -> str:
-    return f"The settings are wrong: {'; '.join(error.errors)}. See --about for their meaning."
+    texts = "; ".join(_without_secret(text) for text in error.errors)
+    return f"The settings are wrong: {texts}. See --about for their meaning."
+
+
+def _without_secret(text: str) -> str:
+    """The validator quotes the value it refuses, which must not be shown for a secret."""
+    for name, part in SCHEMA.to_dict()["properties"].items():
+        if part.get("secret") and f"config['{name}']" in text:
+            return f"{name} must be text"
+    return text
 
 
 class TapAdobeCommerce(Tap):

@@ -26,4 +26,7 @@ def _text(file_name: str) -> str:
 def load(stream: str) -> dict[str, Any]:
     """Return a stream's schema with the shared parts put in place."""
     parts = {name: json.loads(_text(name)) for name in SHARED}
+    # A line's parent is a line too, but has no parent of its own.
+    parts["parent_item.json"] = json.loads(_text("order_item.json"))
+    del parts["parent_item.json"]["properties"]["parent_item"]
     return resolve_schema_references(json.loads(_text(f"{stream}.json")), parts)

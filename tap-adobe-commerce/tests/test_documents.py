@@ -1,0 +1,133 @@
+"""The three document streams against the recorded shop: contract 1."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Run
+
+    from commerce_sandbox.testing import SandboxHandle
+
+ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def test_every_document_of_the_recorded_shop_arrives_once(recorded: Run) -> None:
+    assert recorded.code == 0
+    assert sorted(recorded.keys("orders")) == list(range(1, 76))
+    assert sorted(recorded.keys("invoices")) == list(range(1, 66))
+    assert sorted(recorded.keys("credit_memos")) == list(range(1, 20))
+    assert recorded.state["bookmarks"]["orders"]["replication_key_value"].endswith("Z")
+
+
+def test_records_conform_to_their_schema(recorded: Run) -> None:
+    for stream in ("orders", "invoices", "credit_memos"):
+        validator = jsonschema.Draft7Validator(
+            recorded.schema(stream), format_checker=jsonschema.FormatChecker()
+        )
+        for record in recorded.records(stream):
+            assert list(validator.iter_errors(record)) == []
+
+
+def test_documents_carry_their_order_with_products_and_source(recorded: Run) -> None:
+    orders = {record["entity_id"]: record for record in recorded.records("orders")}
+    for document in recorded.records("invoices") + recorded.records("credit_memos"):
+        order = document["order"]
+        assert order["increment_id"] == orders[document["order_id"]]["increment_id"]
+        assert order["items"] == orders[document["order_id"]]["items"]
+        assert document["source"]["instance"] == "sandbox"
+        assert document["source"]["timezone"].startswith("Europe/")
+        assert ISO.fullmatch(document["source"]["extracted_at"])
+    tea_pot = next(line for line in orders[1]["items"] if line["sku"] == "TEA-POT")
+    assert tea_pot["product"]["tax_class_id"] == 2
+    assert tea_pot["product"]["custom_attributes"]["supplier_code"] == "SUP-001"
+    assert orders[1]["source"]["store_code"] == "nl"
+    assert orders[1]["source"]["website_code"] == "base"
+
+
+def test_lines_find_their_product_by_number_where_the_sku_is_made_up(recorded: Run) -> None:
+    lines = {line["sku"]: line for order in recorded.records("orders") for line in order["items"]}
+    assert lines["BUNDLE-DYN-TEA-POT-TEA-BAGS"]["product"]["type_id"] == "bundle"
+    assert lines["ENGRAVED-SPOON-grav"]["product"]["type_id"] == "simple"
+
+
+def test_amounts_keep_the_digits_the_shop_sent(recorded: Run) -> None:
+    text = "\n".join(recorded.lines)
+    assert '"grand_total":18.0575' in text
+    (order,) = (o for o in recorded.records("orders") if o["grand_total"] == Decimal("18.0575"))
+    assert type(order["grand_total"]) is Decimal
+    assert any(isinstance(o["grand_total"], int) for o in recorded.records("orders"))
+
+
+def _timestamps(value: Any) -> list[str]:
+    found = []
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if name.endswith("_at") and part is not None:
+                found.append(part)
+            found += _timestamps(part)
+    elif isinstance(value, list):
+        for part in value:
+            found += _timestamps(part)
+    return found
+
+
+def test_timestamps_are_iso_utc_at_every_depth(recorded: Run) -> None:
+    times = _timestamps(recorded.records("invoices"))
+    assert len(times) > 500
+    assert [time for time in times if not ISO.fullmatch(time)] == []
+
+
+def test_one_call_per_page_for_orders_and_products(
+    sandbox: SandboxHandle, run_tap: Callable[..., Run]
+) -> None:
+    run_tap(sandbox.adobe_config(), streams=("invoices",))
+
+    paths = [request["path"].rsplit("/V1/")[-1] for request in sandbox.requests(system="adobe")]
+    assert paths.count("invoices") == 1
+    assert paths.count("orders") == 1
+    assert paths.count("products") == 1
+
+
+def test_a_second_run_of_a_quiet_shop_emits_nothing(
+    sandbox: SandboxHandle, run_tap: Callable[..., Run]
+) -> None:
+    first = run_tap(sandbox.adobe_config())
+    second = run_tap(sandbox.adobe_config(), state=first.state)
+
+    assert first.code == second.code == 0
+    assert not any(message["type"] == "RECORD" for message in second.messages)
+    for stream, entry in second.state["bookmarks"].items():
+        before = first.state["bookmarks"][stream]["replication_key_value"]
+        assert entry["replication_key_value"] >= before
+
+
+@pytest.mark.parametrize("stream", ["orders", "invoices", "credit_memos"])
+def test_missing_permissions_for_master_data_are_warned_of_once(
+    sandbox: SandboxHandle, run_tap: Callable[..., Run], sales_only: dict[str, str], stream: str
+) -> None:
+    config = sandbox.adobe_config() | sales_only
+
+    run = run_tap(config, streams=(stream,))
+
+    assert run.code == 0
+    warnings = [line for line in run.errors.splitlines() if "| WARNING" in line]
+    assert len(warnings) == 2
+    assert "Magento_Backend::store" in warnings[0]
+    assert "Magento_Catalog::products" in warnings[1]
+    for record in run.records(stream):
+        assert record["source"]["store_code"] is None
+        lines = record["items"] if stream == "orders" else record["order"]["items"]
+        assert all("product" not in line for line in lines)
+
+
+def test_nothing_but_singer_messages_on_stdout(recorded: Run) -> None:
+    assert {json.loads(line)["type"] for line in recorded.lines} == {"SCHEMA", "RECORD", "STATE"}

@@ -1,0 +1,136 @@
+"""A user's mistake ends in one line that says what, where and what to do; nothing secret shows."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from commerce_sandbox.adobe import credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Run
+
+    from commerce_sandbox.testing import SandboxHandle
+
+UNREACHABLE = "http://127.0.0.1:1"
+
+
+def assert_one_line(run: Run, *parts: str) -> None:
+    assert run.code == 1
+    (line,) = run.error_lines
+    assert line.startswith("ERROR: ")
+    for part in parts:
+        assert part in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "parts"),
+    [
+        ({"base_url": None}, ["base_url is missing"]),
+        ({"base_url": "shop.example"}, ["base_url", "https://shop.example"]),
+        ({"base_url": "https://shop.example/rest/V1"}, ["Leave out '/rest'"]),
+        ({"base_url": "http://shop.example"}, ["Use https"]),
+        ({"base_url": "https://me:secret@shop.example"}, ["base_url", "no credentials"]),
+        ({"base_url": UNREACHABLE}, ["Cannot reach 127.0.0.1:1", "base_url"]),
+        ({"consumer_key": None}, ["consumer_key", "incomplete"]),
+        ({"start_date": "yesterday"}, ["start_date", "2026-01-31T00:00:00Z"]),
+        ({"start_date": "2026-02-01", "end_date": "2026-01-01"}, ["start_date", "later"]),
+        ({"page_size": 0}, ["page_size", "minimum of 1"]),
+        ({"order_ids": ["1,2"]}, ["order_ids", "'1,2'"]),
+    ],
+)
+def test_wrong_settings(
+    run_tap: Callable[..., Run], settings: dict[str, Any], parts: list[str]
+) -> None:
+    good = {
+        "base_url": UNREACHABLE,
+        "consumer_key": "k" * 32,
+        "consumer_secret": "s" * 32,
+        "access_token": "t" * 32,
+        "access_token_secret": "x" * 32,
+    }
+    config = {name: value for name, value in (good | settings).items() if value is not None}
+
+    assert_one_line(run_tap(config, streams=("orders",)), *parts)
+
+
+def test_a_secret_of_the_wrong_type_is_not_shown(run_tap: Callable[..., Run]) -> None:
+    config = {"base_url": UNREACHABLE, "consumer_secret": 12345678901234567890}
+
+    run = run_tap(config)
+
+    assert_one_line(run, "consumer_secret must be text")
+    assert "1234567890" not in run.errors
+
+
+def test_wrong_secret(sandbox: SandboxHandle, run_tap: Callable[..., Run]) -> None:
+    config = sandbox.adobe_config() | {"consumer_secret": "w" * 32}
+
+    run = run_tap(config)
+
+    assert_one_line(run, "consumer_secret")
+    assert "w" * 32 not in run.errors
+
+
+def test_a_missing_permission_names_the_resource(
+    sandbox: SandboxHandle, run_tap: Callable[..., Run]
+) -> None:
+    config = sandbox.adobe_config() | {
+        part: getattr(credentials.INACTIVE, part)
+        for part in ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
+    }
+
+    assert_one_line(run_tap(config, streams=("invoices",)), "Magento_Sales::sales_invoice")
+
+
+def test_unknown_store_code(sandbox: SandboxHandle, run_tap: Callable[..., Run]) -> None:
+    assert_one_line(run_tap(sandbox.adobe_config() | {"store": "nowhere"}), "setting store")
+
+
+def test_maintenance_is_waited_for_and_then_reported(
+    sandbox: SandboxHandle, run_tap: Callable[..., Run]
+) -> None:
+    sandbox.set("adobe.maintenance", value=True)
+
+    run = run_tap(sandbox.adobe_config() | {"max_wait_seconds": 1}, streams=("orders",))
+
+    assert_one_line(run, "maintenance", "503", "Run again")
+    assert len(sandbox.requests(system="adobe")) > 1
+
+
+def test_a_login_page_is_not_taken_for_an_empty_shop(
+    sandbox: SandboxHandle, run_tap: Callable[..., Run]
+) -> None:
+    sandbox.set("adobe.login_page", value=True)
+
+    run = run_tap(sandbox.adobe_config(), streams=("orders",))
+
+    assert_one_line(run, "text/html", "base_url")
+    assert run.records("orders") == []
+
+
+def test_files_that_are_missing_or_not_json(program: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+
+    for path, part in ((tmp_path / "none.json", "none.json"), (broken, "not JSON")):
+        done = subprocess.run(
+            [program, "--config", path], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith("ERROR: ")
+        assert part in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_bookmark_that_cannot_be_read_is_reported(
+    sandbox: SandboxHandle, run_tap: Callable[..., Run]
+) -> None:
+    state = {"bookmarks": {"orders": {"replication_key_value": "last week"}}}
+
+    assert_one_line(run_tap(sandbox.adobe_config(), streams=("orders",), state=state), "bookmark")
