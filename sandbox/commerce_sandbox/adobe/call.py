@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -53,6 +54,7 @@ class Call:
         """Return one of the shop's settings."""
         return self.context.database.setting(name, DEFAULTS[name])
 
+    @cached_property
     def parameters(self) -> Nested:
         """Return the query as PHP reads it."""
         return parse_query(self.query)

@@ -48,7 +48,7 @@ def listing(kind: str) -> Callable[[Call], bytes]:
 
     def handle(call: Call) -> bytes:
         criteria = parse_criteria(
-            call.parameters(),
+            call.parameters,
             max_page_size=call.setting("adobe.max_page_size"),
             default=call.setting("adobe.default_page_size"),
         )
@@ -89,11 +89,14 @@ def _search(call: Call, kind: str, criteria: Criteria) -> bytes:
 
 
 def _envelope(bodies: list[bytes], criteria: Criteria, total: int) -> bytes:
-    return b'{"items":[%s],"search_criteria":%s,"total_count":%d}' % (
-        b",".join(bodies),
-        dumps(criteria.echo()).encode(),
-        total,
-    )
+    tail = b'],"search_criteria":%s,"total_count":%d}' % (dumps(criteria.echo()).encode(), total)
+    # One join: a page may have megabytes, and every copy counts.
+    parts = [b'{"items":[']
+    for body in bodies:
+        parts += (body, b",")
+    if bodies:
+        parts.pop()
+    return b"".join([*parts, tail])
 
 
 def _refuse_broken(call: Call, keys: Iterable[int]) -> None:
@@ -226,7 +229,7 @@ def websites(call: Call) -> bytes:
 def store_configs(call: Call) -> bytes:
     """Return the configuration of all store views, or of those in ``storeCodes``."""
     bodies = everything("store_config")(call)
-    wanted = call.parameters().get("storeCodes")
+    wanted = call.parameters.get("storeCodes")
     if not isinstance(wanted, dict):
         return bodies
     codes = set(wanted.values())

@@ -143,7 +143,7 @@ class Shop:
     @staticmethod
     def _handle(call: Call, endpoint: Endpoint, wanted: str) -> Answer:
         body = endpoint.handler(call)
-        fields = call.parameters().get("fields")
+        fields = call.parameters.get("fields")
         if fields and body[:1] in b"[{":
             chosen = projection.parse(fields) if isinstance(fields, str) else None
             value = [] if chosen is None else projection.apply(orjson.loads(body), chosen)
