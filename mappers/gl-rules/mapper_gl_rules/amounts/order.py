@@ -1,0 +1,132 @@
+"""Reading the lines of an order, whose `row_total` is altered on output.
+
+REST replaces an order line's row total by the stored one minus the gross discount, floored
+at 0 (recorded on 2.4.7-p3); other releases differ. So several readings are tried, and the one
+whose rows add up to the order's subtotal is taken.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mapper_gl_rules.amounts.fixed_product_tax import spread_vat
+from mapper_gl_rules.amounts.model import AmountLine, Amounts, Options
+from mapper_gl_rules.amounts.rows import choose_rows
+from mapper_gl_rules.amounts.shipping import shipping_line
+from mapper_gl_rules.exceptions import DocumentRefusedError
+from mapper_gl_rules.money import CENT, ZERO, rounded, show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
+
+    from mapper_gl_rules.source import Order, OrderItem
+
+__all__ = ["read_order"]
+
+
+class _Row(msgspec.Struct, gc=False):
+    """An order line under one reading of its amounts."""
+
+    item: OrderItem
+    raw: Decimal
+    item_id: int
+    parent_id: int | None
+
+
+def _after_discount(item: OrderItem) -> Decimal:
+    """Give the row total where incl_tax is after discount (2.4.7)."""
+    net = (
+        (item.row_total_incl_tax or ZERO)
+        - (item.tax_amount or ZERO)
+        - (item.weee_tax_applied_row_amount or ZERO)
+    )
+    return net + _discount(item)
+
+
+def _stored(item: OrderItem) -> Decimal:
+    """Give the row total where the output is the stored value (before 2.3)."""
+    return item.row_total or ZERO
+
+
+def _only_row_total(item: OrderItem) -> Decimal:
+    """Give the row total where only row_total is lowered by the discount."""
+    return (item.row_total or ZERO) + (item.discount_amount or ZERO)
+
+
+def _price_times_quantity(item: OrderItem) -> Decimal:
+    """Give the row total at 100 % discount, when every reading above is floored at 0."""
+    return rounded((item.price or ZERO) * (item.qty_ordered or ZERO))
+
+
+_READINGS: tuple[Callable[[OrderItem], Decimal], ...] = (
+    _after_discount,
+    _only_row_total,
+    _stored,
+    _price_times_quantity,
+)
+
+
+def _discount(item: OrderItem) -> Decimal:
+    """Give the net discount of a line: gross discount minus the VAT inside it."""
+    return (item.discount_amount or ZERO) - (item.discount_tax_compensation_amount or ZERO)
+
+
+def read_order(order: Order, options: Options) -> Amounts:
+    """Read what an order charges: products, shipping and fixed product tax.
+
+    Totals that are means of payment (gift cards, store credit) are no part of a sales order.
+
+    Raises:
+        DocumentRefusedError: When no reading of the lines gives the subtotal.
+    """
+    rows = _rows(order, options)
+    lines = []
+    fixed = []
+    for row in rows:
+        item = row.item
+        net = row.raw - _discount(item)
+        vat = item.tax_amount or ZERO
+        if row.raw or vat:
+            lines.append(
+                AmountLine("product", item.sku, net, vat, item.tax_percent, item, item.qty_ordered),
+            )
+        if item.weee_tax_applied_row_amount:
+            amount = item.weee_tax_applied_row_amount
+            fixed.append(AmountLine("fixed_product_tax", item.sku, amount, ZERO, ZERO, item))
+    if order.shipping_amount:
+        lines.append(
+            shipping_line(
+                order,
+                order,
+                sum([row.item.discount_amount or ZERO for row in rows], ZERO),
+                sum([row.item.discount_tax_compensation_amount or ZERO for row in rows], ZERO),
+            )[0],
+        )
+    open_tax = (order.tax_amount or ZERO) - sum([line.vat for line in lines], ZERO)
+    if fixed and open_tax:
+        spread_vat(fixed, order, open_tax)
+    lines += fixed
+    arithmetic = f"subtotal {show(order.subtotal or ZERO)}"
+    return Amounts(lines, order.grand_total, arithmetic)
+
+
+def _rows(order: Order, options: Options) -> list[_Row]:
+    """Find the reading of the lines that gives the subtotal."""
+    tolerance = max(options.rounding_limit, CENT * len(order.items))
+    refused: DocumentRefusedError | None = None
+    for reading in _READINGS:
+        rows = [
+            _Row(item, reading(item), item.item_id, item.parent_item_id) for item in order.items
+        ]
+        try:
+            return list(choose_rows(rows, order.subtotal or ZERO, tolerance))
+        except DocumentRefusedError as error:
+            refused = refused or error
+    raise refused or DocumentRefusedError(
+        reason="the order has no lines",
+        where="items",
+        what_to_do="Look at the order in the shop.",
+    )

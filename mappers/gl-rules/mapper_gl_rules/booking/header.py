@@ -1,0 +1,117 @@
+"""The fields that every document of contract 2 has."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from mapper_gl_rules.money import ZERO
+from mapper_gl_rules.source import Document, Order, Source
+
+if TYPE_CHECKING:
+    from mapper_gl_rules.booking.postings import Posting
+    from mapper_gl_rules.exceptions import DocumentRefusedError
+    from mapper_gl_rules.rules.facts import DocumentFacts, DocumentKind
+    from mapper_gl_rules.rules.model import Rules
+
+__all__ = ["Record", "document_header", "exchange_rate", "refused_document", "source_of", "totals"]
+
+Record = dict[str, Any]
+_RATE_DECIMALS = Decimal("0.000001")
+_NAMES: dict[DocumentKind, str] = {
+    "order": "Order",
+    "invoice": "Invoice",
+    "credit_memo": "Credit memo",
+}
+
+
+def document_header(
+    document: Document | Order,
+    order: Order,
+    facts: DocumentFacts,
+    rules: Rules,
+) -> Record:
+    """Give key, reference, description, currency and source of a document."""
+    source = source_of(facts.kind, document, order)
+    name = _NAMES[facts.kind]
+    description = f"{name} {document.increment_id}"
+    if document is not order:
+        description += f", order {order.increment_id}"
+    header: Record = {
+        "document_key": f"{source.pop('instance')}:{facts.kind}:{document.increment_id}",
+        "your_ref": document.increment_id,
+        "description": description[:60],
+        "currency": facts.currency,
+        "rules_version": rules.version,
+        "source": source,
+    }
+    header["source"]["instance"] = header["document_key"].split(":", 1)[0]
+    rate = exchange_rate(document, rules.settings.ledger_currency)
+    if rate is not None:
+        header["exchange_rate"] = rate
+    return header
+
+
+def source_of(kind: str, document: Document | Order, order: Order | None) -> Record:
+    """Give where a document comes from, for the audit trail."""
+    origin = document.source or (order.source if order else None) or Source()
+    record: Record = {
+        "instance": origin.instance or origin.host or "shop",
+        "kind": kind,
+        "entity_id": document.entity_id,
+        "increment_id": document.increment_id,
+        "created_at": document.created_at,
+        "updated_at": document.updated_at or document.created_at,
+        "store_code": origin.store_code,
+        "website_code": origin.website_code,
+    }
+    if order is not None:
+        record["order_increment_id"] = order.increment_id
+        record["payment_method"] = order.payment.method if order.payment else None
+    return record
+
+
+def exchange_rate(document: Document | Order, ledger_currency: str) -> Decimal | None:
+    """Give ledger currency per unit of the document's currency.
+
+    Adobe's base_to_order_rate is order currency per base currency, so its inverse is sent;
+    only where the base currency is the ledger's, else Exact's own rate of the day holds.
+    """
+    if (
+        document.order_currency_code == ledger_currency
+        or document.base_currency_code != ledger_currency
+        or not document.base_to_order_rate
+    ):
+        return None
+    return (1 / document.base_to_order_rate).quantize(_RATE_DECIMALS)
+
+
+def totals(postings: list[Posting]) -> Record:
+    """Add up net and VAT."""
+    net = sum([posting.net for posting in postings], ZERO)
+    vat = sum([posting.vat for posting in postings], ZERO)
+    return {"amount": net + vat, "vat_amount": vat, "net_amount": net}
+
+
+def refused_document(
+    kind: str,
+    document: Document | Order,
+    order: Order | None,
+    error: DocumentRefusedError,
+    rules_version: str,
+) -> Record:
+    """Give the record of a document that cannot be booked."""
+    source = source_of(kind, document, order)
+    return {
+        "document_key": f"{source['instance']}:{kind}:{document.increment_id}",
+        "your_ref": document.increment_id,
+        "description": f"{kind.replace('_', ' ').capitalize()} {document.increment_id}"[:60],
+        "currency": document.order_currency_code or (order.order_currency_code if order else None),
+        "reason": error.reason,
+        "where": error.where,
+        "what_to_do": error.what_to_do,
+        "skip": error.skip,
+        "amount": document.grand_total,
+        "rules_version": rules_version,
+        "source": source,
+    }

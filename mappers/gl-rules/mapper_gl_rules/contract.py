@@ -1,0 +1,162 @@
+"""Contract 2 as JSON Schema: the streams this mapper emits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["KEY_PROPERTIES", "SCHEMAS"]
+
+_TEXT = {"type": ["string", "null"]}
+_NUMBER = {"type": ["number", "null"]}
+_FLAG = {"type": ["boolean", "null"]}
+KEY_PROPERTIES = ["document_key"]
+
+
+def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+_SOURCE = _object(
+    {
+        "instance": _TEXT,
+        "kind": _TEXT,
+        "entity_id": {"type": ["integer", "null"]},
+        "increment_id": _TEXT,
+        "order_increment_id": _TEXT,
+        "store_code": _TEXT,
+        "website_code": _TEXT,
+        "created_at": _TEXT,
+        "updated_at": _TEXT,
+        "payment_method": _TEXT,
+    },
+)
+_ACCOUNT = _object(
+    {
+        "name": _TEXT,
+        "email": _TEXT,
+        "vat_number": _TEXT,
+        "country": _TEXT,
+        "postcode": _TEXT,
+        "city": _TEXT,
+        "address_line1": _TEXT,
+        "phone": _TEXT,
+    },
+)
+_DEBTOR = _object(
+    {
+        "code": _TEXT,
+        "match": _object({"vat_number": _TEXT, "email": _TEXT, "search_code": _TEXT}),
+        "create": _ACCOUNT,
+    },
+)
+_TOTALS = _object(
+    {"amount": {"type": "number"}, "vat_amount": {"type": "number"}, "net_amount": _NUMBER},
+    "amount",
+    "vat_amount",
+)
+_COMMON = {
+    "document_key": {"type": "string"},
+    "your_ref": _TEXT,
+    "description": _TEXT,
+    "currency": _TEXT,
+    "exchange_rate": _NUMBER,
+    "rules_version": _TEXT,
+    "source": _SOURCE,
+}
+_CODES = {
+    "vat_code": _TEXT,
+    "vat_amount": _NUMBER,
+    "cost_center": _TEXT,
+    "cost_unit": _TEXT,
+    "description": _TEXT,
+    "quantity": _NUMBER,
+    "rule": _TEXT,
+}
+_ENTRY_LINE = {
+    "gl_account": {"type": "string"},
+    "amount": {"type": "number"},
+    "vat_percentage": _NUMBER,
+    "from": _TEXT,
+    "to": _TEXT,
+    **_CODES,
+}
+
+
+def _lines(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    return {"type": "array", "items": _object(properties, *required), "minItems": 1}
+
+
+_ENTRY = {
+    **_COMMON,
+    "kind": {"type": "string"},
+    "journal": {"type": "string"},
+    "due_date": _TEXT,
+    "payment_condition": _TEXT,
+    "payment_reference": _TEXT,
+    "debtor": _DEBTOR,
+    "totals": _TOTALS,
+}
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "sales_entries": _object(
+        {**_ENTRY, "entry_date": _TEXT, "lines": _lines(_ENTRY_LINE, "gl_account", "amount")},
+        "document_key",
+        "lines",
+        "totals",
+    ),
+    "sales_invoices": _object(
+        {
+            **_ENTRY,
+            "invoice_date": _TEXT,
+            "ordered_by": _DEBTOR,
+            "lines": _lines({**_ENTRY_LINE, "item": _TEXT, "unit_price": _NUMBER}, "item"),
+        },
+        "document_key",
+        "lines",
+        "totals",
+    ),
+    "sales_orders": _object(
+        {
+            **_COMMON,
+            "order_date": _TEXT,
+            "debtor": _DEBTOR,
+            "totals": _TOTALS,
+            "lines": _lines({"item": _TEXT, "amount": {"type": "number"}, **_CODES}, "item"),
+        },
+        "document_key",
+        "lines",
+        "totals",
+    ),
+    "general_journal_entries": _object(
+        {
+            **_COMMON,
+            "journal": {"type": "string"},
+            "entry_date": _TEXT,
+            "includes": {"type": "array", "items": {"type": "string"}},
+            "totals": _TOTALS,
+            "lines": _lines(
+                {
+                    **_ENTRY_LINE,
+                    "vat_base_amount": _NUMBER,
+                    "account": {"anyOf": [_DEBTOR, {"type": ["string", "null"]}]},
+                },
+                "gl_account",
+                "amount",
+            ),
+        },
+        "document_key",
+        "lines",
+        "totals",
+    ),
+    "refused_documents": _object(
+        {
+            **_COMMON,
+            "reason": {"type": "string"},
+            "where": _TEXT,
+            "what_to_do": _TEXT,
+            "skip": _FLAG,
+            "amount": _NUMBER,
+        },
+        "document_key",
+        "reason",
+    ),
+}

@@ -1,0 +1,152 @@
+"""The Singer inline mapper: records of contract 1 in, documents of contract 2 out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+import singer_sdk.singerlib as singer
+import singer_sdk.typing as th
+from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
+from singer_sdk.mapper_base import InlineMapper
+
+from mapper_gl_rules.booking import Booked, Booker
+from mapper_gl_rules.contract import KEY_PROPERTIES, SCHEMAS
+from mapper_gl_rules.exceptions import ConfigError
+from mapper_gl_rules.messages import Envelope, LineReader, LineWriter, decode_any, encode_any
+from mapper_gl_rules.rules.loading import load_rules
+from mapper_gl_rules.source import Document, Order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mapper_gl_rules.rules.model import Rules
+
+__all__ = ["MapperGLRules"]
+
+_orders = msgspec.json.Decoder(Order)
+_documents = msgspec.json.Decoder(Document)
+
+
+class MapperGLRules(InlineMapper):
+    """Books invoices, credit memos and orders by rules.
+
+    A record that cannot be booked travels on as `refused_documents`; other streams than
+    orders, invoices and credit memos are dropped with a warning, once per stream.
+    """
+
+    name = "mapper-gl-rules"
+    package_name = "mapper-gl-rules"
+    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
+        th.Property(
+            "rules_file",
+            th.StringType,
+            title="Rules file",
+            description="YAML file with the rules.",
+        ),
+        th.Property(
+            "sales_orders",
+            th.BooleanType,
+            title="Sales orders",
+            description="Whether orders become sales orders; overrules the rules file.",
+        ),
+    ).to_dict()
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+    message_reader_class = LineReader
+    message_writer_class = LineWriter
+
+    def __init__(self, **options: Any) -> None:
+        """Read the configuration and the rules.
+
+        Raises:
+            ConfigError: When no rules are named.
+            RulesError: When the rules are not right.
+        """
+        super().__init__(**options)
+        rules = self._rules()
+        wanted = self.config.get("sales_orders")
+        if wanted is not None:
+            settings = msgspec.structs.replace(rules.settings, sales_orders=bool(wanted))
+            rules = msgspec.structs.replace(rules, settings=settings)
+        self.booker = Booker(rules)
+        self._announced: set[str] = set()
+        self._ignored: set[str] = set()
+
+    def _rules(self) -> Rules:
+        """Load the rules the configuration names."""
+        file = self.config.get("rules_file")
+        if not file:
+            raise ConfigError(
+                what="no rules are named",
+                where="setting rules_file",
+                what_to_do="Name a rules file, such as one made by `mapper-gl-rules rules init`.",
+            )
+        return load_rules(Path(file))
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add no settings of stream maps or flattening: this mapper has neither."""
+
+    def _process_record_message(self, message_dict: Any) -> None:
+        """Book one record and write what comes of it."""
+        envelope: Envelope = message_dict
+        writer: LineWriter = self.message_writer  # type: ignore[assignment]
+        for stream, record, _ in self.book(envelope):
+            if stream not in self._announced:
+                self._announced.add(stream)
+                writer.write_message(singer.SchemaMessage(stream, SCHEMAS[stream], KEY_PROPERTIES))
+            writer.write_record(stream, record)
+
+    def book(self, envelope: Envelope) -> list[Booked]:
+        """Book one record of contract 1."""
+        stream = envelope.stream
+        try:
+            if stream == "invoices":
+                return self.booker.document("invoice", _documents.decode(envelope.record))
+            if stream == "credit_memos":
+                return self.booker.document("credit_memo", _documents.decode(envelope.record))
+            if stream == "orders":
+                if not self.booker.rules.settings.sales_orders:
+                    return []
+                return self.booker.order(_orders.decode(envelope.record))
+        except msgspec.ValidationError as error:
+            return [self.booker.unreadable(stream, decode_any(envelope.record), str(error))]
+        if stream not in self._ignored:
+            self._ignored.add(stream)
+            self.logger.warning("Stream %s is not booked and not passed on.", stream)
+        return []
+
+    def process_endofpipe(self) -> None:
+        """Hand everything on."""
+        super().process_endofpipe()
+        self.message_writer.flush()  # type: ignore[attr-defined]
+
+    def map_schema_message(self, message_dict: dict[str, Any]) -> Iterable[singer.Message]:
+        """Announce no schema of the tap: this mapper's streams have their own."""
+        yield from self._none(message_dict)
+
+    def map_record_message(self, message_dict: dict[str, Any]) -> Iterator[singer.Message]:
+        """Map a record given as a dict; the fast path is `_process_record_message`."""
+        raw = msgspec.Raw(encode_any(message_dict["record"]))
+        envelope = Envelope("RECORD", message_dict["stream"], raw)
+        for stream, record, _ in self.book(envelope):
+            yield singer.RecordMessage(stream, record)
+
+    def map_state_message(self, message_dict: dict[str, Any]) -> Iterable[singer.Message]:
+        """Pass STATE on unchanged, after every record before it."""
+        yield singer.StateMessage(value=message_dict["value"])
+
+    def map_activate_version_message(
+        self,
+        message_dict: dict[str, Any],
+    ) -> Iterable[singer.Message]:
+        """Pass nothing on: documents are never replaced as a whole table."""
+        yield from self._none(message_dict)
+
+    @staticmethod
+    def _none(_: dict[str, Any]) -> Iterable[singer.Message]:
+        return ()

@@ -1,0 +1,1 @@
+"""Rules: what an accountant decided, read from one file, first match wins."""
