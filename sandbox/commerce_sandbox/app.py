@@ -63,18 +63,22 @@ class SandboxApp:
             exchange.fault = fault
             await _suffer(fault, app, scope, receive, exchange)
 
-
     def _dated(self, send: Send) -> Send:
         """Put the sandbox's time into every answer, as a real server does with its own."""
 
         async def send_dated(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] == "http.response.start" and not _has_date(message):
                 now = format_datetime(self._context.clock.now(), usegmt=True)
                 headers = [*message["headers"], (b"date", now.encode())]
                 message = {**message, "headers": headers}
             await send(message)
 
         return send_dated
+
+
+def _has_date(message: Message) -> bool:
+    """Tell whether an answer carries a clock of its own (a shop whose clock is wrong)."""
+    return any(name.lower() == b"date" for name, _ in message["headers"])
 
 
 class _Exchange:
