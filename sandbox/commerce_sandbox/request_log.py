@@ -1,12 +1,19 @@
-"""Who called what, and when: one row per call, readable as soon as the caller has its answer."""
+"""Who called what, and when: one row per call, readable as soon as the caller has its answer.
+
+The log has a file of its own: a call must be answered while a writer keeps a transaction of the
+shop open, as a real shop does when a payment takes long.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from commerce_sandbox.database import Database
 
+_FILE_NAME = "requests.db"
 _TABLE = """
 CREATE TABLE IF NOT EXISTS requests (
   id INTEGER PRIMARY KEY,
@@ -26,9 +33,13 @@ _INSERT = (
 )
 
 
+def _connection(database: Database) -> sqlite3.Connection:
+    return database.beside(_FILE_NAME).connection()
+
+
 def create_tables(database: Database) -> None:
     """Create the table of requests if it is missing."""
-    database.connection().execute(_TABLE)
+    _connection(database).execute(_TABLE)
 
 
 def record(database: Database, entry: tuple[Any, ...]) -> None:
@@ -40,7 +51,7 @@ def record(database: Database, entry: tuple[Any, ...]) -> None:
             sandbox's time as Unix seconds, ``status`` is what the client saw (None when
             the connection was dropped).
     """
-    database.connection().execute(_INSERT, entry)
+    _connection(database).execute(_INSERT, entry)
 
 
 def find(
@@ -64,7 +75,7 @@ def find(
         since: Only calls at or after this moment (Unix seconds of the sandbox's clock).
         limit: Only the first calls; -1 for all.
     """
-    rows = database.connection().execute(
+    rows = _connection(database).execute(
         "SELECT * FROM requests WHERE (?1 IS NULL OR system = ?1) AND (?2 IS NULL OR method = ?2) "
         "AND (?3 IS NULL OR path GLOB ?3) AND (?4 IS NULL OR status = ?4) "
         "AND (?5 IS NULL OR at >= ?5) ORDER BY id LIMIT ?6",
@@ -75,4 +86,4 @@ def find(
 
 def clear(database: Database) -> None:
     """Forget all calls."""
-    database.connection().execute("DELETE FROM requests")
+    _connection(database).execute("DELETE FROM requests")
