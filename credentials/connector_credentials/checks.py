@@ -39,7 +39,12 @@ Check = Callable[["CredentialStore", str], "list[Finding] | None"]
 
 
 def check_credential(store: CredentialStore, name: str) -> list[Finding]:
-    """Let the plugin that knows this credential try it against the real system."""
+    """Let the plugin that knows this credential try it against the real system.
+
+    Raises:
+        CredentialNotFoundError: The store has no such credential.
+    """
+    store.get(name)
     for entry_point in entry_points(group=GROUP):
         check: Check = entry_point.load()
         try:

@@ -264,7 +264,7 @@ class CredentialStore:
         self._backend.change(edit)
 
     def _seal(self, key: str, data: bytes, metadata: Mapping[str, str]) -> str:
-        _check_name(key.partition("/")[2] or key)
+        _check_name(key if key == _CHECK else key.partition("/")[2])
         # The name is encrypted with the value, so that entries cannot be swapped in the file.
         header = {
             "key": key,
