@@ -180,7 +180,7 @@ class SandboxHandle:
             resource: Such as ``salesentry/SalesEntries``.
             **odata: Options without their ``$``, such as ``filter``.
         """
-        from commerce_sandbox.exact.store import read  # noqa: PLC0415 -- until it exists
+        from commerce_sandbox.exact.query import read  # noqa: PLC0415 -- until it exists
 
         return read(self._context, resource, **odata)
 

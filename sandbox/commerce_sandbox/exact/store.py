@@ -278,7 +278,8 @@ def delete(
     insert(connection, "sync/Deleted", division, notes, at)
 
 
-def _row(record: sqlite3.Row) -> Row:
+def load(record: sqlite3.Row) -> Row:
+    """Return a stored record as a row with all its properties."""
     row: Row = orjson.loads(record["body"])
     row["Division"] = record["division"]
     row["Created"] = record["created"]
@@ -293,7 +294,7 @@ def get(connection: sqlite3.Connection, resource: str, division: int, key: str) 
         f"SELECT * FROM {TABLES[resource].name} WHERE id = ? AND division = ?",  # noqa: S608 -- our own name
         (key, division),
     ).fetchone()
-    return None if record is None else _row(record)
+    return None if record is None else load(record)
 
 
 def find(
@@ -305,7 +306,7 @@ def find(
         f"SELECT * FROM {TABLES[resource].name} WHERE division = ?{where}",  # noqa: S608 -- our own names
         (division, *properties.values()),
     )
-    return [_row(record) for record in records]
+    return [load(record) for record in records]
 
 
 def lines_of(connection: sqlite3.Connection, resource: str, parents: Sequence[str]) -> list[Row]:
@@ -316,4 +317,4 @@ def lines_of(connection: sqlite3.Connection, resource: str, parents: Sequence[st
         f"ORDER BY parent, {field_sql('LineNumber')}, version",
         list(parents),
     )
-    return [_row(record) for record in records]
+    return [load(record) for record in records]

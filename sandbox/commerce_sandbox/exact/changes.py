@@ -1,0 +1,254 @@
+"""PUT, DELETE and line endpoints of documents: the document is written anew or removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from commerce_sandbox.exact import (
+    journal_entries,
+    ledger,
+    messages,
+    sales_entries,
+    sales_invoices,
+    sales_orders,
+    store,
+)
+from commerce_sandbox.exact.errors import ForbiddenError, ValidationError, refuse
+from commerce_sandbox.exact.metadata import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from commerce_sandbox.exact.booking import Posting
+    from commerce_sandbox.exact.store import Row
+
+
+@dataclass(frozen=True)
+class Document:
+    """How one kind of document is kept and written.
+
+    Attributes:
+        header: Resource of the header.
+        lines: Resource of the lines.
+        write: Checks and stores header and lines.
+        final: Statuses that cannot be changed any more.
+        fixed: Properties that cannot be changed after creation.
+        booked: Whether it has transaction lines.
+        vat_name: Property with the VAT amount of a line.
+        periods: Properties of journal, year and period, for closed periods.
+    """
+
+    header: str
+    lines: str
+    write: Callable[[Posting, Row, list[Row]], Row]
+    final: frozenset[int]
+    fixed: frozenset[str] = frozenset()
+    booked: bool = False
+    vat_name: str = "VATAmountFC"
+    periods: tuple[str, str, str] | None = None
+
+    @property
+    def key(self) -> str:
+        """Property with the key of the header."""
+        return store.TABLES[self.header].key
+
+
+def _rewrite_invoice(posting: Posting, header: Row, lines: list[Row]) -> Row:
+    return sales_invoices.write(posting, header, lines, signed=True)
+
+
+def _cannot_rewrite(posting: Posting, header: Row, lines: list[Row]) -> NoReturn:
+    """Adding a single line to a balanced journal entry puts it out of balance."""
+    year, number = header["FinancialYear"], header["FinancialPeriod"]
+    difference = f"{lines[-1].get('AmountFC', 0):.2f}"
+    problem = messages.out_of_balance(year, number, header["Currency"], difference)
+    raise ValidationError([*posting.problems, problem])
+
+
+_PARTIES = frozenset({"OrderedBy", "InvoiceTo", "DeliverTo"})
+DOCUMENTS = (
+    Document(
+        sales_entries.ENTRIES,
+        sales_entries.LINES,
+        sales_entries.write,
+        frozenset({50}),
+        booked=True,
+        periods=("Journal", "ReportingYear", "ReportingPeriod"),
+    ),
+    Document(
+        journal_entries.ENTRIES,
+        journal_entries.LINES,
+        _cannot_rewrite,
+        frozenset({50}),
+        booked=True,
+        periods=("JournalCode", "FinancialYear", "FinancialPeriod"),
+    ),
+    Document(sales_invoices.INVOICES, sales_invoices.LINES, _rewrite_invoice, frozenset({50})),
+    Document(
+        sales_orders.ORDERS,
+        sales_orders.LINES,
+        sales_orders.write,
+        frozenset({sales_orders.COMPLETE, 45}),
+        fixed=_PARTIES,
+        vat_name="VATAmount",
+    ),
+)
+BY_HEADER = {document.header: document for document in DOCUMENTS}
+BY_LINES = {document.lines: document for document in DOCUMENTS}
+
+
+def change_header(posting: Posting, document: Document, key: str, change: Row) -> None:
+    """Apply a PUT to a header.
+
+    Raises:
+        ForbiddenError: The document is gone.
+        ValidationError: It is processed, or the change is refused.
+    """
+    header, lines = _load(posting, document, key)
+    for name in document.fixed & change.keys():
+        if change[name] != header.get(name):
+            posting.problems.append(messages.not_allowed(name))
+    if change.get("Customer", header.get("Customer")) != header.get("Customer"):
+        header.pop("PaymentReference", None)  # a new receivable with a new default reference
+    _rewrite(posting, document, header, lines, change)
+
+
+def add_line(posting: Posting, document: Document, line: Row) -> Row:
+    """Add a line to an existing document and return it.
+
+    Raises:
+        ForbiddenError: The document is gone.
+        ValidationError: It is processed, or the line is refused.
+    """
+    header, lines = _load(posting, document, line[document.key])
+    new = dict(line)
+    new["ID"] = store.new_guids(1)[0]
+    lines.append(new)
+    _rewrite(posting, document, header, lines, {})
+    return posting.get(document.lines, new["ID"]) or new
+
+
+def change_line(posting: Posting, document: Document, key: str, change: Row) -> None:
+    """Apply a PUT to a line.
+
+    Raises:
+        ForbiddenError: The line is gone.
+        ValidationError: Its document is processed, or the change is refused.
+    """
+    stored = _line(posting, document, key)
+    header, lines = _load(posting, document, stored[document.key])
+    for line in lines:
+        if line["ID"] == key:
+            _forget_computed(line, change, document.vat_name)
+            line.update(change)
+    _rewrite(posting, document, header, lines, {})
+
+
+def _forget_computed(line: Row, change: Row, vat_name: str) -> None:
+    """Drop what follows from the changed properties, so that it is computed again."""
+    if {"AmountFC", "VATCode", "Quantity", "UnitPrice", "NetPrice"} & change.keys():
+        line.pop(vat_name, None)
+    if "Item" in line and {"Quantity", "UnitPrice", "NetPrice"} & change.keys():
+        line.pop("AmountFC", None)
+        if "UnitPrice" in change:
+            line.pop("NetPrice", None)
+
+
+def delete_line(posting: Posting, document: Document, key: str) -> None:
+    """Delete a line; deleting the last one deletes the document.
+
+    Raises:
+        ForbiddenError: The line is gone.
+        ValidationError: Its document is processed.
+    """
+    stored = _line(posting, document, key)
+    header, lines = _load(posting, document, stored[document.key])
+    rest = [line for line in lines if line["ID"] != key]
+    if rest:
+        _rewrite(posting, document, header, rest, {})
+        store.delete(posting.connection, document.lines, posting.division, [key], posting.at)
+    else:
+        _remove(posting, document, stored[document.key])
+
+
+def delete_header(posting: Posting, document: Document, key: str) -> None:
+    """Delete a document with its lines.
+
+    Raises:
+        ForbiddenError: It is gone already.
+        ValidationError: It is processed.
+    """
+    _load(posting, document, key)
+    _remove(posting, document, key)
+
+
+def _line(posting: Posting, document: Document, key: str) -> Row:
+    found = posting.get(document.lines, key)
+    if found is None:
+        raise ForbiddenError
+    return found
+
+
+def _load(posting: Posting, document: Document, key: str) -> tuple[Row, list[Row]]:
+    """Return header and lines as they could be sent again; refuse final documents."""
+    header = posting.get(document.header, key)
+    if header is None:
+        raise ForbiddenError
+    if header["Status"] in document.final:
+        refuse(messages.PROCESSED)
+    if document.periods is not None:
+        journal, year, number = (header[name] for name in document.periods)
+        if (journal, year, number) in posting.data.closed:
+            refuse(messages.period_closed(year, number))
+    return header, store.lines_of(posting.connection, document.lines, [key])
+
+
+def _rewrite(
+    posting: Posting, document: Document, header: Row, lines: list[Row], change: Row
+) -> None:
+    key = header[document.key]
+    sent = _sendable(document.header, header)
+    book = posting.data.journals.get(header.get("Journal") or "", {})
+    if not book.get("AllowVariableExchangeRate"):
+        sent.pop("Rate", None)
+    if "EntryDate" in change:
+        for name in ("ReportingYear", "ReportingPeriod", "DueDate"):
+            sent.pop(name, None)
+    sent.update(change)
+    sent = {name: value for name, value in sent.items() if value is not None}
+    sent[document.key] = key
+    created = [_sendable(document.lines, line) | {"ID": line["ID"]} for line in lines]
+    for line in created:
+        line.pop("VATPercentage", None)
+    if document.header == journal_entries.ENTRIES:
+        sent = header
+    _clear(posting, document, key)
+    document.write(posting, sent, created)
+
+
+def _sendable(path: str, row: Row) -> Row:
+    """Return the properties of a stored row that a client may send."""
+    known = resources()[path].properties
+    return {name: value for name, value in row.items() if name in known and known[name].on_put}
+
+
+def _clear(posting: Posting, document: Document, key: str) -> None:
+    """Remove the rows of a document that is written anew, without notes of deletion."""
+    for path in (document.header, document.lines):
+        table = store.TABLES[path]
+        posting.connection.execute(
+            f"DELETE FROM {table.name} WHERE {'parent' if table.parent else 'id'} = ?",  # noqa: S608 -- our own names
+            (key,),
+        )
+    if document.booked:
+        ledger.unbook(posting, key)
+
+
+def _remove(posting: Posting, document: Document, key: str) -> None:
+    lines = store.lines_of(posting.connection, document.lines, [key])
+    keys = [line["ID"] for line in lines]
+    store.delete(posting.connection, document.lines, posting.division, keys, posting.at)
+    store.delete(posting.connection, document.header, posting.division, [key], posting.at)
+    if document.booked:
+        ledger.unbook(posting, key)
