@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from tap_adobe_commerce import _answers
 from tap_adobe_commerce.exceptions import NotFoundError, PermissionDeniedError
 from tap_adobe_commerce.keyset import read_by_key
-from tap_adobe_commerce.search import MAX_LISTED, among
+from tap_adobe_commerce.search import among, parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from tap_adobe_commerce.client import Client
+    from tap_adobe_commerce.exceptions import AdobeCommerceError
     from tap_adobe_commerce.listing import Listing
 
 logger = logging.getLogger("tap-adobe-commerce.enrich")
@@ -126,7 +127,7 @@ class Products:
 
     def _read(self, numbers: set[int]) -> None:
         try:
-            for part in _parts(sorted(numbers)):
+            for part in parts(sorted(numbers)):
                 for rows, _ in read_by_key(self._listing, filters=(among("entity_id", part),)):
                     for row in rows:
                         self._known[row.key] = on_line(_answers.DECODER.decode(row.raw))
@@ -172,31 +173,37 @@ class Orders:
         self._listing = listing
         self._prepare = prepare
 
-    def attach(self, documents: Iterable[dict[str, Any]]) -> None:
+    def attach(
+        self, documents: Iterable[dict[str, Any]]
+    ) -> tuple[list[dict[str, Any]], list[tuple[int, AdobeCommerceError]]]:
         """Put ``order`` on invoices or credit memos.
 
-        Raises:
-            NotFoundError: The shop does not return the order of a document.
+        Returns:
+            Documents that have their order now; keys of those whose order the shop does not
+            return, with the error.
         """
         documents = list(documents)
         numbers = sorted({document["order_id"] for document in documents})
         found: dict[int, dict[str, Any]] = {}
-        for part in _parts(numbers):
+        for part in parts(numbers):
             for rows, _ in read_by_key(self._listing, filters=(among("entity_id", part),)):
                 found |= {row.key: _answers.DECODER.decode(row.raw) for row in rows}
         self._prepare(list(found.values()))
+        complete: list[dict[str, Any]] = []
+        incomplete: list[tuple[int, AdobeCommerceError]] = []
         for document in documents:
             order = found.get(document["order_id"])
             if order is None:
-                msg = (
-                    f"Document {document.get('increment_id')} (entity_id "
-                    f"{document.get('entity_id')}) belongs to order {document['order_id']}, which "
-                    "the shop does not return. Check the order in the shop."
-                )
-                raise NotFoundError(msg)
-            document["order"] = order
+                incomplete.append((document["entity_id"], _no_order(document)))
+            else:
+                document["order"] = order
+                complete.append(document)
+        return complete, incomplete
 
 
-def _parts(numbers: list[int]) -> Iterator[list[int]]:
-    for start in range(0, len(numbers), MAX_LISTED):
-        yield numbers[start : start + MAX_LISTED]
+def _no_order(document: dict[str, Any]) -> NotFoundError:
+    msg = (
+        f"document {document.get('increment_id')} belongs to order {document['order_id']}, which "
+        "the shop does not return."
+    )
+    return NotFoundError(msg)

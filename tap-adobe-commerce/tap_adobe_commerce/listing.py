@@ -22,6 +22,7 @@ from tap_adobe_commerce.search import Filter, Search
 
 if TYPE_CHECKING:
     from tap_adobe_commerce.client import Client
+    from tap_adobe_commerce.exceptions import AdobeCommerceError
 
 logger = logging.getLogger("tap-adobe-commerce.listing")
 
@@ -139,7 +140,7 @@ class Listing:
             park: Whether to go on without a record that cannot be read.
         """
         self.columns = columns
-        self.parked: set[int] = set()
+        self.parked: frozenset[int] = frozenset()
         self._client = client
         self.route = route
         self._page_size = page_size
@@ -155,6 +156,7 @@ class Listing:
             )
         )
         self._envelope = msgspec.json.Decoder(_Envelope)
+        self._raws = msgspec.json.Decoder(list[msgspec.Raw])
 
     def page(self, filters: tuple[Filter, ...], sort: tuple[str, ...]) -> ListPage:
         """Read the first page that matches.
@@ -167,7 +169,7 @@ class Listing:
             UnreadableRecordError: One record breaks every page it is on, and parking is off.
             GaveUpError: The shop does not recover.
         """
-        search = Search(filters, sort)
+        search = Search(filters, sort, fields=self._fields)
         patient = True
         while True:
             search = replace(search, page_size=self._page_size.current)
@@ -189,12 +191,67 @@ class Listing:
             self._page_size.succeeded()
             return page
 
+    @property
+    def page_size(self) -> int:
+        """Rows that are asked for at present."""
+        return self._page_size.current
+
+    def numbered(self, number: int) -> ListPage:
+        """Read a page by its number, always of the same size."""
+        while True:
+            search = Search(page_size=self._page_size.current, page=number, fields=self._fields)
+            try:
+                return self._fetch(search)
+            except PageTooLargeError as error:
+                self._page_size.limit(error.maximum)
+
+    def whole(self) -> list[Row]:
+        """Read a list that the shop sends in one piece."""
+        answer = self._client.get(self.route)
+        raws = _answers.decode(answer.body, answer.where, self._raws)
+        return [Row(_answers.decode(raw, answer.where, self._head).key, "", raw) for raw in raws]
+
+    def one(self, key: int) -> Row | None:
+        """Read one row by its key; None if it is gone.
+
+        Raises:
+            ServerFaultError: It cannot be read.
+            BrokenAnswerError: It cannot be read.
+        """
+        search = Search(
+            (Filter(self.columns.key_filter, "eq", str(key)),), page_size=1, fields=self._fields
+        )
+        rows = self._fetch(search).rows
+        return rows[0] if rows else None
+
+    def time_of_row(self, start: str, until: str, number: int) -> str | None:
+        """Change time of the row that ``number`` rows come before, or None if there is none.
+
+        One row is loaded, and only its time comes back. A row that cannot be read has no time
+        either.
+        """
+        if self.columns.at is None:
+            return None
+        search = Search(
+            (Filter(self.columns.at, "gteq", start), Filter(self.columns.at, "lteq", until)),
+            (self.columns.at,),
+            page_size=1,
+            page=number + 1,
+            fields=f"items[{self.columns.key},{self.columns.at}],total_count",
+        )
+        try:
+            page = self._fetch(search, patient=False)
+        except (ServerFaultError, SlowError, BrokenAnswerError):
+            return None
+        # Older releases repeat the last page when asked for one behind the end.
+        is_past_end = page.total is None or page.total <= number
+        return None if is_past_end or not page.rows else page.rows[0].at
+
     def _fetch(self, search: Search, *, patient: bool = True) -> ListPage:
         if self.parked:
             parked = Filter(self.columns.key_filter, "nin", ",".join(map(str, sorted(self.parked))))
             search = replace(search, filters=(*search.filters, parked))
-        query = replace(search, fields=self._fields).query()
-        answer = self._client.get(self.route, query, patient=patient)
+        answer = self._client.get(self.route, search.query(), patient=patient)
         envelope = _answers.decode(answer.body, answer.where, self._envelope)
         rows = []
         for raw in envelope.items or ():
@@ -202,19 +259,30 @@ class Listing:
             rows.append(Row(head.key, head.at, raw))
         return ListPage(rows, envelope.total_count)
 
-    def _set_aside(self, search: Search, error: Exception) -> None:
+    def _set_aside(self, search: Search, error: AdobeCommerceError) -> None:
         """Name the record that breaks a page of one row, then fail or park it."""
         key = None if isinstance(error, SlowError) else self._find_unreadable(search)
         if key is None:
             msg = f"{error} Pages of one row fail too. Run again when the shop is well."
             raise GaveUpError(msg) from error
+        self.park(key, error)
+
+    def park(self, key: int, error: AdobeCommerceError) -> None:
+        """Go on without a record that cannot be read.
+
+        Args:
+            key: Its key.
+            error: Why it cannot be read.
+
+        Raises:
+            UnreadableRecordError: Parking is off.
+        """
         msg = f"{self.route} {self.columns.key} {key} cannot be read: {error}"
         if not self._park:
-            hint = "Repair it in the shop, or set unreadable to 'park' to go on without it."
-            msg_0 = f"{msg} {hint}"
-            raise UnreadableRecordError(msg_0) from error
+            msg += " Repair it in the shop, or set unreadable to 'park' to go on without it."
+            raise UnreadableRecordError(msg) from error
         logger.error("%s Parked: every run tries it again.", msg)
-        self.parked.add(key)
+        self.parked |= {key}
 
     def _find_unreadable(self, search: Search) -> int | None:
         """Number of the record that is first in ``search`` and cannot be read.

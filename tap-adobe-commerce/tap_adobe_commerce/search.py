@@ -7,11 +7,13 @@ the shop's signature check sorts their numbers differently from the OAuth standa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+T = TypeVar("T")
 
 Condition = Literal["eq", "gt", "gteq", "lt", "lteq", "in", "nin"]
 
@@ -83,6 +85,12 @@ def encode(pairs: Iterable[tuple[str, str]]) -> str:
 def among(field: str, values: Iterable[int | str]) -> Filter:
     """The column has one of the values; values must not contain a comma."""
     return Filter(field, "in", ",".join(str(value) for value in values))
+
+
+def parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Values in parts that fit into one call's address."""
+    for start in range(0, len(values), MAX_LISTED):
+        yield values[start : start + MAX_LISTED]
 
 
 #: A projection: name to its own projection, or None for the whole value.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -14,6 +15,8 @@ from tap_adobe_commerce.timestamps import parse_iso, to_shop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_ATTRIBUTE_CODE = re.compile(r"\w+", re.ASCII)
 
 SCHEMA = th.PropertiesList(
     th.Property(
@@ -188,6 +191,38 @@ SCHEMA = th.PropertiesList(
         title="Longest wait",
         description="Seconds to keep trying when the shop is busy, in maintenance or away.",
     ),
+    th.Property(
+        "parallel",
+        th.IntegerType(minimum=1, maximum=8),
+        default=4,
+        title="Parallel calls",
+        description="Calls at once when a long span is read; short spans take one at a time.",
+    ),
+    th.Property(
+        "sweep_every_days",
+        th.IntegerType(minimum=1),
+        title="Sweep",
+        description=(
+            "Read everything again after so many days, because comments, partial shipments and "
+            "changed addresses do not move the change time. Default: never."
+        ),
+    ),
+    th.Property(
+        "unreadable",
+        th.StringType(allowed_values=["fail", "park"]),
+        default="fail",
+        title="Unreadable records",
+        description=(
+            "What to do with a record that makes the shop answer with an error: 'fail' ends the "
+            "run there; 'park' goes on, keeps it in STATE and tries it again in every run."
+        ),
+    ),
+    th.Property(
+        "product_attributes",
+        th.ArrayType(th.StringType),
+        title="Product attributes",
+        description="Custom attributes of products on order lines. Default: all.",
+    ),
 )
 
 
@@ -213,6 +248,10 @@ class Settings:
     lag: timedelta
     request_timeout: float
     max_wait: float
+    parallel: int
+    sweep_every: timedelta | None
+    park: bool
+    product_attributes: tuple[str, ...] | None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -229,6 +268,7 @@ class Settings:
         if start and end and start > end:
             msg = f"Setting start_date ({start}) is later than end_date ({end})."
             raise ConfigError(msg)
+        days = config.get("sweep_every_days")
         order_ids = tuple(str(number).strip() for number in config.get("order_ids") or ())
         for number in order_ids:
             if not number or "," in number:
@@ -247,7 +287,22 @@ class Settings:
             lag=timedelta(seconds=config.get("lag_seconds", 5)),
             request_timeout=float(config.get("request_timeout_seconds", 180)),
             max_wait=float(config.get("max_wait_seconds", 300)),
+            parallel=int(config.get("parallel", 4)),
+            sweep_every=timedelta(days=int(days)) if days else None,
+            park=config.get("unreadable") == "park",
+            product_attributes=_attributes(config),
         )
+
+
+def _attributes(config: Mapping[str, Any]) -> tuple[str, ...] | None:
+    codes = config.get("product_attributes")
+    if codes is None:
+        return None
+    for code in codes:
+        if not _ATTRIBUTE_CODE.fullmatch(code):
+            msg = f"Setting product_attributes holds {code!r}, which is no attribute code."
+            raise ConfigError(msg)
+    return tuple(codes)
 
 
 def _date(config: Mapping[str, Any], name: str) -> str | None:

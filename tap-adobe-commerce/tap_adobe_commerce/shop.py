@@ -9,10 +9,14 @@ from tap_adobe_commerce.auth import build_auth, is_cloud_service, stored_setting
 from tap_adobe_commerce.client import Client
 from tap_adobe_commerce.enrich import Products, Source, Stores
 from tap_adobe_commerce.listing import Columns, Listing, PageSize
+from tap_adobe_commerce.replay import REPLAY_FIELDS, Replay
+from tap_adobe_commerce.search import list_fields
 from tap_adobe_commerce.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tap_adobe_commerce.search import Projection
 
 PRODUCT_COLUMNS = Columns(key="id")
 
@@ -40,6 +44,7 @@ class Shop:
             store=store,
             timeout=self.settings.request_timeout,
             max_wait=self.settings.max_wait,
+            connections=2 * self.settings.parallel,
         )
 
     @cached_property
@@ -50,9 +55,32 @@ class Shop:
     @cached_property
     def products(self) -> Products:
         """Products, for the lines of orders."""
-        return Products(self.listing("products", PRODUCT_COLUMNS))
+        return Products(self.listing("products", PRODUCT_COLUMNS, self._product_fields))
+
+    @property
+    def _product_fields(self) -> str | None:
+        """Projection of products on lines, if only some custom attributes are wanted."""
+        if self.settings.product_attributes is None:
+            return None
+        codes = {"category_ids", "tax_class_id", *self.settings.product_attributes}
+        attributes: Projection = dict.fromkeys(sorted(codes))
+        members: Projection = {
+            "id": None,
+            "attribute_set_id": None,
+            "type_id": None,
+            "extension_attributes": {"category_links": None},
+            "custom_attributes": attributes,
+        }
+        return list_fields(members)
+
+    @cached_property
+    def replay(self) -> Replay:
+        """The orders that were asked for by number."""
+        listing = self.listing("orders", Columns(), list_fields(REPLAY_FIELDS))
+        return Replay(listing, self.settings.order_ids)
 
     def listing(self, route: str, columns: Columns, fields: str | None = None) -> Listing:
         """A list of the shop with a page size of its own."""
         page_size = PageSize(self.settings.page_size)
-        return Listing(self.client, route, columns, page_size, fields=fields)
+        park = self.settings.park
+        return Listing(self.client, route, columns, page_size, fields=fields, park=park)

@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 
     from tap_adobe_commerce.listing import Row
 
+#: Before every change in any shop.
+EPOCH = "1970-01-01 00:00:00"
 #: Bytes of a content hash; per row two contents are compared, not all with all.
 DIGEST_BYTES = 6
+#: Rows in the overlap from which on a state is written only every other page, every third, ...
+ROWS_PER_STATE = 10_000
 
 
 def digest(raw: bytes) -> str:
@@ -39,7 +43,9 @@ class Progress:
     """How far one stream is read, and which rows of the overlap are already out.
 
     Attributes:
-        state: The stream's entry in STATE, changed only by :meth:`checkpoint`.
+        state: The stream's entry in STATE.
+        parked: Keys that could not be read and wait for a later run.
+        swept_to: Highest key a running sweep has emitted; 0 if none is running.
     """
 
     def __init__(self, state: dict[str, Any], column: str, overlap: timedelta) -> None:
@@ -62,11 +68,17 @@ class Progress:
             self._read_until = _moment(state.get("read_until"))
             self._last_key = int(state.get("last_key", 0))
             self._earlier = dict(_parse_seen(state.get("seen", "")))
+            self._swept_at = _moment(state.get("swept_at"))
+            self.swept_to = int(state.get("sweep_after", 0))
+            self.parked = {int(key) for key in state.get("parked", ())}
         except (ValueError, TypeError) as error:
             msg = f"STATE holds a bookmark this tap cannot read ({error}). Correct or remove it."
             raise ConfigError(msg) from error
         self._recent: dict[int, tuple[str, str]] = {}
         self._overlap_start = ""
+        self._until = ""
+        self._position = Position(EPOCH)
+        self._held_back = 0
 
     def begin(self, start_date: str | None, until: str) -> Position:
         """Where this run begins to read, given where it will end.
@@ -78,8 +90,10 @@ class Progress:
         self._overlap_start = seconds_later(until, -self._overlap.total_seconds())
         self._until = until
         if self._bookmark is None:
-            return Position(start_date or "1970-01-01 00:00:00")
-        position = Position(self._bookmark, self._last_key)
+            self._swept_at = until  # a first run reads everything
+            self._position = Position(start_date or EPOCH)
+            return self._position
+        position = self._position = Position(self._bookmark, self._last_key)
         # Rows older than the overlap were visible when they were passed; younger ones may have
         # been committed since.
         settled = seconds_later(self._read_until or self._bookmark, -self._overlap.total_seconds())
@@ -87,40 +101,88 @@ class Progress:
         return max(start, Position(start_date)) if start_date else start
 
     def is_new(self, row: Row) -> bool:
-        """Whether a row, as it is now, has not been emitted; remembers it."""
-        mark = digest(row.raw)
-        known = self._earlier.pop(row.key, None)
-        if row.key in self._recent:
-            known = self._recent[row.key][1]
-        self._recent[row.key] = (row.at, mark)
-        return known != mark
+        """Whether a row, as it is now, has not been emitted."""
+        return self._earlier.get(row.key) != digest(row.raw)
 
-    def checkpoint(self, position: Position) -> None:
-        """Everything before ``position`` is emitted: put it into the state."""
+    def checkpoint(
+        self, position: Position, rows: Iterable[Row], parked: Iterable[int] = ()
+    ) -> bool:
+        """Everything before ``position`` is emitted.
+
+        Args:
+            position: How far the list is read.
+            rows: What was read since the last checkpoint, emitted now or by an earlier run.
+            parked: What could not be read and waits for a later run.
+
+        Returns:
+            Whether the state was brought up to date. When very many rows changed within the
+            overlap it is not for every page, or states would outgrow the records.
+        """
+        for row in rows:
+            self._earlier.pop(row.key, None)
+            self._recent[row.key] = (row.at, digest(row.raw))
         keep_from = min(self._overlap_start, position.at)
         self._recent = {
             key: (at, mark) for key, (at, mark) in self._recent.items() if at >= keep_from
         }
-        self.state["replication_key"] = self._column
-        self.state["replication_key_value"] = to_iso(position.at)
-        self.state["read_until"] = to_iso(self._until)
-        if position.key:
-            self.state["last_key"] = position.key
-        else:
-            self.state.pop("last_key", None)
-        self._write_seen()
+        self._position = position
+        self.parked = set(parked)
+        if self._held_back < (len(self._earlier) + len(self._recent)) // ROWS_PER_STATE:
+            self._held_back += 1
+            return False
+        self._write()
+        return True
 
     def finish(self) -> None:
         """The run is complete: what it did not meet again in the overlap has moved on."""
         self._earlier.clear()
-        self._write_seen()
+        self._write()
 
-    def _write_seen(self) -> None:
+    def is_sweep_due(self, present: str, every: timedelta | None) -> bool:
+        """Whether everything is to be read again.
+
+        Args:
+            present: The shop's time, in its form.
+            every: Time between sweeps; None: never.
+        """
+        if every is None:
+            return False
+        if self.swept_to or self._swept_at is None:
+            return True
+        return seconds_later(self._swept_at, every.total_seconds()) <= present
+
+    def swept(self, key: int) -> None:
+        """The sweep has emitted everything up to a key."""
+        self.state["sweep_after"] = self.swept_to = key
+
+    def finish_sweep(self, present: str) -> None:
+        """The sweep is complete.
+
+        Args:
+            present: The shop's time when it began, in its form.
+        """
+        self.swept_to = 0
+        self._swept_at = present
+        self._write()
+
+    def _write(self) -> None:
+        self._held_back = 0
         pairs = [*self._earlier.items(), *((key, mark) for key, (_, mark) in self._recent.items())]
-        if pairs:
-            self.state["seen"] = _render_seen(pairs)
-        else:
-            self.state.pop("seen", None)
+        entries: dict[str, Any] = {
+            "replication_key": self._column,
+            "replication_key_value": to_iso(self._position.at),
+            "last_key": self._position.key,
+            "read_until": to_iso(self._until),
+            "seen": _render_seen(pairs),
+            "parked": sorted(self.parked),
+            "swept_at": to_iso(self._swept_at) if self._swept_at else None,
+            "sweep_after": self.swept_to,
+        }
+        for name, value in entries.items():
+            if value:
+                self.state[name] = value
+            else:
+                self.state.pop(name, None)
 
 
 def _moment(text: str | None) -> str | None:

@@ -1,0 +1,257 @@
+"""How streams are read: by change, by key, by page number, or in one piece."""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from singer_sdk import Stream
+from singer_sdk.helpers.conform import TypeConformanceLevel
+
+from tap_adobe_commerce import _answers, schemas
+from tap_adobe_commerce.ahead import ahead, in_order
+from tap_adobe_commerce.exceptions import BrokenAnswerError, NotCommerceError, ServerFaultError
+from tap_adobe_commerce.keyset import Window, read_by_key
+from tap_adobe_commerce.listing import Columns
+from tap_adobe_commerce.projection import project
+from tap_adobe_commerce.search import Filter, list_fields
+from tap_adobe_commerce.state import Progress
+from tap_adobe_commerce.timestamps import TimestampPlan, to_shop
+from tap_adobe_commerce.windows import read_span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from singer_sdk import Tap
+    from singer_sdk.helpers.types import Context, Record
+
+    from tap_adobe_commerce.keyset import Batch
+    from tap_adobe_commerce.listing import Listing, Row
+    from tap_adobe_commerce.settings import Settings
+    from tap_adobe_commerce.shop import Shop
+
+#: Pages that are completed (orders and products fetched) ahead of the one being written.
+COMPLETED_AHEAD = 2
+#: Rounds over a list by page number until its count and its rows agree.
+ROUNDS = 3
+
+
+class _Page(NamedTuple):
+    """A page on its way out: what was read, and as records what of it is new."""
+
+    batch: Batch
+    records: list[dict[str, Any]]
+
+
+class CommerceStream(Stream):
+    """What all streams share: schema, selection, and how a row becomes a record."""
+
+    # The schemas tell what the shop sends; converting each value again would cost most of the
+    # run's time.
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE
+
+    route: ClassVar[str]
+    columns: ClassVar[Columns] = Columns()
+    #: Members that completing a record needs, selected or not.
+    needed: ClassVar[tuple[str, ...]] = ("store_id",)
+    #: Member that holds the number of the record's store view.
+    store_member: ClassVar[str] = "store_id"
+    #: Member that holds the number of the order, for replay; None: not part of a replay.
+    order_key: ClassVar[str | None] = None
+
+    def __init__(self, tap: Tap, shop: Shop) -> None:
+        """Describe the stream; nothing is read yet."""
+        super().__init__(tap, schema=schemas.load(self.name))
+        self._shop = shop
+        self._timestamps = TimestampPlan(self.schema)
+
+    @property
+    def settings(self) -> Settings:
+        """The tap's checked settings."""
+        return self._shop.settings
+
+    @cached_property
+    def listing(self) -> Listing:
+        """The stream's list at the shop, with the selected members."""
+        projection = project(self.schema, self.mask, {*self.needed, self.columns.key})
+        return self._shop.listing(self.route, self.columns, list_fields(projection))
+
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
+        """Log a message; an error is told once, at the end, and not for the stream as well."""
+        super().log(message, *args, level=min(level, logging.INFO), **kwargs)
+
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
+        """The end of a run is the shop's time, not ours; see :mod:`tap_adobe_commerce.state`."""
+        del context
+
+    def _increment_stream_state(
+        self, latest_record: Record, *, context: Context | None = None
+    ) -> None:
+        """Nothing per record: bookmarks move when a page is out."""
+        del latest_record, context
+
+    def get_records(self, context: Context | None) -> Iterator[Record]:
+        """Read the stream, or in a replay what belongs to the orders that were asked for."""
+        del context
+        if not self.settings.order_ids:
+            yield from self.read()
+        elif self.order_key:
+            for part in self._shop.replay.filters(self.order_key):
+                for rows, _ in read_by_key(self.listing, filters=(part,)):
+                    yield from self.records(rows)
+        else:
+            self.log("Not part of a replay of single orders.")
+
+    def read(self) -> Iterator[Record]:
+        """Read the stream."""
+        raise NotImplementedError
+
+    def records(self, rows: Iterable[Row]) -> list[dict[str, Any]]:
+        """Decode and complete the rows of one page."""
+        records: list[dict[str, Any]] = [_answers.DECODER.decode(row.raw) for row in rows]
+        records = self.complete(records)
+        with_source = self.mask["properties", "source"]
+        for record in records:
+            self._timestamps.apply(record)
+            if with_source:
+                record["source"] = self._shop.stores.source(record.get(self.store_member))
+        return records
+
+    def complete(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Add what other lists of the shop know.
+
+        Returns:
+            The records that are complete; the others are parked.
+
+        Raises:
+            UnreadableRecordError: A record cannot be completed, and parking is off.
+        """
+        return records
+
+
+class ChangeStream(CommerceStream):
+    """A list with a change time: read by keyset, from the last bookmark on."""
+
+    primary_keys: ClassVar[tuple[str, ...]] = ("entity_id",)
+    replication_key = "updated_at"
+
+    def read(self) -> Iterator[Record]:
+        """Read what changed since the last run, then everything if a sweep is due."""
+        progress = Progress(self.stream_state, str(self.replication_key), self.settings.overlap)
+        self._shop.stores.source(None)  # the first answer tells the shop's time
+        present = to_shop(self._shop.client.server_now() - self.settings.lag)
+        until = min(present, self.settings.end_date or present)
+        start = progress.begin(self.settings.start_date, present)
+        yield from self._retry_parked(progress)
+        workers = self.settings.parallel
+        batches = read_span(self.listing, Window(start, until), workers)
+        for page in in_order(self._completing(batches, progress), workers=COMPLETED_AHEAD):
+            yield from page.records
+            if progress.checkpoint(page.batch.position, page.batch.rows, self.listing.parked):
+                self._write_state()
+        progress.finish()
+        self._write_state()
+        if progress.is_sweep_due(present, self.settings.sweep_every):
+            yield from self._sweep(progress, present)
+
+    def _completing(
+        self, batches: Iterable[Batch], progress: Progress
+    ) -> Iterator[Callable[[], list[_Page]]]:
+        for batch in batches:
+            new = [row for row in batch.rows if progress.is_new(row)]
+            yield partial(self._complete_page, batch, new)
+
+    def _complete_page(self, batch: Batch, new: list[Row]) -> list[_Page]:
+        return [_Page(batch, self.records(new) if new else [])]
+
+    def _sweep(self, progress: Progress, present: str) -> Iterator[Record]:
+        """Read everything by key: some changes in the shop do not move the change time."""
+        self.log("Reading all %s again: a sweep is due.", self.name)
+        column = str(self.columns.at)
+        filters: tuple[Filter, ...] = ()
+        if self.settings.start_date:
+            filters += (Filter(column, "gteq", self.settings.start_date),)
+        if self.settings.end_date:
+            filters += (Filter(column, "lteq", self.settings.end_date),)
+        pages = partial(read_by_key, self.listing, progress.swept_to, filters)
+        for rows, key in ahead(pages):
+            yield from self.records(rows)
+            progress.swept(key)
+            self._write_state()
+        progress.finish_sweep(present)
+        self._write_state()
+
+    def _retry_parked(self, progress: Progress) -> Iterator[Record]:
+        """Read again what earlier runs could not read."""
+        for key in sorted(progress.parked):
+            try:
+                row = self.listing.one(key)
+            except (ServerFaultError, BrokenAnswerError) as error:
+                self.listing.park(key, error)
+                continue
+            if row is not None:
+                yield from self.records([row])
+
+    def _write_state(self) -> None:
+        self.state_manager.is_flushed = False
+        self._write_state_message()
+
+
+class KeyStream(CommerceStream):
+    """A list without a usable change time: read whole, by key."""
+
+    primary_keys: ClassVar[tuple[str, ...]] = ("id",)
+    columns: ClassVar[Columns] = Columns(key="id", at=None)
+
+    def read(self) -> Iterator[Record]:
+        """Read everything."""
+        for rows, _ in ahead(partial(read_by_key, self.listing)):
+            yield from self.records(rows)
+
+
+class NumberedStream(CommerceStream):
+    """A short list whose key cannot be searched by in every release: read by page number."""
+
+    primary_keys: ClassVar[tuple[str, ...]] = ("id",)
+    columns: ClassVar[Columns] = Columns(key="id", at=None)
+
+    def read(self) -> Iterator[Record]:
+        """Read everything.
+
+        Raises:
+            NotCommerceError: Rows and count never agree.
+        """
+        for _ in range(ROUNDS):
+            rows, total = self._round()
+            if total is None or len(rows) >= total:
+                yield from self.records(rows.values())
+                return
+        msg = (
+            f"The shop counts {total} {self.name} but sends {len(rows)}. Run again when nobody "
+            "changes them."
+        )
+        raise NotCommerceError(msg)
+
+    def _round(self) -> tuple[dict[int, Row], int | None]:
+        rows: dict[int, Row] = {}
+        number = 0
+        while True:
+            number += 1
+            page = self.listing.numbered(number)
+            known = len(rows)
+            rows |= {row.key: row for row in page.rows}
+            # Older releases repeat the last page instead of ending.
+            if len(rows) == known or (page.total is not None and len(rows) >= page.total):
+                return rows, page.total
+
+
+class PlainStream(CommerceStream):
+    """A list the shop sends in one piece, without search."""
+
+    primary_keys: ClassVar[tuple[str, ...]] = ("id",)
+    columns: ClassVar[Columns] = Columns(key="id", at=None)
+
+    def read(self) -> Iterator[Record]:
+        """Read everything."""
+        yield from self.records(self.listing.whole())
