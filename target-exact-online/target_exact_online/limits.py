@@ -15,6 +15,7 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -43,6 +44,7 @@ _MAX_LEASE = 500
 _LEASES_PER_MINUTE = 10
 _LONGEST_SLEEP = 1.0
 _ERRORS_FRESH_SECONDS = 2.0
+_CLOCKS_AGREE_SECONDS = 2.0  # the Date header has whole seconds, and an answer takes a while
 _MILLISECONDS_FROM = 1e12  # in seconds this is the year 33658
 _TOO_MANY_REQUESTS = 429
 
@@ -99,7 +101,8 @@ class Window:
         """Return the window that is open now: this one, or a full new one."""
         if now < self.ends_at + _GUARD_SECONDS:
             return self
-        return Window(self.limit, self.limit, (now // length + 1) * length)
+        over = (now - self.ends_at) // length + 1
+        return Window(self.limit, self.limit, self.ends_at + over * length)
 
     def corrected(self, seen: Observation, outstanding: int) -> Window:
         """Return the window after an answer said what Exact counts.
@@ -114,7 +117,8 @@ class Window:
         truly_left = max(seen.remaining - outstanding, 0)
         if seen.ends_at > window.ends_at + _GUARD_SECONDS:  # Exact is in a later window already
             return Window(window.limit, truly_left, seen.ends_at)
-        if seen.asked_in < window.ends_at - _GUARD_SECONDS:  # an answer from the window before
+        over = window.ends_at - _GUARD_SECONDS
+        if seen.ends_at < over and seen.asked_in < over:  # an answer from the window before
             return replace(window, left=max(window.left, 0))
         return replace(window, left=max(min(window.left, truly_left), 0))
 
@@ -127,8 +131,8 @@ class Observation:
         limit: Calls the window allows, or None when the answer did not say.
         remaining: Calls left in it.
         ends_at: When it ends (seconds since 1970, UTC).
-        asked_in: End of the window, as we knew it, in which the call was made. An answer with an
-            earlier end to a call of the open window means that our clock is ahead.
+        asked_in: End of the window, as we knew it, in which the call was made; tells an answer
+            that came late from one of the open window.
     """
 
     limit: int | None
@@ -166,8 +170,8 @@ class Left:
 class _Share:
     """What this process holds of one division's budget."""
 
-    tokens: int = 0
-    lease: int = 0
+    tokens: int = 0  # calls that may be made without asking the ledger
+    lease: int = 0  # what the ledger counts as held by this process
     minute_ends_at: float = 0.0
     day_ends_at: float = 0.0
     in_flight: int = 0
@@ -226,9 +230,7 @@ class Budget:
                 share = self._shares.setdefault(division, _Share())
                 now = self._clock()
                 self._check_errors(share, endpoint, division, now)
-                if share.tokens and now >= share.minute_ends_at:
-                    share.tokens = self._give_back(share, division)
-                if not share.tokens:
+                if not share.tokens or now >= share.minute_ends_at:
                     wake_at = self._lease(share, division, priority, now)
                 if share.tokens:
                     share.tokens -= 1
@@ -277,16 +279,16 @@ class Budget:
         with self._lock:
             for division, share in self._shares.items():
                 if share.lease:
-                    share.tokens = self._give_back(share, division)
+                    self._exchange(share, division, self._clock(), lambda *_: 0)
 
     def left(self, *, division: int) -> Left:
         """Return what is left, as far as the last answers told."""
-        with self._lock, self._engine.begin() as connection:
+        with self._lock:
             share = self._shares.setdefault(division, _Share())
-            minute, day, _ = self._read(connection, share, division, self._clock())
+            minute, day = self._exchange(share, division, self._clock(), lambda *_: 0)
             return Left(
-                (minute.left + share.tokens, minute.limit),
-                (day.left + share.tokens, day.limit),
+                (minute.left, minute.limit),
+                (day.left, day.limit),
                 datetime.fromtimestamp(day.ends_at, UTC),
             )
 
@@ -296,26 +298,17 @@ class Budget:
         Raises:
             BudgetExhaustedError: The day is spent.
         """
-        with self._engine.begin() as connection:
-            minute, day, leased = self._read(connection, share, division, now)
+
+        def usable(day: Window) -> int:
             reserve = day.limit // _RESERVED_PART_OF_DAY if priority is Priority.NORMAL else 0
-            usable = day.left - reserve
-            size = min(minute.limit // _LEASES_PER_MINUTE, _MAX_LEASE, minute.left, usable)
-            if minute.left > 0 and usable > 0:
-                size = max(size, 1)
-            size = max(size, 0)
-            self._write(
-                connection,
-                division,
-                replace(minute, left=minute.left - size),
-                replace(day, left=day.left - size),
-                leased + size,
-            )
-        share.tokens = share.lease = size
-        share.minute_ends_at = minute.ends_at
-        share.day_ends_at = day.ends_at
-        share.minute = share.day = None
-        if usable <= 0:
+            return day.left - reserve
+
+        def size(minute: Window, day: Window) -> int:
+            most = min(minute.left, usable(day))
+            return max(min(most, max(minute.limit // _LEASES_PER_MINUTE, 1), _MAX_LEASE), 0)
+
+        minute, day = self._exchange(share, division, now, size)
+        if usable(day) + share.tokens <= 0:
             resume_at = datetime.fromtimestamp(day.ends_at, UTC)
             msg = (
                 f"The {day.limit} calls of today for division {division} are spent. "
@@ -324,47 +317,52 @@ class Budget:
             raise BudgetExhaustedError(msg, resume_at=resume_at)
         return minute.ends_at + _GUARD_SECONDS
 
-    def _give_back(self, share: _Share, division: int) -> int:
-        """Return unused calls to the windows they came from."""
-        with self._engine.begin() as connection:
-            minute, day, leased = self._read(connection, share, division, self._clock())
-            same_minute = minute.ends_at == share.minute_ends_at
-            unused = share.tokens
-            minute_left = minute.left + unused if same_minute else minute.left
-            self._write(
-                connection,
-                division,
-                replace(minute, left=minute_left),
-                replace(day, left=day.left + unused),
-                leased,
-            )
-        share.lease = 0
-        return 0
+    def _exchange(
+        self,
+        share: _Share,
+        division: int,
+        now: float,
+        size: Callable[[Window, Window], int],
+    ) -> tuple[Window, Window]:
+        """Give unused calls back, correct the windows by what was seen, and take new calls.
 
-    def _read(
-        self, connection: Connection, share: _Share, division: int, now: float
-    ) -> tuple[Window, Window, int]:
-        """Lock the row and return its windows as of now, corrected by what this process saw.
+        Args:
+            share: What this process holds.
+            division: Whose budget it is.
+            now: Seconds since 1970, UTC.
+            size: How many calls to take from these windows.
 
-        The third value is what other processes hold of this minute.
+        Returns:
+            The windows after that.
         """
-        row = self._locked_row(connection, division, now)
-        minute = Window(row.minute_limit, row.minute_left, row.minute_ends_at)
-        day = Window(row.day_limit, row.day_left, row.day_ends_at)
-        current = minute.at(now, MINUTE)
-        leased = row.leased if current is minute else 0
-        if share.lease and current.ends_at == share.minute_ends_at:
-            leased = max(leased - share.lease, 0)
-        day = day.at(now, DAY)
-        outstanding = leased + share.in_flight + share.tokens
-        if share.minute:
-            corrected = current.corrected(share.minute, outstanding)
-            if corrected.ends_at != current.ends_at:
-                leased = 0
-            current = corrected
-        if share.day:
-            day = day.corrected(share.day, outstanding)
-        return current, day, leased
+        with self._engine.begin() as connection:
+            row = self._locked_row(connection, division, now)
+            stored = Window(row.minute_limit, row.minute_left, row.minute_ends_at)
+            minute = stored.at(now, MINUTE)
+            day = Window(row.day_limit, row.day_left, row.day_ends_at).at(now, DAY)
+            # Calls that others hold, or made without having reported them.
+            others = row.leased if minute is stored else 0
+            if minute.ends_at == share.minute_ends_at:
+                others = max(others - share.lease, 0)
+                minute = replace(minute, left=minute.left + share.tokens)
+            if day.ends_at == share.day_ends_at:
+                day = replace(day, left=day.left + share.tokens)
+            outstanding = others + share.in_flight
+            if share.minute:
+                corrected = minute.corrected(share.minute, outstanding)
+                others = others if corrected.ends_at == minute.ends_at else 0
+                minute = corrected
+            if share.day:
+                day = day.corrected(share.day, outstanding)
+            taken = size(minute, day) if now < minute.ends_at else 0
+            minute = replace(minute, left=minute.left - taken)
+            day = replace(day, left=day.left - taken)
+            held = taken + share.in_flight
+            self._write(connection, division, minute, day, others + held)
+        share.tokens, share.lease = taken, held
+        share.minute_ends_at, share.day_ends_at = minute.ends_at, day.ends_at
+        share.minute = share.day = None
+        return minute, day
 
     def _locked_row(self, connection: Connection, division: int, now: float) -> sa.Row[Any]:
         here = (call_windows.c.app == self._app) & (call_windows.c.division == division)
@@ -468,8 +466,17 @@ def _observation(
     if reset > _MILLISECONDS_FROM:
         reset /= 1000
     asked_in = ticket.minute_ends_at if length == MINUTE else ticket.day_ends_at
-    # A reset further away than the window is long comes from a clock that differs from ours.
-    return Observation(limit, remaining, min(reset, now + length), asked_in)
+    ends_at = reset + _ahead(headers, now)
+    return Observation(limit, remaining, min(ends_at, now + length), asked_in)
+
+
+def _ahead(headers: Mapping[str, str], now: float) -> float:
+    """Return by how many seconds our clock is ahead of Exact's."""
+    try:
+        ahead = now - parsedate_to_datetime(headers["Date"]).timestamp()
+    except (KeyError, ValueError):
+        return 0.0
+    return ahead if abs(ahead) > _CLOCKS_AGREE_SECONDS else 0.0
 
 
 def _spent(now: float, length: float) -> Observation:
