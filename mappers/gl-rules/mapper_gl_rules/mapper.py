@@ -110,8 +110,6 @@ class MapperGLRules(InlineMapper):
             if stream == "credit_memos":
                 return self.booker.document("credit_memo", _documents.decode(envelope.record))
             if stream == "orders":
-                if not self.booker.rules.settings.sales_orders:
-                    return []
                 return self.booker.order(_orders.decode(envelope.record))
         except msgspec.ValidationError as error:
             return [self.booker.unreadable(stream, decode_any(envelope.record), str(error))]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 CASES = Path(__file__).parent / "data" / "golden"
-NAMES = ["P01", "P02", "P03", "P04", "P05", "P06", "P07", "P08", "P09", "P10"]
+NAMES = ["P01", "P02", "P03", "P04", "P05", "P06", "P07", "P08", "P09", "P10", "P11", "P12"]
 
 
 def net(document: dict) -> dict[tuple, Decimal]:

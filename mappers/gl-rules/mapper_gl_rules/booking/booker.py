@@ -2,58 +2,66 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from mapper_gl_rules.amounts import read_document
+from mapper_gl_rules.booking.daily_journal import DayBook, DaysInMemory, contribution
 from mapper_gl_rules.booking.debtor import debtor_of
 from mapper_gl_rules.booking.header import Record, document_header, refused_document
+from mapper_gl_rules.booking.payment import MoneyKind, money_entry
 from mapper_gl_rules.booking.postings import Postings, role_of
+from mapper_gl_rules.booking.result import Booked
 from mapper_gl_rules.booking.sales_entry import sales_entry
+from mapper_gl_rules.booking.sales_invoice import sales_invoice
 from mapper_gl_rules.booking.sales_order import check_state, sales_order
 from mapper_gl_rules.exceptions import DocumentRefusedError
+from mapper_gl_rules.money import minor_unit, rounded
 from mapper_gl_rules.rules.facts import DocumentFacts, document_facts
 
 if TYPE_CHECKING:
     from mapper_gl_rules.rules.model import Rules
     from mapper_gl_rules.source import Document, Order
 
-__all__ = ["Booked", "Booker"]
+__all__ = ["Booker"]
 
 
-class Booked(NamedTuple):
-    """One document of contract 2.
-
-    Attributes:
-        stream: Stream it belongs to.
-        record: The document.
-        roles: What each of its lines is (revenue, discount, ...), for people.
-    """
-
-    stream: str
-    record: Record
-    roles: tuple[str, ...] = ()
-
-
-_CANCELED_INVOICE = 3
+_OPEN_INVOICE, _CANCELED_INVOICE = 1, 3
+_MONEY_ROLES = {"settlement": "prepayment"}
 
 
 class Booker:
     """Books documents under one set of rules."""
 
-    def __init__(self, rules: Rules) -> None:
-        """Compile the rules once."""
+    def __init__(self, rules: Rules, days: DayBook | None = None) -> None:
+        """Compile the rules once.
+
+        Args:
+            rules: What the accountant decided.
+            days: Adds up days in mode `daily_journal`; default: in memory.
+        """
         self.rules = rules
         self.postings = Postings(rules)
+        self.days: DayBook = days or DaysInMemory(rules)
+        self._prepayments = any(rule.book and rule.book.prepayment_gl for rule in rules.rules)
 
     def order(self, order: Order) -> list[Booked]:
-        """Give the sales order of an order, or its refusal."""
+        """Give the sales order of an order and its prepayment, or its refusal.
+
+        Nothing comes of an order where the rules want neither.
+        """
+        settings = self.rules.settings
         try:
-            check_state(order)
-            facts = document_facts("order", order, order, self.rules.settings)
-            header = self._header(order, order, facts)
-            return [Booked("sales_orders", sales_order(header, order, facts, self.postings))]
+            facts = document_facts("order", order, order, settings)
+            booked = self._prepayment(order, facts) if self._prepayments else []
+            if settings.sales_orders:
+                check_state(order)
+                header = document_header(order, order, facts, self.rules)
+                header["debtor"] = debtor_of(order, facts, self.postings.matcher, settings)
+                entry = sales_order(header, order, facts, self.postings)
+                booked.append(Booked("sales_orders", entry))
         except DocumentRefusedError as error:
             return [self._refused("order", order, order, error)]
+        return booked
 
     def document(
         self,
@@ -73,17 +81,14 @@ class Booker:
         order: Order,
     ) -> list[Booked]:
         settings = self.rules.settings
+        matcher = self.postings.matcher
         facts = document_facts(kind, document, order, settings)
-        refusal = self.postings.matcher.refusal(facts)
-        if refusal is not None:
-            raise DocumentRefusedError(
-                reason=f"rule {refusal.name!r} refuses it: {refusal.refuse}",
-                where="document",
-                what_to_do="Do what the rule says, or change it.",
-            )
+        self._check_refusal(facts)
         amounts = read_document(document, order, settings.options)
         sign = -1 if kind == "credit_memo" else 1
-        postings = self.postings.grouped(amounts, facts, sign)
+        mode = matcher.outcome(facts, "mode") or settings.mode
+        clearing = matcher.outcome(facts, "clearing_gl")
+        postings = self.postings.balanced(amounts, facts, sign, grouped=mode != "sales_invoice")
         if not postings:
             raise DocumentRefusedError(
                 reason=f"nothing to book, every amount is 0.00: {amounts.arithmetic}",
@@ -91,13 +96,91 @@ class Booker:
                 what_to_do="Nothing.",
                 skip=True,
             )
-        header = self._header(document, order, facts)
-        journal = self.postings.matcher.outcome(facts, "journal") or settings.journal
-        entry = sales_entry(header, postings, facts.entry_date, journal)
-        condition = self.postings.matcher.outcome(facts, "payment_condition")
+        header = document_header(document, order, facts, self.rules)
+        if mode == "daily_journal" and not facts.reverse_charge:
+            # The EC sales list needs the customer, so a reverse charge is never summed up.
+            self.days.add(contribution(header, facts, postings, clearing, settings))
+            return []
+        header["debtor"] = debtor_of(order, facts, matcher, settings)
+        journal = matcher.outcome(facts, "journal") or settings.journal
+        build, stream = (
+            (sales_invoice, "sales_invoices")
+            if mode == "sales_invoice"
+            else (sales_entry, "sales_entries")
+        )
+        entry = build(header, postings, facts.entry_date, journal)
+        condition = matcher.outcome(facts, "payment_condition")
         if condition is not None:
             entry["payment_condition"] = condition
-        return [Booked("sales_entries", entry, tuple([role_of(one.kind) for one in postings]))]
+        roles = tuple([role_of(posting.kind) for posting in postings])
+        return [
+            Booked(stream, entry, roles),
+            *self._money(document, header, facts, entry, clearing),
+        ]
+
+    def _check_refusal(self, facts: DocumentFacts) -> None:
+        """Refuse what a rule refuses as a whole."""
+        refusal = self.postings.matcher.refusal(facts)
+        if refusal is not None:
+            raise DocumentRefusedError(
+                reason=f"rule {refusal.name!r} refuses it: {refusal.refuse}",
+                where="document",
+                what_to_do="Do what the rule says, or change it.",
+            )
+
+    def _money(
+        self,
+        document: Document,
+        header: Record,
+        facts: DocumentFacts,
+        entry: Record,
+        clearing: str | None,
+    ) -> list[Booked]:
+        """Give the entry that closes the debtor, where a rule names a clearing account."""
+        amount = entry["totals"]["amount"]
+        if clearing is None or not amount or document.state == _OPEN_INVOICE:
+            return []
+        settings = self.rules.settings
+        debtor = settings.debtor_gl
+        prepayment = self.postings.matcher.outcome(facts, "prepayment_gl")
+        kind: MoneyKind = "payment"
+        debit, credit = clearing, debtor
+        if facts.kind == "credit_memo":
+            kind, debit, credit, amount = "refund", debtor, clearing, -amount
+        elif prepayment is not None:
+            kind, debit = "settlement", prepayment
+        if amount < 0:  # a fee above the refund, or gift cards above the invoice
+            debit, credit, amount = credit, debit, -amount
+        record = money_entry(kind, header, debit, credit, amount, facts.entry_date, settings)
+        roles = tuple(
+            [
+                "debtor" if line["gl_account"] == debtor else _MONEY_ROLES.get(kind, "clearing")
+                for line in record["lines"]
+            ],
+        )
+        return [Booked("general_journal_entries", record, roles)]
+
+    def _prepayment(self, order: Order, facts: DocumentFacts) -> list[Booked]:
+        """Give the entry of money received before the invoice, once the order is paid in full."""
+        matcher = self.postings.matcher
+        clearing = matcher.outcome(facts, "clearing_gl")
+        prepayment = matcher.outcome(facts, "prepayment_gl")
+        paid = order.total_paid
+        if clearing is None or prepayment is None or not paid or paid < order.grand_total:
+            return []
+        header = document_header(order, order, facts, self.rules)
+        amount = rounded(order.grand_total, minor_unit(facts.currency))
+        settings = self.rules.settings
+        record = money_entry(
+            "prepayment",
+            header,
+            clearing,
+            prepayment,
+            amount,
+            facts.entry_date,
+            settings,
+        )
+        return [Booked("general_journal_entries", record, ("clearing", "prepayment"))]
 
     def unreadable(self, stream: str, record: Record, problem: str) -> Booked:
         """Give the refusal of a record that has not the shape of contract 1."""
@@ -118,11 +201,6 @@ class Booker:
             "source": {"instance": instance, "kind": kind, "increment_id": number},
         }
         return Booked("refused_documents", refused)
-
-    def _header(self, document: Document | Order, order: Order, facts: DocumentFacts) -> Record:
-        header = document_header(document, order, facts, self.rules)
-        header["debtor"] = debtor_of(order, facts, self.postings.matcher, self.rules.settings)
-        return header
 
     def _refused(
         self,

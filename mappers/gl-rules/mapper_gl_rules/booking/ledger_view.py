@@ -10,8 +10,8 @@ from mapper_gl_rules.money import ZERO, minor_unit
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from mapper_gl_rules.booking.booker import Booked
     from mapper_gl_rules.booking.header import Record
+    from mapper_gl_rules.booking.result import Booked
     from mapper_gl_rules.rules.model import Rules
 
 __all__ = ["ledger_view"]
@@ -25,6 +25,7 @@ def ledger_view(booked: Booked, rules: Rules) -> Record:
     Amounts are text with the decimals of the currency. The VAT summary has sales positive.
     """
     record = booked.record
+    kind = record["source"]["kind"]
     unit = minor_unit(record["currency"])
     journal = booked.stream == "general_journal_entries"
     sign = 1 if journal else -1  # lines of a sales entry are revenue, so credit is positive
@@ -48,8 +49,8 @@ def ledger_view(booked: Booked, rules: Rules) -> Record:
             lines.append((found.gl, "vat", None, code, -amount))
     shown = [_line(*line, unit) for line in lines if line[4]]
     return {
-        "ref": record["your_ref"],
-        "kind": _KINDS.get(record["source"]["kind"], record["source"]["kind"]),
+        "ref": record["entry_date"] if kind == "day" else record["your_ref"],
+        "kind": _KINDS.get(kind, kind),
         "document_key": record["document_key"],
         "entry_date": record.get("entry_date") or record.get("invoice_date"),
         "currency": record["currency"],

@@ -87,41 +87,35 @@ class Postings:
             self.posting(line, document, sign) for line in amounts.lines if line.net or line.vat
         ]
 
-    def grouped(self, amounts: Amounts, document: DocumentFacts, sign: int) -> list[Posting]:
-        """Give postings added up by account and codes, balanced with a rounding line.
+    def balanced(
+        self,
+        amounts: Amounts,
+        document: DocumentFacts,
+        sign: int,
+        *,
+        grouped: bool,
+    ) -> list[Posting]:
+        """Give postings whose sum is the grand total, rounded to the currency's minor unit.
 
-        The sum of all postings is the grand total, rounded to the currency's minor unit.
+        Args:
+            amounts: The document's amounts, in its own sign.
+            document: The facts rules look at.
+            sign: -1 for a credit memo.
+            grouped: Whether amounts of the same account, codes and rule are added up.
 
         Raises:
             DocumentRefusedError: As `single`; and when the remainder is over the limit.
         """
         unit = minor_unit(document.currency)
-        groups: dict[tuple[object, ...], Posting] = {}
-        for posting in self.single(amounts, document, sign):
-            book = posting.outcome
-            key = (
-                book.gl,
-                posting.code and posting.code.code,
-                book.cost_center,
-                book.cost_unit,
-                book.deferral_months,
-                posting.rule,
-            )
-            group = groups.get(key)
-            if group is None:
-                groups[key] = posting
-            else:
-                group.net += posting.net
-                group.vat += posting.vat
-                group.quantity = group.sku = group.name = None
+        singles = self.single(amounts, document, sign)
         total = ZERO
         postings = []
-        for group in groups.values():
-            group.net = rounded(group.net, unit)
-            group.vat = rounded(group.vat, unit)
-            total += group.net + group.vat
-            if group.net or group.vat:
-                postings.append(group)
+        for posting in _grouped(singles) if grouped else singles:
+            posting.net = rounded(posting.net, unit)
+            posting.vat = rounded(posting.vat, unit)
+            total += posting.net + posting.vat
+            if posting.net or posting.vat:
+                postings.append(posting)
         remainder = sign * rounded(amounts.grand_total, unit) - total
         if remainder:
             postings.append(self._rounding(remainder, amounts, document))
@@ -243,6 +237,23 @@ class Postings:
                 what_to_do="Compare the document with the shop's admin, then book it by hand.",
             )
         return self.posting(AmountLine("rounding", "rounding", remainder, ZERO, None), document, 1)
+
+
+def _grouped(singles: list[Posting]) -> list[Posting]:
+    """Add up postings of the same account, codes and rule."""
+    groups: dict[tuple[object, ...], Posting] = {}
+    for posting in singles:
+        book = posting.outcome
+        code = posting.code.code if posting.code else None
+        key = (book.gl, code, book.cost_center, book.cost_unit, book.deferral_months, posting.rule)
+        group = groups.get(key)
+        if group is None:
+            groups[key] = posting
+        else:
+            group.net += posting.net
+            group.vat += posting.vat
+            group.quantity = group.sku = group.name = None
+    return list(groups.values())
 
 
 def describe(line: AmountLine) -> str:

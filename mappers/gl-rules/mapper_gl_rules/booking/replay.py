@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mapper_gl_rules.booking.booker import Booked, Booker
+from mapper_gl_rules.booking.booker import Booker
+from mapper_gl_rules.booking.daily_journal import DaysInMemory
 from mapper_gl_rules.booking.ledger_view import ledger_view
 from mapper_gl_rules.exceptions import InputError
 from mapper_gl_rules.source import Document, Order  # noqa: TC001  # msgspec reads the types
 
 if TYPE_CHECKING:
+    from mapper_gl_rules.booking.result import Booked
     from mapper_gl_rules.rules.model import Rules
 
 __all__ = ["Documents", "book_documents", "read_documents"]
@@ -55,12 +57,14 @@ def book_documents(documents: Documents, rules: Rules) -> dict[str, Any]:
     Returns:
         `documents`: balanced entries with debtor and VAT lines; `refused`: reasons.
     """
-    booker = Booker(rules)
+    days = DaysInMemory(rules)
+    booker = Booker(rules, days)
     booked: list[Booked] = []
     for invoice in documents.invoices:
         booked += booker.document("invoice", invoice)
     for memo in documents.creditmemos:
         booked += booker.document("credit_memo", memo)
+    booked += days.entries()
     refused = [one.record for one in booked if one.stream == "refused_documents"]
     return {
         "documents": [

@@ -1,0 +1,90 @@
+"""Money of a document: clearing account per payment method, prepayments and their settlement.
+
+Amounts in journal entries are debit positive. These entries are made only where a rule names
+a `clearing_gl` (and, for money received before the invoice, a `prepayment_gl`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from mapper_gl_rules.exceptions import DocumentRefusedError
+
+if TYPE_CHECKING:
+    from datetime import date
+    from decimal import Decimal
+
+    from mapper_gl_rules.booking.header import Record
+    from mapper_gl_rules.rules.model import Settings
+
+__all__ = ["MoneyKind", "general_journal", "money_entry"]
+
+MoneyKind = Literal["payment", "refund", "prepayment", "settlement"]
+
+
+def money_entry(
+    kind: MoneyKind,
+    header: Record,
+    debit: str,
+    credit: str,
+    amount: Decimal,
+    entry_date: date,
+    settings: Settings,
+) -> Record:
+    """Build a journal entry that moves an amount from one account to another.
+
+    Args:
+        kind: `payment` closes the debtor, `refund` opens it, `prepayment` takes money before the
+            invoice, `settlement` closes the debtor with it.
+        header: Common fields of the shop's document, with its debtor.
+        debit: GL account of the debit side.
+        credit: GL account of the credit side.
+        amount: In document currency, above 0.
+        entry_date: Local date of the company.
+        settings: Name the journal and the debtors' account.
+    """
+    source = header["source"]
+    description = f"{kind.capitalize()} {header['your_ref']}, order {source['order_increment_id']}"
+    entry = {key: value for key, value in header.items() if key != "debtor"}
+    entry.update(
+        document_key=f"{source['instance']}:{kind}:{header['your_ref']}",
+        description=description[:60],
+        source={**source, "kind": kind},
+        journal=general_journal(settings),
+        entry_date=entry_date.isoformat(),
+        includes=[header["document_key"]],
+        lines=[
+            _line(debit, amount, header, settings),
+            _line(credit, -amount, header, settings),
+        ],
+        totals={"amount": amount, "vat_amount": 0, "net_amount": 0},
+    )
+    return entry
+
+
+def general_journal(settings: Settings) -> str:
+    """Give the journal of journal entries.
+
+    Raises:
+        DocumentRefusedError: When the rules name none.
+    """
+    if settings.general_journal is None:
+        raise DocumentRefusedError(
+            reason="the rules name no journal for journal entries",
+            where="rules",
+            what_to_do="Add general_journal to the settings of the rules.",
+        )
+    return settings.general_journal
+
+
+def _line(gl: str, amount: Decimal, header: Record, settings: Settings) -> dict[str, Any]:
+    line = {
+        "gl_account": gl,
+        "amount": amount,
+        "description": f"Order {header['source']['order_increment_id']}"[:60],
+        "rule": "payment",
+    }
+    if gl == settings.debtor_gl:
+        debtor = header["debtor"]
+        line["account"] = debtor.get("code", debtor)
+    return line
