@@ -23,6 +23,8 @@ from commerce_sandbox.adobe.errors import ShopError, no_such_route
 from commerce_sandbox.adobe.reading import OutOfMemory
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from starlette.types import Receive, Scope, Send
 
     from commerce_sandbox.adobe.rendering import Answer
@@ -126,9 +128,8 @@ class Shop:
             raise no_such_route()
         return self._handle(call, endpoint, wanted)
 
-    def _store_codes(self) -> set[str]:
-        rows = self._context.database.connection().execute("SELECT code FROM adobe_store_view")
-        return {row["code"] for row in rows}
+    def _store_codes(self) -> frozenset[str]:
+        return self._context.database.cached("adobe.store_codes", _read_store_codes)
 
     def _route(self, call: Call, path: list[str]) -> tuple[Endpoint, Call]:
         if call.method not in _METHODS:
@@ -164,6 +165,11 @@ class Shop:
             response.headers["Content-Length"] = str(len(response.body))
             response.headers["Content-Encoding"] = "gzip"
             response.headers["Vary"] = "Accept-Encoding"
+
+
+def _read_store_codes(connection: sqlite3.Connection) -> frozenset[str]:
+    rows = connection.execute("SELECT code FROM adobe_store_view WHERE entity_id > 0")
+    return frozenset(row["code"] for row in rows)
 
 
 def _base_url(call: Call) -> str:
