@@ -163,7 +163,7 @@ class Posting:
         self, document: Document, known: Known | None, prepared: dict[str, Prepared]
     ) -> Arrival | None:
         """Decide what a record means for the ledger; None when it changes nothing."""
-        if known is None or known.state in {"received", "parked", "failed"}:
+        if known is None or known.state in {"received", "parked", "failed"} or _nothing_yet(known):
             return self._arrive_unposted(document, known, prepared)
         same = document.payload_hash in {known.payload_hash, known.newer_hash}
         if not same and document.stream != REFUSED_STREAM:
@@ -180,10 +180,14 @@ class Posting:
         unchanged = known is not None and known.payload_hash == document.payload_hash
         if document.stream == REFUSED_STREAM:
             reason = _refusal(document)
-            self._summary.count_parked(document, reason)
+            state: State = "skipped" if document.record.get("skip") else "parked"
+            if state == "skipped":
+                self._summary.count_skipped(document, reason)
+            else:
+                self._summary.count_parked(document, reason)
             if unchanged and known is not None and known.stream == REFUSED_STREAM:
                 return None
-            return Arrival(document, "parked", known, error=reason)
+            return Arrival(document, state, known, error=reason)
         if unchanged and known is not None and known.state == "parked":
             self._summary.count_parked(document, known.error or "")
             return None
@@ -425,6 +429,11 @@ def _attempts_before(arrival: Arrival) -> int:
     if known is None or known.payload_hash != arrival.document.payload_hash:
         return 0
     return known.attempts
+
+
+def _nothing_yet(known: Known) -> bool:
+    """Tell whether there was nothing to book so far; a person's own skip stays."""
+    return known.state == "skipped" and known.stream == REFUSED_STREAM
 
 
 def _refusal(document: Document) -> str:

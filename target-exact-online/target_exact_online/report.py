@@ -64,6 +64,7 @@ def as_dict(summary: Summary, exit_code: int, error: Exception | None = None) ->
         "updated": dict(summary.updated),
         "parked": _lines(summary.parked),
         "failed": _lines(summary.failed),
+        "skipped": _lines(summary.skipped),
         "changed": _lines(summary.changed),
         "warnings": [_line(line) for line in summary.warnings],
         "held": summary.held,
@@ -123,6 +124,7 @@ def _notes(summary: Summary, exit_code: int, error: Exception | None) -> Iterato
         (summary.parked, "PARKED"),
         (summary.failed, "FAILED, tried again by itself"),
         (summary.changed, "CHANGED in the shop after posting"),
+        (summary.skipped, "skipped, nothing to book"),
     ):
         yield from _listed(lines, words)
     for line in summary.warnings[:_SHOWN]:

@@ -47,6 +47,7 @@ class Summary:
         updated: Sales orders that were changed in Exact, by stream.
         parked: Documents that wait for a person.
         failed: Documents that are tried again by themselves.
+        skipped: Documents with nothing to book, such as a zero total or an order on hold.
         held: How many documents were only taken into the ledger in this run.
         changed: Documents that changed in the shop after they were posted.
         warnings: What a person should know although the document was posted.
@@ -67,6 +68,7 @@ class Summary:
     updated: Counter[str] = field(default_factory=Counter)
     parked: dict[str, Line] = field(default_factory=dict)
     failed: dict[str, Line] = field(default_factory=dict)
+    skipped: dict[str, Line] = field(default_factory=dict)
     held: int = 0
     changed: dict[str, Line] = field(default_factory=dict)
     warnings: list[Line] = field(default_factory=list)
@@ -122,6 +124,12 @@ class Summary:
         """Count a document that is tried again by itself."""
         with self._lock:
             self.failed[document.document_key] = _line(document, reason, next_retry_at)
+
+    def count_skipped(self, document: Document, reason: str) -> None:
+        """Count a document that has nothing to book."""
+        with self._lock:
+            self.parked.pop(document.document_key, None)
+            self.skipped[document.document_key] = _line(document, reason)
 
     def count_changed(self, document: Document, reason: str) -> None:
         """Count a document that changed in the shop after it was posted."""

@@ -101,10 +101,10 @@ class Arrival:
 
     Attributes:
         document: The document.
-        state: ``sending`` claims it for a call, ``received`` holds it for later, ``parked`` keeps
-            it with its reason.
+        state: ``sending`` claims it for a call, ``received`` holds it for later, ``parked`` and
+            ``skipped`` keep it with the reason.
         replaces: What the ledger knew of it when this was decided, or None.
-        error: The reason, for ``parked``.
+        error: The reason, for ``parked`` and ``skipped``.
         next_retry_at: When it is looked at again by itself (UTC), or None.
     """
 
