@@ -15,12 +15,12 @@ from commerce_sandbox.adobe.credentials import FULL, LIMITED
 from commerce_sandbox.adobe.errors import ShopError
 from commerce_sandbox.adobe.oauth import NonceRegister, natural_compare
 from commerce_sandbox.adobe.testing import ShopClient, Signer, query_string
+from commerce_sandbox.testing import SandboxHandle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from commerce_sandbox.adobe.testing import Pairs, Received
-    from commerce_sandbox.testing import SandboxHandle
 
 PAGE: Pairs = [("searchCriteria[pageSize]", "1"), ("fields", "total_count")]
 ORDERS = "/rest/V1/orders"
@@ -58,8 +58,6 @@ def client(module_sandbox: SandboxHandle) -> ShopClient:
 
 @pytest.fixture(scope="module")
 def module_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHandle]:
-    from commerce_sandbox.testing import SandboxHandle  # noqa: PLC0415  (also a type above)
-
     handle = SandboxHandle(tmp_path_factory.mktemp("shop"))
     yield handle
     handle.stop()

@@ -12,15 +12,33 @@ from urllib.parse import urlencode
 import pytest
 
 from commerce_sandbox.adobe import credentials, store
+from commerce_sandbox.adobe.settings import DEFAULTS
 from commerce_sandbox.adobe.testing import ShopClient, Signer
+from commerce_sandbox.testing import SandboxHandle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from commerce_sandbox.adobe.testing import Pairs, Received
-    from commerce_sandbox.testing import SandboxHandle
 
 PAGE: Pairs = [("searchCriteria[pageSize]", "1"), ("fields", "total_count")]
 QUERY = "searchCriteria%5BpageSize%5D=1&fields=total_count"
 NOT_AUTHORIZED = "The consumer isn't authorized to access %resources."
+
+
+@pytest.fixture(scope="module")
+def module_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHandle]:
+    handle = SandboxHandle(tmp_path_factory.mktemp("shop"))
+    yield handle
+    handle.stop()
+
+
+@pytest.fixture
+def sandbox(module_sandbox: SandboxHandle) -> Iterator[SandboxHandle]:
+    """Share one server; settings and clock go back after each test."""
+    yield module_sandbox
+    for name, value in {**DEFAULTS, "clock.offset_seconds": 0}.items():
+        module_sandbox.set(name, value)
 
 
 @pytest.fixture
@@ -108,17 +126,19 @@ def test_large_answers_are_compressed_when_the_web_server_does_so(
     client: ShopClient, sandbox: SandboxHandle
 ) -> None:
     accepts = {"Accept-Encoding": "gzip, deflate"}
-    plain = client.get("/rest/V1/orders/38", **accepts)
+    plain = client.get("/rest/V1/orders/38", headers=accepts)
     assert "content-encoding" not in plain.headers
     sandbox.set("adobe.gzip", value=True)
-    packed = client.get("/rest/V1/orders/38", **accepts)
+    packed = client.get("/rest/V1/orders/38", headers=accepts)
     assert packed.headers["content-encoding"] == "gzip"
     assert gzip.decompress(packed.body) == plain.body
-    assert "content-encoding" not in client.get("/rest/V1/orders", PAGE, **accepts).headers
+    assert "content-encoding" not in client.get("/rest/V1/orders", PAGE, headers=accepts).headers
 
 
 def test_errors_come_in_the_accepted_format(client: ShopClient) -> None:
-    received = client.get("/rest/V1/orders/999999", Accept="text/plain;q=0.9, application/xml")
+    received = client.get(
+        "/rest/V1/orders/999999", headers={"Accept": "text/plain;q=0.9, application/xml"}
+    )
     assert received.status == 404
     assert received.headers["content-type"].startswith("application/xml")
     assert b"<message>The entity that was requested doesn't exist." in received.body
@@ -135,6 +155,7 @@ def test_a_read_does_not_wait_for_a_commit(client: ShopClient, sandbox: SandboxH
         store.insert_many(sandbox.database, "order", [{"entity_id": 5000, "state": "new"}])
         assert client.get("/rest/V1/orders", pairs).json() == {"total_count": 0}
     assert client.get("/rest/V1/orders", pairs).json() == {"total_count": 1}
+    store.delete(sandbox.database, "order", 5000)
 
 
 def test_a_nonce_is_used_once_by_many_callers_at_once(client: ShopClient) -> None:

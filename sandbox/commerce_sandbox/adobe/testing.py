@@ -163,7 +163,11 @@ class ShopClient:
             connection.close()
 
     def get(
-        self, path: str, pairs: Pairs | None = None, signer: Signer | None = None, **headers: str
+        self,
+        path: str,
+        pairs: Pairs | None = None,
+        signer: Signer | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Received:
         """Send a signed GET.
 
@@ -171,12 +175,12 @@ class ShopClient:
             path: Path, percent-encoded.
             pairs: Query, decoded.
             signer: Who signs; by default the integration that may read everything.
-            **headers: More headers.
+            headers: More headers.
         """
         pairs = pairs or []
         header = (signer or Signer()).header("GET", f"{self.url}{path}", pairs)
         target = f"{path}?{query_string(pairs)}" if pairs else path
-        return self.send("GET", target, {"Authorization": header, **headers})
+        return self.send("GET", target, {"Authorization": header, **(headers or {})})
 
     def token(self, kind: str, username: str, password: str) -> Received:
         """Ask for an admin or customer token."""
