@@ -1,1 +1,1 @@
-"""Adobe Commerce and Exact Online on loopback, as strict as the real ones, for development and tests."""
+"""Adobe Commerce and Exact Online on loopback, as strict as the real ones."""

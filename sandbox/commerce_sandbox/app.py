@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 
 from commerce_sandbox import control, faults, request_log
-
-try:  # until the systems have landed
-    from commerce_sandbox.adobe.routes import routes as adobe_routes
-except ModuleNotFoundError:
-    adobe_routes = lambda context: []
-try:
-    from commerce_sandbox.exact.routes import routes as exact_routes
-except ModuleNotFoundError:
-    exact_routes = lambda context: []
+from commerce_sandbox.adobe.routes import routes as adobe_routes
+from commerce_sandbox.exact.routes import routes as exact_routes
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,8 +18,9 @@ if TYPE_CHECKING:
     from commerce_sandbox.context import SandboxContext
     from commerce_sandbox.faults import Fault
 
-ABORT = "commerce_sandbox.abort"  # scope key: closes the TCP connection at once
+ABORT = "commerce_sandbox.abort"  # ASGI extension: closes the TCP connection at once
 
+_SLOW_PAUSE = 0.05  # seconds between two pieces of a slow answer
 _ERROR_BODY = b'{"message":"Internal Error. Details are available in the server log."}'
 _UNAVAILABLE_BODY = (
     b"<!DOCTYPE html>\n<html><head><title>503 Service Unavailable</title></head>"
@@ -82,23 +76,20 @@ def _has_date(message: Message) -> bool:
 
 
 class _Exchange:
-    """One call: hands messages to the server and writes the call down before the answer ends."""
+    """One call: hands messages to the server and writes the call down before its answer begins."""
 
-    __slots__ = ("_context", "_scope", "_send", "_status", "_system", "fault")
+    __slots__ = ("_context", "_scope", "_send", "_system", "fault")
 
     def __init__(self, context: SandboxContext, scope: Scope, send: Send, system: str) -> None:
         self._context = context
         self._scope = scope
         self._send = send
         self._system = system
-        self._status: int | None = None
         self.fault: Fault | None = None
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._status = message["status"]
-        elif not message.get("more_body", False):
-            self.record(self._status)
+        if message["type"] == "http.response.start":  # a client may not wait for an empty body
+            self.record(message["status"])
         await self._send(message)
 
     async def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
@@ -131,7 +122,7 @@ class _Exchange:
 
     async def drop(self, receive: Receive) -> None:
         """Close the connection; return when the server has noticed."""
-        self._scope["extensions"][ABORT]()
+        self._scope["extensions"][ABORT]["close"]()
         while (await receive())["type"] != "http.disconnect":
             pass
 
@@ -175,11 +166,12 @@ async def _suffer_after(
         await exchange.raw_send({"type": "http.response.body", "body": half, "more_body": True})
         await exchange.drop(receive)
     else:  # slow
-        pause = 1 / float(fault.params.get("bytes_per_second", 100))
+        rate = float(fault.params.get("bytes_per_second", 100))
+        size = max(1, round(rate * _SLOW_PAUSE))
         await exchange.send(start)
-        for position in range(len(body)):
-            await asyncio.sleep(pause)
-            part = body[position : position + 1]
+        for position in range(0, len(body), size):
+            await asyncio.sleep(size / rate)
+            part = body[position : position + size]
             await exchange.send({"type": "http.response.body", "body": part, "more_body": True})
         await exchange.send({"type": "http.response.body", "body": b""})
 
@@ -194,7 +186,7 @@ async def _run(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Message, b
     start: list[Message] = []
     body = bytearray()
 
-    async def keep(message: Message) -> None:  # noqa: RUF029 -- ASGI asks for a coroutine
+    async def keep(message: Message) -> None:
         if message["type"] == "http.response.start":
             start.append(message)
         else:

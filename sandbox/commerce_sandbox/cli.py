@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
+import signal
+import sys
+import time
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from commerce_sandbox import faults, request_log, settings, shop
+from commerce_sandbox.data.writer import ShopWriter
 from commerce_sandbox.exceptions import SandboxError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _DATA_DIR = click.option(
     "--data-dir",
@@ -71,8 +71,45 @@ def seed(data_dir: Path, name: str) -> None:
     shop.seed(shop.open_context(data_dir), name)
 
 
-def _with_database(function: Callable[..., None]) -> Callable[..., None]:
-    return _DATA_DIR(function)
+@main.command()
+@_DATA_DIR
+@click.option("--orders", type=click.IntRange(0), required=True, help="How many orders.")
+@click.option("--seed", default=0, show_default=True, help="Same seed, same shop.")
+def generate(data_dir: Path, orders: int, seed: int) -> None:
+    """Fill a new sandbox with a generated shop, straight into its store."""
+    shop.seed(shop.open_context(data_dir), f"generated:{orders}:{seed}")
+
+
+@main.command()
+@_DATA_DIR
+@click.option("--seed", default=0, show_default=True, help="Same seed, same kinds of changes.")
+@click.option("--rate", default=5.0, show_default=True, help="Changes per second.")
+@click.option("--duration", type=float, help="Seconds; without it until SIGTERM or Ctrl-C.")
+@click.option("--late", default=3.0, show_default=True, help="Longest delay of a commit, seconds.")
+def write(data_dir: Path, seed: int, rate: float, duration: float | None, late: float) -> None:
+    """Keep changing the shop; print every committed change as a line of JSON."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    context = shop.open_context(data_dir)
+    writer = ShopWriter(context.database, context.clock, seed, late_seconds=late)
+    ends = time.monotonic() + duration if duration is not None else None
+    printed = 0
+    try:
+        while ends is None or time.monotonic() < ends:
+            writer.step()
+            printed = _print_changes(writer, printed)
+            time.sleep(1 / rate)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        writer.settle()
+        _print_changes(writer, printed)
+        context.database.close()
+
+
+def _print_changes(writer: ShopWriter, printed: int) -> int:
+    for change in writer.committed[printed:]:
+        click.echo(change.summary())
+    return len(writer.committed)
 
 
 @main.command()

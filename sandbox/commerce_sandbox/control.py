@@ -25,44 +25,62 @@ PREFIX = "/_sandbox"
 
 def routes(context: SandboxContext) -> list[Route]:
     """Return the routes of the control API."""
-    database, clock = context.database, context.clock
+    calls = _Calls(context)
+    table = [
+        ("/health", "GET", calls.health),
+        ("/clock", "GET", calls.health),
+        ("/clock", "POST", calls.change_clock),
+        ("/settings", "GET", calls.read_settings),
+        ("/settings", "POST", calls.change_settings),
+        ("/faults", "GET", calls.read_faults),
+        ("/faults", "POST", calls.add_fault),
+        ("/faults", "DELETE", calls.clear_faults),
+        ("/requests", "GET", calls.read_requests),
+        ("/requests", "DELETE", calls.clear_requests),
+    ]
+    return [Route(PREFIX + path, _json(call), methods=[method]) for path, method, call in table]
 
-    async def health(_: Request) -> Any:
-        return {"status": "ok", "now": clock.now().isoformat()}
 
-    async def read_clock(_: Request) -> Any:
-        return {"now": clock.now().isoformat()}
+class _Calls:
+    """What the control API can do; each takes a request and returns what JSON shows."""
 
-    async def set_clock(request: Request) -> Any:
+    def __init__(self, context: SandboxContext) -> None:
+        self._clock = context.clock
+        self._database = context.database
+
+    async def health(self, _: Request) -> Any:
+        return {"status": "ok", "now": self._clock.now().isoformat()}
+
+    async def change_clock(self, request: Request) -> Any:
         body = await _body(request)
         if "set" in body:
-            clock.set(datetime.fromisoformat(body["set"]))
+            now = self._clock.set(datetime.fromisoformat(body["set"]))
         else:
-            clock.advance(float(body["advance"]))
-        return {"now": clock.now().isoformat()}
+            now = self._clock.advance(float(body["advance"]))
+        return {"status": "ok", "now": now.isoformat()}
 
-    async def read_settings(_: Request) -> Any:
-        return settings.everything(database)
+    async def read_settings(self, _: Request) -> Any:
+        return settings.everything(self._database)
 
-    async def change_settings(request: Request) -> Any:
+    async def change_settings(self, request: Request) -> Any:
         for name, value in (await _body(request)).items():
-            settings.change(database, name, value)
-        return settings.everything(database)
+            settings.change(self._database, name, value)
+        return settings.everything(self._database)
 
-    async def read_faults(_: Request) -> Any:
-        return [asdict(fault) for fault in faults.planned(database)]
+    async def read_faults(self, _: Request) -> Any:
+        return [asdict(fault) for fault in faults.planned(self._database)]
 
-    async def add_fault(request: Request) -> Any:
-        return {"id": faults.add(database, faults.Fault(**await _body(request)))}
+    async def add_fault(self, request: Request) -> Any:
+        return {"id": faults.add(self._database, faults.Fault(**await _body(request)))}
 
-    async def clear_faults(_: Request) -> Any:
-        faults.clear(database)
+    async def clear_faults(self, _: Request) -> Any:
+        faults.clear(self._database)
         return {}
 
-    async def read_requests(request: Request) -> Any:
+    async def read_requests(self, request: Request) -> Any:
         query = request.query_params
         return request_log.find(
-            database,
+            self._database,
             system=query.get("system"),
             method=query.get("method"),
             path=query.get("path"),
@@ -71,23 +89,9 @@ def routes(context: SandboxContext) -> list[Route]:
             limit=int(query.get("limit", -1)),
         )
 
-    async def clear_requests(_: Request) -> Any:
-        request_log.clear(database)
+    async def clear_requests(self, _: Request) -> Any:
+        request_log.clear(self._database)
         return {}
-
-    table = [
-        ("/health", "GET", health),
-        ("/clock", "GET", read_clock),
-        ("/clock", "POST", set_clock),
-        ("/settings", "GET", read_settings),
-        ("/settings", "POST", change_settings),
-        ("/faults", "GET", read_faults),
-        ("/faults", "POST", add_fault),
-        ("/faults", "DELETE", clear_faults),
-        ("/requests", "GET", read_requests),
-        ("/requests", "DELETE", clear_requests),
-    ]
-    return [Route(PREFIX + path, _json(call), methods=[method]) for path, method, call in table]
 
 
 async def _body(request: Request) -> dict[str, Any]:

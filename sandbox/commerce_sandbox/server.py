@@ -27,7 +27,7 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {ABORT: self.transport.close}
+        self.scope["extensions"] = {ABORT: {"close": self.transport.close}}
 
 
 class _Server(uvicorn.Server):

@@ -8,22 +8,11 @@ from commerce_sandbox import faults, request_log
 from commerce_sandbox.adobe import store as adobe_store
 from commerce_sandbox.clock import Clock
 from commerce_sandbox.context import SandboxContext
-from commerce_sandbox.data import recorded
+from commerce_sandbox.data import generator, recorded
 from commerce_sandbox.database import FILE_NAME, Database
+from commerce_sandbox.exact import company
+from commerce_sandbox.exact import store as exact_store
 from commerce_sandbox.exceptions import ShopError
-
-try:  # until the systems have landed
-    from commerce_sandbox.data import generator
-except ImportError:
-    generator = None
-try:
-    from commerce_sandbox.exact import store as exact_store
-except ImportError:
-    exact_store = None
-try:
-    from commerce_sandbox.exact import company
-except ImportError:
-    company = None
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,8 +32,7 @@ def open_context(data_dir: Path) -> SandboxContext:
     request_log.create_tables(database)
     faults.create_tables(database)
     adobe_store.create_tables(database)
-    if exact_store:
-        exact_store.create_tables(database)
+    exact_store.create_tables(database)
     return SandboxContext(database, Clock(database))
 
 
@@ -79,6 +67,5 @@ def seed(context: SandboxContext, shop: str = RECORDED) -> None:
     else:
         message = f"no such shop: {shop!r} (recorded, empty, generated:N or generated:N:SEED)"
         raise ShopError(message)
-    if company:
-        company.seed(database)
+    company.seed(database)
     database.set_setting(_SHOP, shop)

@@ -1,4 +1,4 @@
-"""Store views, tax rates, coupons and products of the recorded shop, as a generated shop uses them."""
+"""Store views, tax rates, coupons and products of the recorded shop, for a generated one."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class StoreView:
         currency: Currency of the documents.
         rate: Units of ``currency`` for one of ``base_currency``.
         global_rate: Units of the global currency (EUR) for one of ``base_currency``.
-        prices_include_tax: Whether catalog prices do.
         algorithm: On what tax is rounded.
         share: How many of 100 generated orders it gets.
+        prices_include_tax: Whether catalog prices do.
     """
 
     store_id: int
@@ -53,9 +53,9 @@ class StoreView:
     currency: str
     rate: float
     global_rate: float
-    prices_include_tax: bool
     algorithm: Algorithm
     share: int
+    prices_include_tax: bool = True
 
     def increment_id(self, counter: int) -> str:
         """Return a document number of this store view."""
@@ -64,16 +64,22 @@ class StoreView:
 
 
 _CONSUMER = "Consumer site\nWebwinkel\n"
-NL = StoreView(1, _CONSUMER + "Nederlands", "EUR", "EUR", 1, 1, True, Algorithm.TOTAL, 50)
-DE = StoreView(2, _CONSUMER + "Deutsch", "EUR", "EUR", 1, 1, True, Algorithm.TOTAL, 12)
-BE = StoreView(3, _CONSUMER + "Belgi\u00eb", "EUR", "EUR", 1, 1, True, Algorithm.TOTAL, 12)
-INTL = StoreView(
-    4, _CONSUMER + "International (GBP)", "EUR", "GBP", 0.8431, 1, True, Algorithm.TOTAL, 6
-)
+NL = StoreView(1, _CONSUMER + "Nederlands", "EUR", "EUR", 1, 1, Algorithm.TOTAL, 50)
+DE = StoreView(2, _CONSUMER + "Deutsch", "EUR", "EUR", 1, 1, Algorithm.TOTAL, 12)
+BE = StoreView(3, _CONSUMER + "Belgi\u00eb", "EUR", "EUR", 1, 1, Algorithm.TOTAL, 12)
+INTL = StoreView(4, _CONSUMER + "International (GBP)", "EUR", "GBP", 0.8431, 1, Algorithm.TOTAL, 6)
 B2B = StoreView(
-    5, "Business site\nZakelijk\nZakelijk NL", "EUR", "EUR", 1, 1, False, Algorithm.ROW, 12
+    5,
+    "Business site\nZakelijk\nZakelijk NL",
+    "EUR",
+    "EUR",
+    1,
+    1,
+    Algorithm.ROW,
+    12,
+    prices_include_tax=False,
 )
-UK = StoreView(6, "UK site\nUK Shop\nUK English", "GBP", "GBP", 1, 1.1861, True, Algorithm.UNIT, 8)
+UK = StoreView(6, "UK site\nUK Shop\nUK English", "GBP", "GBP", 1, 1.1861, Algorithm.UNIT, 8)
 STORE_VIEWS = (NL, DE, BE, INTL, B2B, UK)
 
 COUPONS = (

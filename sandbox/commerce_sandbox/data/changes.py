@@ -181,7 +181,7 @@ def _invoice_family(
     amounts = _prorate(parts, _INVOICE_STAGES, carry)
     header = _sum(amounts)
     taken = header["discount_amount"]
-    shipping = {name: 0 for name in ("amount", "tax", "compensation")}
+    shipping = dict.fromkeys(("amount", "tax", "compensation"), 0)
     if with_shipping:
         shipping = {
             "amount": totals["shipping_amount"],

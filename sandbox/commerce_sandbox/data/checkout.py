@@ -19,7 +19,6 @@ from commerce_sandbox.data.catalog import (
     REVERSE_CHARGE_GROUP,
     SHIPPING_PRICE,
     STANDARD,
-    UNTAXED,
     Product,
     StoreView,
     rate,

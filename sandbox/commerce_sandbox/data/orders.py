@@ -170,7 +170,7 @@ def _show_payment(order: Order) -> dict[str, Any]:
 
 def _show_lines(lines: Iterable[Line]) -> list[dict[str, Any]]:
     items = []
-    shown_by_id = {}
+    shown_by_id: dict[int, dict[str, Any]] = {}
     for line in lines:
         shown = show(_LINE, line.fields, line.money, line.quantities)
         for prefix, amounts in zip(("", "base_"), line.money, strict=True):
