@@ -19,6 +19,7 @@ RECEIVABLE, PREPAYMENT, PAYABLE, VAT_ACCOUNT = 20, 21, 22, 24
 OPEN, PROCESSED = 20, 50
 CUSTOMER = "C"
 FULL_RATE = 1
+_VERSION_BLOCK = 64
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Posting:
     at: str
     settings: dict[str, Any]
     problems: list[Message] = field(default_factory=list)
+    _versions: range = range(0)
 
     @property
     def today(self) -> str:
@@ -52,7 +54,18 @@ class Posting:
 
     def insert(self, resource: str, *rows: Row) -> None:
         """Insert rows of this division."""
-        store.insert(self.connection, resource, self.division, rows, self.at)
+        first = self.take_versions(len(rows))
+        store.insert(self.connection, resource, self.division, rows, self.at, first)
+
+    def take_versions(self, count: int) -> int:
+        """Return the first of some row versions; they are reserved in blocks."""
+        if len(self._versions) < count:
+            block = max(count, _VERSION_BLOCK)
+            first = store.take_versions(self.connection, block)
+            self._versions = range(first, first + block)
+        first = self._versions.start
+        self._versions = self._versions[count:]
+        return first
 
 
 @dataclass(slots=True)

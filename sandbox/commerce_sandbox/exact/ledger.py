@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from commerce_sandbox.exact import store
 from commerce_sandbox.exact.booking import OPEN, in_division_currency, money
-from commerce_sandbox.exact.numbers import next_number
 
 if TYPE_CHECKING:
     from commerce_sandbox.exact.booking import Money, Posting
@@ -142,7 +141,7 @@ def _receivable(posting: Posting, account: Row, line: Row, header: Row) -> Row:
     """Return the open item: negative when the customer owes."""
     return {
         "ID": store.new_guids(1)[0],
-        "HID": next_number(posting, "receivables", 0),
+        "HID": posting.take_versions(1),
         "EntryID": store.new_guids(1)[0],
         "TransactionEntryID": line["EntryID"],
         "TransactionID": line["ID"],

@@ -36,6 +36,8 @@ from commerce_sandbox.exact.me import me
 from commerce_sandbox.exact.metadata import LINES, resources
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from starlette.requests import Request
 
     from commerce_sandbox.context import SandboxContext
@@ -67,6 +69,7 @@ class Call:
     count: bool
     base: str
     accepts_json: bool
+    moment: datetime
 
 
 def routes(context: SandboxContext) -> list[BaseRoute]:
@@ -86,13 +89,14 @@ def routes(context: SandboxContext) -> list[BaseRoute]:
 
 
 def _serve(context: SandboxContext, request: Request, body: bytes) -> Response:
-    now = context.clock.now().timestamp()
+    moment = context.clock.now()
+    now = moment.timestamp()
     json = _JSON in request.headers.get("accept", "")
     headers: dict[str, str] = {}
     endpoint = None
     try:
         caller = access.authenticate(context.database, request.headers.get("authorization"), now)
-        call = _call(request, caller, json=json)
+        call = _call(request, caller, moment, json=json)
         access.check_division(context.database, call.division)
         endpoint = (
             f"{caller.app.client_id}/{caller.user.user_id}/{call.division}/{call.resource.path}"
@@ -109,7 +113,7 @@ def _serve(context: SandboxContext, request: Request, body: bytes) -> Response:
     return response
 
 
-def _call(request: Request, caller: Caller, *, json: bool) -> Call:
+def _call(request: Request, caller: Caller, moment: datetime, *, json: bool) -> Call:
     scope = request.scope
     if len(scope["raw_path"]) + len(scope["query_string"]) > _LONGEST_URL:
         raise UriTooLongError
@@ -139,6 +143,7 @@ def _call(request: Request, caller: Caller, *, json: bool) -> Call:
         count=bool(match["count"]),
         base=root if current else f"{root}/{match['division']}",
         accepts_json=json,
+        moment=moment,
     )
 
 
@@ -158,11 +163,11 @@ def _run(
         raise NotFoundError
     if method == "PUT":
         _check_json(request)
-        writes.put(context, call.resource, call.division, call.key, body)
+        writes.put(context, call.resource, call.division, call.key, body, call.moment)
         if _wants_representation(request):
             return _entity(context, call, query.Options())
     else:
-        writes.delete(context, call.resource, call.division, call.key)
+        writes.delete(context, call.resource, call.division, call.key, call.moment)
     return Response(status_code=204)
 
 
@@ -238,13 +243,21 @@ def _post(context: SandboxContext, request: Request, call: Call, body: bytes) ->
     _check_json(request)
     if call.key is not None:
         raise NotFoundError
-    row = writes.post(context, call.resource, call.division, body)
+    row = writes.post(context, call.resource, call.division, body, call.moment)
+    whole = _wants_representation(request) or "GET" not in call.resource.methods
+    data = None
+    if whole:
+        connection = context.database.connection()
+        key = row.get(call.resource.key, "")
+        if call.resource.path in store.TABLES:
+            row = store.get(connection, call.resource.path, call.division, key) or row
+        data = master.of_division(context.database, call.division)
     entity = render.entity(
         call.resource,
         row,
         call.base,
-        master=master.of_division(context.database, call.division),
-        blank=not _wants_representation(request) and "GET" in call.resource.methods,
+        master=data,
+        blank=not whole,
     )
     location = {"Location": entity["__metadata"]["uri"]}
     if not call.accepts_json:

@@ -45,7 +45,7 @@ def _master(name: str, *, key: str = "ID", deleted_type: int | None = None) -> T
 TABLES: dict[str, Table] = {
     "cashflow/PaymentConditions": _master("exact_payment_conditions"),
     "cashflow/Receivables": Table(
-        "exact_receivables", parent="TransactionEntryID", indexed=("YourRef",), deleted_type=10
+        "exact_receivables", parent="TransactionEntryID", deleted_type=10
     ),
     "crm/Accounts": Table(
         "exact_accounts",
@@ -107,9 +107,9 @@ _COLUMNS = frozenset({"Division", "Created", "Modified", "Timestamp"})
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS {name} (
-  id TEXT PRIMARY KEY, division INTEGER NOT NULL, parent TEXT, version INTEGER NOT NULL,
+  version INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, division INTEGER NOT NULL, parent TEXT,
   created TEXT NOT NULL, modified TEXT NOT NULL, body TEXT NOT NULL
-) WITHOUT ROWID
+)
 """
 
 _OTHER_TABLES = """
@@ -147,9 +147,6 @@ def create_tables(database: Database) -> None:
     connection = database.connection()
     for table in TABLES.values():
         connection.execute(_TABLE.format(name=table.name))
-        connection.execute(
-            f"CREATE INDEX IF NOT EXISTS {table.name}_version ON {table.name} (division, version)"
-        )
         if table.parent:
             connection.execute(
                 f"CREATE INDEX IF NOT EXISTS {table.name}_parent ON {table.name} (parent)"
@@ -164,12 +161,14 @@ def create_tables(database: Database) -> None:
 
 
 def new_guids(count: int) -> list[str]:
-    """Return random GUIDs in the lower-case form of response bodies."""
-    text = os.urandom(16 * count).hex()
-    return [
-        f"{part[:8]}-{part[8:12]}-4{part[13:16]}-a{part[17:20]}-{part[20:]}"
-        for part in (text[at : at + 32] for at in range(0, 32 * count, 32))
-    ]
+    """Return GUIDs in the lower-case form of response bodies.
+
+    Those of one call share a random beginning, so that the lines of a document lie side by
+    side in the database; between documents the order is random.
+    """
+    head, tail = os.urandom(6).hex(), int.from_bytes(os.urandom(4), "big") << 16
+    start = f"{head[:8]}-{head[8:]}-4{head[1:4]}-a{head[5:8]}-"
+    return [f"{start}{tail + number:012x}" for number in range(count)]
 
 
 def next_counter(connection: sqlite3.Connection, name: str, count: int, start: int = 0) -> int:
@@ -189,8 +188,18 @@ def _body(row: Row) -> str:
     ).decode()
 
 
+def take_versions(connection: sqlite3.Connection, count: int) -> int:
+    """Reserve row versions and return the first of them."""
+    return next_counter(connection, "version", count) + 1
+
+
 def insert(
-    connection: sqlite3.Connection, resource: str, division: int, rows: Sequence[Row], at: str
+    connection: sqlite3.Connection,
+    resource: str,
+    division: int,
+    rows: Sequence[Row],
+    at: str,
+    version: int | None = None,
 ) -> None:
     """Insert rows of one resource, each with a new row version.
 
@@ -200,23 +209,25 @@ def insert(
         division: Whose rows these are.
         rows: Properties by name; absent and None are the same.
         at: ISO 8601 UTC without a zone, for ``Created`` and ``Modified``.
+        version: First of as many reserved row versions; None: take new ones.
     """
     table = TABLES[resource]
-    version = next_counter(connection, "version", len(rows))
+    if version is None:
+        version = take_versions(connection, len(rows))
     key, parent = table.key, table.parent
     connection.executemany(
         f"INSERT INTO {table.name} VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 -- our own name
         [
             (
+                version + number,
                 f"{division}/{row[key]}" if key == "Code" else row[key],
                 division,
                 row.get(parent) if parent else None,
-                version + number,
                 at,
                 at,
                 _body(row),
             )
-            for number, row in enumerate(rows, 1)
+            for number, row in enumerate(rows)
         ],
     )
 
@@ -231,7 +242,7 @@ def update(connection: sqlite3.Connection, resource: str, row: Row, at: str) -> 
         at: ISO 8601 UTC without a zone, for ``Modified``.
     """
     table = TABLES[resource]
-    version = next_counter(connection, "version", 1) + 1
+    version = take_versions(connection, 1)
     connection.execute(
         f"UPDATE {table.name} SET version = ?, modified = ?, body = ?, parent = ? "  # noqa: S608 -- our own name
         "WHERE id = ?",

@@ -38,25 +38,29 @@ _CREATE: dict[str, Callable[[Posting, Row], Row]] = {
 _KEY_IS_INPUT = frozenset({"salesinvoice/PrintedSalesInvoices"})
 
 
-def timestamp(context: SandboxContext) -> str:
-    """Return the sandbox's time as rows store it: UTC, no zone, no trailing zeros."""
-    now: datetime = context.clock.now().astimezone(UTC)
+def timestamp(moment: datetime) -> str:
+    """Return a time as rows store it: UTC, no zone, no trailing zeros."""
+    now = moment.astimezone(UTC)
     text = now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03}"
     return text.rstrip("0").rstrip(".") if text.endswith("0") else text
 
 
-def _posting(context: SandboxContext, connection: sqlite3.Connection, division: int) -> Posting:
+def _posting(
+    context: SandboxContext, connection: sqlite3.Connection, division: int, moment: datetime
+) -> Posting:
     database = context.database
     return Posting(
         connection=connection,
         division=division,
         data=master.of_division(database, division),
-        at=timestamp(context),
+        at=timestamp(moment),
         settings=database.settings(),
     )
 
 
-def post(context: SandboxContext, resource: Resource, division: int, body: bytes) -> Row:
+def post(
+    context: SandboxContext, resource: Resource, division: int, body: bytes, moment: datetime
+) -> Row:
     """Create what a POST asks for and return the stored row.
 
     Raises:
@@ -68,7 +72,7 @@ def post(context: SandboxContext, resource: Resource, division: int, body: bytes
     row, found = convert.parse(body, resource, keep_key=keep_key)
     database = context.database
     with database.transaction() as connection:
-        posting = _posting(context, connection, division)
+        posting = _posting(context, connection, division, moment)
         posting.problems.extend(found)
         create = _CREATE.get(resource.path)
         if create is not None:
@@ -82,7 +86,14 @@ def post(context: SandboxContext, resource: Resource, division: int, body: bytes
     return created
 
 
-def put(context: SandboxContext, resource: Resource, division: int, key: str, body: bytes) -> None:
+def put(
+    context: SandboxContext,
+    resource: Resource,
+    division: int,
+    key: str,
+    body: bytes,
+    moment: datetime,
+) -> None:
     """Apply a PUT.
 
     Raises:
@@ -92,7 +103,7 @@ def put(context: SandboxContext, resource: Resource, division: int, key: str, bo
     """
     change, found = convert.parse(body, resource, put=True)
     with context.database.transaction() as connection:
-        posting = _posting(context, connection, division)
+        posting = _posting(context, connection, division, moment)
         posting.problems.extend(found)
         if resource.path in changes.BY_HEADER:
             changes.change_header(posting, changes.BY_HEADER[resource.path], key, change)
@@ -103,7 +114,9 @@ def put(context: SandboxContext, resource: Resource, division: int, key: str, bo
     _forget(context, resource, division)
 
 
-def delete(context: SandboxContext, resource: Resource, division: int, key: str) -> None:
+def delete(
+    context: SandboxContext, resource: Resource, division: int, key: str, moment: datetime
+) -> None:
     """Delete a record.
 
     Raises:
@@ -111,7 +124,7 @@ def delete(context: SandboxContext, resource: Resource, division: int, key: str)
         ForbiddenError: It is gone already.
     """
     with context.database.transaction() as connection:
-        posting = _posting(context, connection, division)
+        posting = _posting(context, connection, division, moment)
         if resource.path in changes.BY_HEADER:
             changes.delete_header(posting, changes.BY_HEADER[resource.path], key)
         elif resource.path in changes.BY_LINES:
