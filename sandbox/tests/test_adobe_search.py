@@ -228,6 +228,25 @@ def test_older_releases_repeat_the_last_page(sandbox: SandboxHandle) -> None:
     assert keys == list(range(15, 0, -1))
 
 
+def test_without_a_unique_sort_pages_may_overlap(sandbox: SandboxHandle) -> None:
+    client = ShopClient(sandbox.url)
+    sandbox.set("adobe.unstable_order", value=True)
+
+    def keys(field: str) -> set[tuple[int, ...]]:
+        query = criteria(pageSize="75", **{"sortOrders][0][field": field})
+        pages = [search(client, query).json()["items"] for _ in range(5)]
+        return {tuple(order["entity_id"] for order in page) for page in pages}
+
+    assert len(keys("updated_at")) > 1
+    assert len(keys("entity_id")) == 1
+
+
+def test_a_page_far_beyond_the_end_is_empty(client: ShopClient) -> None:
+    huge = "9" * 18
+    received = search(client, criteria(pageSize=huge, currentPage=huge))
+    assert (received.status, received.json()["items"]) == (200, [])
+
+
 def test_one_broken_order_fails_every_page_it_is_on(sandbox: SandboxHandle) -> None:
     client = ShopClient(sandbox.url)
     sandbox.set("adobe.broken_order_ids", [7])

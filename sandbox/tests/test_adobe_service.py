@@ -6,6 +6,7 @@ import gzip
 import json
 import threading
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -335,3 +336,9 @@ def test_the_saas_edge_slows_a_client_down(
     assert 0 < wait <= 60
     sandbox.advance(wait)
     assert _saas(client, ims_token).status == 200
+
+
+def test_every_setting_is_documented() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    for name, default in DEFAULTS.items():
+        assert f"| `{name}` | `{json.dumps(default)}` |" in readme

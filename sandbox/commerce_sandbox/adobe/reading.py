@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # A page this long no longer fits in the memory that PHP is given (an estimate for 756 MB).
 _ROWS_IN_MEMORY = 10_000
+_PRIME = 999_983
 _INTEGER = re.compile(r"-?\d{1,18}")
 
 
@@ -61,24 +63,15 @@ def _search(call: Call, kind: str, criteria: Criteria) -> bytes:
     column = FIELDS[kind].column
     condition, parameters = where(criteria.groups, column)
     order = order_by(criteria.sorts, column)
+    if call.setting("adobe.unstable_order") and "entity_id" not in order:
+        order = _shuffled(order)
     connection = _connection(call)
     # Two statements, as in the shop: under writes, count and rows may disagree.
     total = connection.execute(
         f"SELECT COUNT(*) FROM {_table(kind)}{condition}",  # noqa: S608  (own names)
         parameters,
     ).fetchone()[0]
-    window = ""
-    if criteria.page_size:
-        size = max(criteria.page_size, 1)
-        page = max(criteria.current_page or 1, 1)
-        if call.setting("adobe.repeat_last_page"):
-            page = min(page, max(-(-total // size), 1))
-        window = f" LIMIT {size} OFFSET {(page - 1) * size}"
-        total_rows = min(size, total)
-    else:
-        total_rows = total
-    if total_rows > _ROWS_IN_MEMORY:
-        raise OutOfMemory
+    window = _window(criteria, total, repeat_last=call.setting("adobe.repeat_last_page"))
     rows = connection.execute(
         f"SELECT entity_id, CAST(body AS BLOB) FROM {_table(kind)}{condition}{order}{window}",  # noqa: S608  (own names)
         parameters,
@@ -86,6 +79,31 @@ def _search(call: Call, kind: str, criteria: Criteria) -> bytes:
     if kind == "order":
         _refuse_broken(call, (row[0] for row in rows))
     return _envelope([row[1] for row in rows], criteria, total)
+
+
+def _shuffled(order: str) -> str:
+    """Return an order whose ties fall differently with every request."""
+    factor = secrets.randbelow(_PRIME - 1) + 1
+    return f"{order or ' ORDER BY NULL'}, entity_id * {factor} % {_PRIME}"
+
+
+def _window(criteria: Criteria, total: int, *, repeat_last: bool) -> str:
+    """Return the page as SQL; page size 0 or none is everything, a negative one is 1.
+
+    Raises:
+        OutOfMemory: The page has more rows than the shop could hold.
+    """
+    if not criteria.page_size:
+        if total > _ROWS_IN_MEMORY:
+            raise OutOfMemory
+        return ""
+    size = max(criteria.page_size, 1)
+    if min(size, total) > _ROWS_IN_MEMORY:
+        raise OutOfMemory
+    page = max(criteria.current_page or 1, 1)
+    if repeat_last:
+        page = min(page, max(-(-total // size), 1))
+    return f" LIMIT {size} OFFSET {min((page - 1) * size, total)}"
 
 
 def _envelope(bodies: list[bytes], criteria: Criteria, total: int) -> bytes:

@@ -11,6 +11,7 @@ DEFAULTS: dict[str, Any] = {
     "adobe.max_page_size": None,  # largest pageSize; a number also switches the input limits on
     "adobe.default_page_size": 20,  # page size when none is given and the limits are on
     "adobe.repeat_last_page": False,  # older releases: past the end comes the last page again
+    "adobe.unstable_order": False,  # rows that the sort leaves equal change places every time
     "adobe.broken_order_ids": [],  # entity_ids of orders that make a whole page fail with 500
     "adobe.clock_skew_seconds": 0,  # how far the shop's clock is ahead of the sandbox's
     "adobe.gzip": False,  # compress answers over 1,100 bytes for clients that accept it
