@@ -44,7 +44,6 @@ _MAX_LEASE = 500
 _LEASES_PER_MINUTE = 10
 _LONGEST_SLEEP = 1.0
 _ERRORS_FRESH_SECONDS = 2.0
-_CLOCKS_AGREE_SECONDS = 2.0  # the Date header has whole seconds, and an answer takes a while
 _MILLISECONDS_FROM = 1e12  # in seconds this is the year 33658
 _TOO_MANY_REQUESTS = 429
 
@@ -147,6 +146,7 @@ class Ticket:
 
     endpoint: str
     division: int
+    at: float
     minute_ends_at: float
     day_ends_at: float
 
@@ -235,7 +235,7 @@ class Budget:
                 if share.tokens:
                     share.tokens -= 1
                     share.in_flight += 1
-                    return Ticket(endpoint, division, share.minute_ends_at, share.day_ends_at)
+                    return Ticket(endpoint, division, now, share.minute_ends_at, share.day_ends_at)
             while (rest := wake_at - self._clock()) > 0:
                 self._sleep(min(rest, _LONGEST_SLEEP))
 
@@ -466,17 +466,19 @@ def _observation(
     if reset > _MILLISECONDS_FROM:
         reset /= 1000
     asked_in = ticket.minute_ends_at if length == MINUTE else ticket.day_ends_at
-    ends_at = reset + _ahead(headers, now)
+    ends_at = reset + _ahead(headers, ticket.at, now)
     return Observation(limit, remaining, min(ends_at, now + length), asked_in)
 
 
-def _ahead(headers: Mapping[str, str], now: float) -> float:
-    """Return by how many seconds our clock is ahead of Exact's."""
+def _ahead(headers: Mapping[str, str], sent_at: float, now: float) -> float:
+    """Return by how many seconds our clock is ahead of Exact's, as far as that is certain."""
     try:
-        ahead = now - parsedate_to_datetime(headers["Date"]).timestamp()
+        date = parsedate_to_datetime(headers["Date"]).timestamp()
     except (KeyError, ValueError):
         return 0.0
-    return ahead if abs(ahead) > _CLOCKS_AGREE_SECONDS else 0.0
+    if date > now:
+        return now - date
+    return max(sent_at - (date + 1), 0.0)  # the header has whole seconds
 
 
 def _spent(now: float, length: float) -> Observation:

@@ -319,7 +319,9 @@ class MasterData:
         table = self._tables.get(kind.name)
         names = {one.code: one.name for one in table.rows} if table else {}
         codes = list(names) or self._cache.codes(kind.name)
-        close = difflib.get_close_matches(code, codes, n=3, cutoff=0.5)
+        alike = difflib.get_close_matches(code, codes, n=20, cutoff=0.5)
+        # Numbers are alike in many ways; people mean the one that begins alike.
+        close = sorted(alike, key=lambda one: -_same_start(one, code))[:3]
         hint = ", ".join(f"{one} ({names[one]})" if names.get(one) else one for one in close)
         advice = f"The closest are {hint}." if hint else "No code comes close."
         return NotUsableError(
@@ -427,3 +429,9 @@ class MasterData:
 
 def _highest(rows: list[Row], known: int) -> int:
     return max((int(row["Timestamp"]) for row in rows), default=known)
+
+
+def _same_start(one: str, other: str) -> int:
+    """Return how many characters two codes begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
