@@ -71,9 +71,9 @@ def read_document(document: Document, order: Order, options: Options) -> Amounts
         if discount and options.discounts == "separate":
             lines.append(_split_discount(shipping, discount, ZERO))
     lines += adjustment_lines(document, order, lines, options)
-    extra, arithmetic = explain_total(document, order, lines, line_vat, options)
+    extra, parts = explain_total(document, order, lines, line_vat, options)
     lines += extra
-    return Amounts(lines, document.grand_total, arithmetic)
+    return Amounts(lines, document.grand_total, parts)
 
 
 def _rows(document: Document, order: Order, options: Options) -> list[_Row]:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from mapper_gl_rules.money import ZERO, show
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mapper_gl_rules.source import OrderItem
 
-__all__ = ["AmountLine", "Amounts", "LineKind", "Options"]
+__all__ = ["AmountLine", "Amounts", "LineKind", "Options", "arithmetic"]
 
 LineKind = Literal[
     "product",
@@ -75,9 +77,21 @@ class Amounts(msgspec.Struct, gc=False):
     Attributes:
         lines: What has to be booked, without the rounding line.
         grand_total: As the shop says it, up to four decimals.
-        arithmetic: How the grand total comes about, for messages.
+        parts: Name and amount of what the grand total is made of, for messages.
     """
 
     lines: list[AmountLine]
     grand_total: Decimal
-    arithmetic: str
+    parts: list[tuple[str, Decimal]]
+
+    @property
+    def arithmetic(self) -> str:
+        """How the grand total comes about, without zeros."""
+        return arithmetic(self.parts, self.grand_total)
+
+
+def arithmetic(parts: list[tuple[str, Decimal]], grand_total: Decimal) -> str:
+    """Write a sum out, leaving out zeros."""
+    terms = [f"{name} {show(amount)}" for name, amount in parts if amount]
+    total = sum([amount for _, amount in parts], ZERO)
+    return f"{' + '.join(terms) or '0.00'} = {show(total)}, grand_total {show(grand_total)}"

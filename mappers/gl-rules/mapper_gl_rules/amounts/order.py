@@ -16,7 +16,7 @@ from mapper_gl_rules.amounts.model import AmountLine, Amounts, Options
 from mapper_gl_rules.amounts.rows import choose_rows
 from mapper_gl_rules.amounts.shipping import shipping_line
 from mapper_gl_rules.exceptions import DocumentRefusedError
-from mapper_gl_rules.money import CENT, ZERO, rounded, show
+from mapper_gl_rules.money import CENT, ZERO, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,8 +109,7 @@ def read_order(order: Order, options: Options) -> Amounts:
     if fixed and open_tax:
         spread_vat(fixed, order, open_tax)
     lines += fixed
-    arithmetic = f"subtotal {show(order.subtotal or ZERO)}"
-    return Amounts(lines, order.grand_total, arithmetic)
+    return Amounts(lines, order.grand_total, [("subtotal", order.subtotal or ZERO)])
 
 
 def _rows(order: Order, options: Options) -> list[_Row]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mapper_gl_rules.amounts.fixed_product_tax import fixed_product_tax_lines
-from mapper_gl_rules.amounts.model import AmountLine, LineKind, Options
+from mapper_gl_rules.amounts.model import AmountLine, LineKind, Options, arithmetic
 from mapper_gl_rules.amounts.shipping import derive_rate
 from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import ZERO, show
@@ -49,11 +49,11 @@ def explain_total(
     lines: list[AmountLine],
     line_vat: Decimal,
     options: Options,
-) -> tuple[list[AmountLine], str]:
+) -> tuple[list[AmountLine], list[tuple[str, Decimal]]]:
     """Find the lines that the header adds to products, shipping and adjustments.
 
     Returns:
-        The lines, and the arithmetic of the grand total for messages.
+        The lines, and the parts of the grand total for messages.
 
     Raises:
         DocumentRefusedError: When more than the rounding limit stays unexplained.
@@ -89,16 +89,14 @@ def explain_total(
             extra.append(found)
             parts.append((found.name, found.net))
             gap -= found.net
-    arithmetic = _arithmetic(parts, document.grand_total)
     if abs(gap) > options.rounding_limit:
         raise DocumentRefusedError(
-            reason=f"grand_total is {show(gap)} more than its parts: {arithmetic}"
-            if gap > 0
-            else f"grand_total is {show(-gap)} less than its parts: {arithmetic}",
+            reason=f"grand_total is {show(abs(gap))} {'more' if gap > 0 else 'less'} than its "
+            f"parts: {arithmetic(parts, document.grand_total)}",
             where="grand_total",
             what_to_do="Find the total of an extension that makes the difference and map it.",
         )
-    return extra, arithmetic
+    return extra, parts
 
 
 def _by_order(order: Order, gap: Decimal) -> AmountLine | None:
@@ -108,10 +106,3 @@ def _by_order(order: Order, gap: Decimal) -> AmountLine | None:
         if gap < 0 and -gap <= amount:
             return AmountLine(kind, name, gap, ZERO, None)
     return None
-
-
-def _arithmetic(parts: list[tuple[str, Decimal]], grand_total: Decimal) -> str:
-    """Write the sum out, leaving out zeros."""
-    terms = [f"{name} {show(amount)}" for name, amount in parts if amount]
-    total = sum([amount for _, amount in parts], ZERO)
-    return f"{' + '.join(terms) or '0.00'} = {show(total)}, grand_total {show(grand_total)}"

@@ -19,7 +19,8 @@ from mapper_gl_rules.money import minor_unit, rounded
 from mapper_gl_rules.rules.facts import DocumentFacts, document_facts
 
 if TYPE_CHECKING:
-    from mapper_gl_rules.rules.model import Rules
+    from mapper_gl_rules.rules.matching import Decision
+    from mapper_gl_rules.rules.model import Rule, Rules
     from mapper_gl_rules.source import Document, Order
 
 __all__ = ["Booker"]
@@ -52,11 +53,12 @@ class Booker:
         settings = self.rules.settings
         try:
             facts = document_facts("order", order, order, settings)
-            booked = self._prepayment(order, facts) if self._prepayments else []
+            decision = self.postings.matcher.decide(facts)
+            booked = self._prepayment(order, facts, decision) if self._prepayments else []
             if settings.sales_orders:
                 check_state(order)
                 header = document_header(order, order, facts, self.rules)
-                header["debtor"] = debtor_of(order, facts, self.postings.matcher, settings)
+                header["debtor"] = debtor_of(order, facts, decision, settings)
                 entry = sales_order(header, order, facts, self.postings)
                 booked.append(Booked("sales_orders", entry))
         except DocumentRefusedError as error:
@@ -81,13 +83,12 @@ class Booker:
         order: Order,
     ) -> list[Booked]:
         settings = self.rules.settings
-        matcher = self.postings.matcher
         facts = document_facts(kind, document, order, settings)
-        self._check_refusal(facts)
+        decision = self.postings.matcher.decide(facts)
+        _check_refusal(decision.refusal)
         amounts = read_document(document, order, settings.options)
         sign = -1 if kind == "credit_memo" else 1
-        mode = matcher.outcome(facts, "mode") or settings.mode
-        clearing = matcher.outcome(facts, "clearing_gl")
+        mode = decision.outcome("mode") or settings.mode
         postings = self.postings.balanced(amounts, facts, sign, grouped=mode != "sales_invoice")
         if not postings:
             raise DocumentRefusedError(
@@ -99,34 +100,24 @@ class Booker:
         header = document_header(document, order, facts, self.rules)
         if mode == "daily_journal" and not facts.reverse_charge:
             # The EC sales list needs the customer, so a reverse charge is never summed up.
-            self.days.add(contribution(header, facts, postings, clearing, settings))
+            self.days.add(contribution(header, facts, postings, decision, settings))
             return []
-        header["debtor"] = debtor_of(order, facts, matcher, settings)
-        journal = matcher.outcome(facts, "journal") or settings.journal
+        header["debtor"] = debtor_of(order, facts, decision, settings)
+        journal = decision.outcome("journal") or settings.journal
         build, stream = (
             (sales_invoice, "sales_invoices")
             if mode == "sales_invoice"
             else (sales_entry, "sales_entries")
         )
         entry = build(header, postings, facts.entry_date, journal)
-        condition = matcher.outcome(facts, "payment_condition")
+        condition = decision.outcome("payment_condition")
         if condition is not None:
             entry["payment_condition"] = condition
         roles = tuple([role_of(posting.kind) for posting in postings])
         return [
             Booked(stream, entry, roles),
-            *self._money(document, header, facts, entry, clearing),
+            *self._money(document, header, facts, entry, decision),
         ]
-
-    def _check_refusal(self, facts: DocumentFacts) -> None:
-        """Refuse what a rule refuses as a whole."""
-        refusal = self.postings.matcher.refusal(facts)
-        if refusal is not None:
-            raise DocumentRefusedError(
-                reason=f"rule {refusal.name!r} refuses it: {refusal.refuse}",
-                where="document",
-                what_to_do="Do what the rule says, or change it.",
-            )
 
     def _money(
         self,
@@ -134,15 +125,16 @@ class Booker:
         header: Record,
         facts: DocumentFacts,
         entry: Record,
-        clearing: str | None,
+        decision: Decision,
     ) -> list[Booked]:
         """Give the entry that closes the debtor, where a rule names a clearing account."""
         amount = entry["totals"]["amount"]
+        clearing = decision.outcome("clearing_gl")
         if clearing is None or not amount or document.state == _OPEN_INVOICE:
             return []
         settings = self.rules.settings
         debtor = settings.debtor_gl
-        prepayment = self.postings.matcher.outcome(facts, "prepayment_gl")
+        prepayment = decision.outcome("prepayment_gl")
         kind: MoneyKind = "payment"
         debit, credit = clearing, debtor
         if facts.kind == "credit_memo":
@@ -160,11 +152,10 @@ class Booker:
         )
         return [Booked("general_journal_entries", record, roles)]
 
-    def _prepayment(self, order: Order, facts: DocumentFacts) -> list[Booked]:
+    def _prepayment(self, order: Order, facts: DocumentFacts, decision: Decision) -> list[Booked]:
         """Give the entry of money received before the invoice, once the order is paid in full."""
-        matcher = self.postings.matcher
-        clearing = matcher.outcome(facts, "clearing_gl")
-        prepayment = matcher.outcome(facts, "prepayment_gl")
+        clearing = decision.outcome("clearing_gl")
+        prepayment = decision.outcome("prepayment_gl")
         paid = order.total_paid
         if clearing is None or prepayment is None or not paid or paid < order.grand_total:
             return []
@@ -232,3 +223,13 @@ def _order_of(kind: str, document: Document) -> Order:
             what_to_do="If it was posted before, credit it in Exact; else nothing.",
         )
     return document.order
+
+
+def _check_refusal(rule: Rule | None) -> None:
+    """Refuse what a rule refuses as a whole."""
+    if rule is not None:
+        raise DocumentRefusedError(
+            reason=f"rule {rule.name!r} refuses it: {rule.refuse}",
+            where="document",
+            what_to_do="Do what the rule says, or change it.",
+        )

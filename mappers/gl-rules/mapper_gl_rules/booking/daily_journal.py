@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mapper_gl_rules.booking.header import Record
     from mapper_gl_rules.booking.postings import Posting
     from mapper_gl_rules.rules.facts import DocumentFacts
+    from mapper_gl_rules.rules.matching import Decision
     from mapper_gl_rules.rules.model import Rules, Settings
 
 __all__ = [
@@ -105,7 +106,7 @@ def contribution(
     header: Record,
     facts: DocumentFacts,
     postings: Sequence[Posting],
-    clearing_gl: str | None,
+    decision: Decision,
     settings: Settings,
 ) -> Contribution:
     """Give what a document adds to its day.
@@ -113,6 +114,7 @@ def contribution(
     Raises:
         DocumentRefusedError: When its payment method has no clearing account.
     """
+    clearing_gl = decision.outcome("clearing_gl")
     if clearing_gl is None:
         raise DocumentRefusedError(
             reason=f"payment method {facts.payment_method} has no clearing account",

@@ -8,7 +8,7 @@ from mapper_gl_rules.exceptions import DocumentRefusedError
 
 if TYPE_CHECKING:
     from mapper_gl_rules.rules.facts import DocumentFacts
-    from mapper_gl_rules.rules.matching import Matcher
+    from mapper_gl_rules.rules.matching import Decision
     from mapper_gl_rules.rules.model import Settings
     from mapper_gl_rules.source import Order
 
@@ -18,7 +18,7 @@ __all__ = ["debtor_of"]
 def debtor_of(
     order: Order,
     facts: DocumentFacts,
-    matcher: Matcher,
+    decision: Decision,
     settings: Settings,
 ) -> dict[str, Any]:
     """Give the debtor of contract 2: a code, or how to match and perhaps create the account.
@@ -28,7 +28,7 @@ def debtor_of(
     Raises:
         DocumentRefusedError: When a customer has neither.
     """
-    code = matcher.outcome(facts, "debtor") or settings.debtor
+    code = decision.outcome("debtor") or settings.debtor
     if code != "customer":
         return {"code": code}
     billing = order.billing_address

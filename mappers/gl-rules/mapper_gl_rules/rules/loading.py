@@ -22,7 +22,7 @@ from ruamel.yaml.scalarfloat import ScalarFloat
 
 from mapper_gl_rules.amounts import Options
 from mapper_gl_rules.exceptions import RulesError
-from mapper_gl_rules.rules.model import Outcome, Rule, Rules, Settings
+from mapper_gl_rules.rules.model import DOCUMENT_OUTCOMES, Outcome, Rule, Rules, Settings
 from mapper_gl_rules.rules.schema import RULES_SCHEMA
 from mapper_gl_rules.vat import VatCode
 
@@ -34,14 +34,6 @@ __all__ = ["load_rules", "parse_rules", "parse_yaml"]
 _LONGEST = 60  # of a quoted value in a message
 _OPTIONS = ("discounts", "rounding_limit", "adjustments", "surcharges")
 _SPECIAL_VAT_CODES = ("auto", "product")
-_DOCUMENT_FIELDS = (
-    "journal",
-    "debtor",
-    "payment_condition",
-    "clearing_gl",
-    "prepayment_gl",
-    "mode",
-)
 _CODES = frozenset(
     [
         "gl",
@@ -340,7 +332,7 @@ def _rules(entries: CommentedSeq, codes: set[str], origin: str) -> Iterable[Rule
                 where=place,
                 what_to_do="Write what to book, or why documents are refused.",
             )
-        when = dict(entry["when"])
+        when = {key: _plain(value) for key, value in entry["when"].items()}
         for key in ("from", "until"):
             if key in when:
                 when[key] = _date(when, key, f"{origin}, line {_line(entry['when'], key)}")
@@ -352,15 +344,24 @@ def _rules(entries: CommentedSeq, codes: set[str], origin: str) -> Iterable[Rule
         yield Rule(name, when, book, entry.get("refuse"), comment, line)
 
 
+def _plain(value: Any) -> Any:
+    """Strip the YAML library's types, which are slow to compare."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return Decimal(str(value)) if isinstance(value, float) else value
+
+
 def _check_outcome(entry: CommentedMap, codes: set[str], origin: str, place: str) -> None:
     """Check a rule's outcome against its kind of line and the VAT codes of the file."""
     book = entry["book"]
     for_document = entry["when"].get("line") == "document"
     for key in book:
-        if (key in _DOCUMENT_FIELDS) != for_document:
+        if (key in DOCUMENT_OUTCOMES) != for_document:
             advice = (
                 "Use it in a rule with when: {line: document}."
-                if key in _DOCUMENT_FIELDS
+                if key in DOCUMENT_OUTCOMES
                 else "A rule with line: document decides about whole documents only."
             )
             raise RulesError(

@@ -10,16 +10,50 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mapper_gl_rules.rules.conditions import CONDITIONS, Predicate, predicate
+from mapper_gl_rules.rules.model import DOCUMENT_OUTCOMES
 
 if TYPE_CHECKING:
     from mapper_gl_rules.rules.facts import DocumentFacts, LineFacts
     from mapper_gl_rules.rules.model import Rule, Rules
 
-__all__ = ["Matcher"]
+__all__ = ["Decision", "Matcher"]
 
 _MOST = 20_000  # remembered decisions; forgotten all at once beyond it, so that memory is flat
 
 _Tests = list[tuple[str, Callable[[Any], Any], Predicate]]
+
+
+class Decision:
+    """What the rules say about documents with the same facts.
+
+    Attributes:
+        candidates: Numbers of the rules whose document conditions hold.
+        refusal: The first `line: document` rule that refuses the document.
+        lines: Remembered rules of lines.
+    """
+
+    __slots__ = ("_outcomes", "candidates", "lines", "refusal")
+
+    def __init__(self, candidates: list[int], rules: tuple[Rule, ...]) -> None:
+        """Take the outcomes of whole documents: for each, the first rule that names it."""
+        self.candidates = candidates
+        self.lines: dict[tuple[Any, ...], Rule | None] = {}
+        self.refusal: Rule | None = None
+        self._outcomes: dict[str, str] = {}
+        for rule in (rules[number] for number in candidates):
+            if rule.when.get("line") != "document":
+                continue
+            if rule.book is None:
+                self.refusal = self.refusal or rule
+                continue
+            for field in DOCUMENT_OUTCOMES:
+                value = getattr(rule.book, field)
+                if value is not None:
+                    self._outcomes.setdefault(field, value)
+
+    def outcome(self, field: str) -> str | None:
+        """Give an outcome of the whole document."""
+        return self._outcomes.get(field)
 
 
 class Matcher:
@@ -41,63 +75,50 @@ class Matcher:
             self._line_tests.append(tests["line"])
         self._document_reads = [CONDITIONS[name].read for name in sorted(used["document"])]
         self._line_reads = [CONDITIONS[name].read for name in sorted(used["line"])]
-        self._document_seen: dict[tuple[Any, ...], list[int]] = {}
-        self._line_seen: dict[tuple[Any, ...], Rule | None] = {}
+        self._decisions: dict[tuple[Any, ...], Decision] = {}
+        self._remembered = 0
+        self._last: tuple[DocumentFacts | None, Decision] = (None, Decision([], ()))
 
-    def document_key(self, document: DocumentFacts) -> tuple[Any, ...]:
-        """Give the facts of a document that any rule looks at."""
-        return tuple([read(document) for read in self._document_reads])
-
-    def candidates(self, document: DocumentFacts) -> list[int]:
-        """Narrow the rules to those whose document conditions hold."""
-        key = self.document_key(document)
-        found = self._document_seen.get(key)
+    def decide(self, document: DocumentFacts) -> Decision:
+        """Give what the rules say about a document."""
+        if document is self._last[0]:
+            return self._last[1]
+        key = tuple([read(document) for read in self._document_reads])
+        found = self._decisions.get(key)
         if found is None:
-            if len(self._document_seen) >= _MOST:
-                self._document_seen.clear()
-            found = [
+            self._forget_when_full()
+            candidates = [
                 number
                 for number, tests in enumerate(self._document_tests)
                 if all(test(read(document)) for _, read, test in tests)
             ]
-            self._document_seen[key] = found
+            found = self._decisions[key] = Decision(candidates, self._rules)
+        self._last = document, found
         return found
 
     def match(self, document: DocumentFacts, line: LineFacts) -> Rule | None:
         """Find the rule of a line, None when no rule matches."""
-        key = (self.document_key(document), *[read(line) for read in self._line_reads])
-        if key in self._line_seen:
-            return self._line_seen[key]
-        if len(self._line_seen) >= _MOST:
-            self._line_seen.clear()
+        decision = self.decide(document)
+        key = tuple([read(line) for read in self._line_reads])
+        if key in decision.lines:
+            return decision.lines[key]
+        self._forget_when_full()
         found = next(
             (
                 self._rules[number]
-                for number in self.candidates(document)
+                for number in decision.candidates
                 if all(test(read(line)) for _, read, test in self._line_tests[number])
             ),
             None,
         )
-        self._line_seen[key] = found
+        decision.lines[key] = found
         return found
 
-    def outcome(self, document: DocumentFacts, field: str) -> str | None:
-        """Find a document outcome: the first matching `line: document` rule that names it."""
-        for number in self.candidates(document):
-            rule = self._rules[number]
-            if rule.book is not None and rule.when.get("line") == "document":
-                value: str | None = getattr(rule.book, field)
-                if value is not None:
-                    return value
-        return None
-
-    def refusal(self, document: DocumentFacts) -> Rule | None:
-        """Find the first `line: document` rule that refuses the document."""
-        for number in self.candidates(document):
-            rule = self._rules[number]
-            if rule.refuse is not None and rule.when.get("line") == "document":
-                return rule
-        return None
+    def _forget_when_full(self) -> None:
+        self._remembered += 1
+        if self._remembered > _MOST:
+            self._decisions.clear()
+            self._remembered = 0
 
     def why_not(self, number: int, document: DocumentFacts, line: LineFacts) -> str | None:
         """Name the first condition of a rule that does not hold, with the fact; None: it holds."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mapper_gl_rules.vat import VatCode
 
-__all__ = ["BookingMode", "Outcome", "Rule", "Rules", "Settings"]
+__all__ = ["DOCUMENT_OUTCOMES", "BookingMode", "Outcome", "Rule", "Rules", "Settings"]
 
 BookingMode = Literal["sales_entry", "sales_invoice", "daily_journal"]
 
@@ -51,6 +51,17 @@ class Outcome(msgspec.Struct, frozen=True):
     clearing_gl: str | None = None
     prepayment_gl: str | None = None
     mode: BookingMode | None = None
+
+
+# The outcomes of a rule with `line: document`; all others belong to lines.
+DOCUMENT_OUTCOMES = (
+    "journal",
+    "debtor",
+    "payment_condition",
+    "clearing_gl",
+    "prepayment_gl",
+    "mode",
+)
 
 
 class Rule(msgspec.Struct, frozen=True):
