@@ -10,13 +10,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
+from commerce_sandbox.testing import SandboxHandle
 from tap_adobe_commerce._oauth1 import canonical_url, natural_order
 from tap_adobe_commerce.auth import build_auth
 
 if TYPE_CHECKING:
-    from commerce_sandbox.testing import SandboxHandle
+    from collections.abc import Iterator
 
 ORDERS = "/rest/V1/orders"
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHandle]:
+    """One sandbox for this module: no test here changes it."""
+    handle = SandboxHandle(tmp_path_factory.mktemp("sandbox"))
+    yield handle
+    handle.stop()
 
 
 def get(sandbox: SandboxHandle, query: Any, **changes: Any) -> requests.Response:

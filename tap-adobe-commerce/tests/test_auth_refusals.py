@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from commerce_sandbox.adobe import credentials
+from commerce_sandbox.testing import SandboxHandle
 from tap_adobe_commerce import _answers
 from tap_adobe_commerce.auth import build_auth, explain_auth_error
 from tap_adobe_commerce.exceptions import (
@@ -20,7 +21,7 @@ from tap_adobe_commerce.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from commerce_sandbox.testing import SandboxHandle
+    from collections.abc import Iterator
 
 RECORDED: dict[str, Any] = json.loads(
     (Path(__file__).parent / "data" / "auth_refusals.json").read_text(encoding="utf-8")
@@ -83,6 +84,14 @@ EXPECTED: dict[str, tuple[type[AdobeCommerceError], str, str]] = {
         "access_token_secret is wrong",
     ),
 }
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHandle]:
+    """One sandbox for this module: no test here changes it."""
+    handle = SandboxHandle(tmp_path_factory.mktemp("sandbox"))
+    yield handle
+    handle.stop()
 
 
 def explain(status: int, body: Any, scheme: str) -> AdobeCommerceError | None:
