@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import atexit
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commerce_sandbox import faults, request_log, settings, shop
+from commerce_sandbox import faults, launcher, request_log, settings, shop
 from commerce_sandbox.adobe import credentials
 from commerce_sandbox.database import FILE_NAME
 from commerce_sandbox.exact.config import target_config
@@ -63,7 +61,7 @@ class SandboxHandle:
         self._shop = shop_name
         self._log = data_dir / "server.log"
         self._ready = data_dir / "ready"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._pid: int | None = None
         self.url = ""
         self.start()
         self._context = shop.open_context(data_dir)
@@ -79,19 +77,15 @@ class SandboxHandle:
             StartError: The server did not come up.
         """
         self._ready.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "commerce_sandbox", "serve"]
-        command += ["--data-dir", str(self.data_dir), "--shop", self._shop]
-        command += ["--ready-file", str(self._ready), "--port", str(port)]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 -- this program
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+        arguments = ["serve", "--data-dir", str(self.data_dir), "--shop", self._shop]
+        arguments += ["--ready-file", str(self._ready), "--port", str(port)]
+        self._pid = launcher.launcher().start(arguments, self._log)
         deadline = time.monotonic() + _START_SECONDS
         while not self._ready.exists():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if not launcher.is_alive(self._pid) or time.monotonic() > deadline:
                 self.kill()
                 raise StartError(self._log, self.log()[-2000:])
-            time.sleep(0.01)
+            time.sleep(0.002)
         self.url = self._ready.read_text(encoding="utf-8")
 
     def log(self) -> str:
@@ -186,10 +180,9 @@ class SandboxHandle:
 
     def kill(self) -> None:
         """End the server process at once (as ``kill -9``)."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        if self._pid is not None:
+            launcher.kill(self._pid)
+            self._pid = None
 
     def stop(self) -> None:
         """End the server and close the database; the folder stays.

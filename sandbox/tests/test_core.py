@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,11 @@ def control(sandbox: SandboxHandle, path: str, **body: Any) -> Any:
     answer = requests.post(url, json=body, timeout=10) if body else requests.get(url, timeout=10)
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+def serving() -> set[int]:
+    """Return the processes below this one."""
+    return {child.pid for child in psutil.Process().children(recursive=True)}
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -169,11 +175,34 @@ def test_a_killed_server_starts_again_on_its_port_with_all_it_had(sandbox: Sandb
 def test_a_stopped_sandbox_leaves_no_process(
     sandbox_factory: Callable[..., SandboxHandle],
 ) -> None:
+    sandbox_factory("empty")  # the launcher is there from now on
+    others = serving()
     handle = sandbox_factory("empty")
-    mine = [child.pid for child in psutil.Process().children(recursive=True)]
-    assert mine
+    mine = serving() - others
+    assert len(mine) == 1
     handle.stop()
     assert not any(psutil.pid_exists(pid) for pid in mine)
+
+
+def test_no_server_outlives_a_killed_test_process(tmp_path: Path) -> None:
+    program = (
+        "import os, pathlib, sys; from commerce_sandbox.handle import SandboxHandle; "
+        "handle = SandboxHandle(pathlib.Path(sys.argv[1])); "
+        "print(handle.url, flush=True); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    url = done.stdout.strip()
+    assert url.startswith("http://127.0.0.1:")
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            requests.get(url + ROUTE, timeout=5)
+        except requests.ConnectionError:
+            return
+        time.sleep(0.02)
+    pytest.fail("the server outlived its test process")
 
 
 def test_the_recorded_shop_is_there_in_full(sandbox: SandboxHandle) -> None:
