@@ -1,0 +1,146 @@
+"""The generator's arithmetic makes the recorded documents again, from cart to credit memo."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from commerce_sandbox.data import catalog, changes, recorded
+from commerce_sandbox.data.arithmetic import UNIT, units
+from commerce_sandbox.data.checkout import Buyer, Cart, Numbers, place
+from commerce_sandbox.data.orders import Order, show_order
+
+Document = dict[str, Any]
+
+
+def records(kind: str) -> dict[int, Document]:
+    rows = [json.loads(line) for line in recorded.lines(kind)]
+    return {row["entity_id"]: row for row in rows}
+
+
+ORDERS, INVOICES, MEMOS = records("order"), records("invoice"), records("creditmemo")
+PRODUCTS = {product.sku: product for product in catalog.SHELF}
+SPOON = replace(PRODUCTS["MUG-PENNY"], product_id=19, sku="ENGRAVED-SPOON", name="Lepel")
+
+# What differs in the recorded shop for reasons that are not arithmetic: numbers given by other
+# documents, what the case was made with, texts.
+NOT_COMPARED = {
+    *("additional_itemized_taxes", "base_total_offline_refunded", "comment", "comments"),
+    *("customer_note_notify", "email_sent", "extension_attributes", "increment_id"),
+    *("item_applied_taxes", "name", "original_price", "base_original_price", "parent_item"),
+    *(
+        "product_option",
+        "protect_code",
+        "remote_ip",
+        "row_weight",
+        "status_histories",
+        "total_item_count",
+    ),
+    *("total_offline_refunded", "tracks", "weight"),
+}
+# Order 11: a coupon for free shipping, which the generator does not give.
+# Order 25: in the base currency the recorded discount is a cent less than 10 % of 0.95 rounds to.
+# Order 35: a fixed product tax, which the generator does not make.
+OTHER_ARITHMETIC = {11, 25, 35}
+TESTED = sorted(set(ORDERS) - OTHER_ARITHMETIC)
+
+
+def compared(document: Document, lines: dict[int, int]) -> Document:
+    """Drop what is not compared; name lines by their place in the order."""
+    result: Document = {}
+    for name, value in document.items():
+        if name in NOT_COMPARED or (name.endswith("_id") and name != "order_item_id"):
+            continue
+        if name == "order_item_id":
+            result[name] = lines[value]
+        elif name == "items":
+            result[name] = [compared(item, lines) for item in value]
+        elif isinstance(value, dict):
+            result[name] = compared(value, lines)
+        else:
+            result[name] = value
+    return result
+
+
+def product_of(item: Document) -> catalog.Product:
+    if item["sku"].startswith("ENGRAVED-SPOON"):  # an option on top of the price
+        return replace(SPOON, sku=item["sku"], price=units(item["base_price_incl_tax"]))
+    return PRODUCTS[item["sku"]]
+
+
+def cart_of(document: Document) -> Cart:
+    store = next(s for s in catalog.STORE_VIEWS if s.store_id == document["store_id"])
+    items = tuple(
+        (product_of(item), units(item["qty_ordered"]))
+        for item in document["items"]
+        if "parent_item_id" not in item
+    )
+    fields = {name: value for name, value in document.items() if name.startswith("customer_")}
+    address = dict(document["billing_address"])
+    for name in ("address_type", "entity_id", "parent_id"):
+        address.pop(name)
+    shipping = document["extension_attributes"]["shipping_assignments"][0]["shipping"]
+    country = shipping.get("address", address)["country_id"]
+    code = document.get("coupon_code")
+    coupon = next((coupon for coupon in catalog.COUPONS if coupon.code == code), None)
+    payment = document["payment"]
+    buyer = Buyer(fields, address, country)
+    return Cart(store, items, buyer, coupon, payment["method"], payment.get("po_number"))
+
+
+def lines_of(document: Document) -> dict[int, int]:
+    return {item["item_id"]: index for index, item in enumerate(document["items"])}
+
+
+def events(order_id: int) -> list[tuple[str, int, Document]]:
+    made = [(row["created_at"], 0, row) for row in INVOICES.values() if row["order_id"] == order_id]
+    made += [(row["created_at"], 1, row) for row in MEMOS.values() if row["order_id"] == order_id]
+    return sorted(made, key=lambda event: event[:2])
+
+
+def refund_of(order: Order, memo: Document, quantities: changes.Quantities) -> changes.Refund:
+    totals = order.money[0]
+    left = totals["shipping_amount"] - totals.get("shipping_refunded", 0)
+    return changes.Refund(
+        quantities,
+        shipping=memo["shipping_amount"] * UNIT / left if left else 0,
+        adjustment_positive=units(memo.get("adjustment_positive", 0)),
+        adjustment_negative=units(memo.get("adjustment_negative", 0)),
+    )
+
+
+@pytest.mark.parametrize("order_id", TESTED)
+def test_order(order_id: int) -> None:
+    document = ORDERS[order_id]
+    numbers = Numbers()
+    order = place(cart_of(document), numbers, document["created_at"])
+    ids = [line.fields["item_id"] for line in order.lines]
+    mine, theirs = {item: index for index, item in enumerate(ids)}, lines_of(document)
+    for at, is_memo, recorded_document in events(order_id):
+        quantities = {
+            ids[theirs[item["order_item_id"]]]: units(item["qty"])
+            for item in recorded_document["items"]
+        }
+        if is_memo:
+            given = refund_of(order, recorded_document, quantities)
+            made = changes.refund(order, given, numbers, at)
+        else:
+            made = changes.invoice(order, quantities, numbers, at)
+        assert compared(made, mine) == compared(recorded_document, theirs)
+    shown = compared(show_order(order), mine)
+    expected = compared(document, theirs)
+    for name, value in shown.items():
+        if name not in {"items", "payment", "state", "status", "updated_at"}:
+            assert value == expected[name], name
+    for item, recorded_item in zip(shown["items"], expected["items"], strict=True):
+        for name, value in item.items():
+            if name not in {"qty_canceled", "qty_shipped", "updated_at"}:
+                assert value == recorded_item[name], name
+
+
+def test_every_recorded_invoice_and_credit_memo_but_those_of_two_orders_is_made_again() -> None:
+    made = [event for order_id in TESTED for event in events(order_id)]
+    assert len(made) == len(INVOICES) + len(MEMOS) - 2
