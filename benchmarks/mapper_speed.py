@@ -117,7 +117,7 @@ def main() -> None:
         config = {"rules_file": str(work / "rules.yml")}
         if options.days:
             config["days_file"] = str(work / "days.db")
-            clearing = '\n  - name: all\n    when: {line: document}\n    book: {clearing_gl: "1240"}'
+            clearing = "\n  - {name: all, when: {line: document}, book: {clearing_gl: '1240'}}"
             rules = rules.replace("  journal:", "  mode: daily_journal\n  journal:", 1)
             rules = rules.replace("\nrules:", f"\nrules:{clearing}", 1)
         (work / "rules.yml").write_text(rules)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +14,7 @@ from singer_sdk.mapper_base import InlineMapper
 
 from mapper_gl_rules.booking import Booked, Booker
 from mapper_gl_rules.contract import KEY_PROPERTIES, SCHEMAS
+from mapper_gl_rules.day_store import DayStore
 from mapper_gl_rules.exceptions import ConfigError
 from mapper_gl_rules.messages import Envelope, LineReader, LineWriter, decode_any, encode_any
 from mapper_gl_rules.rules.loading import load_rules
@@ -46,6 +48,16 @@ class MapperGLRules(InlineMapper):
             description="YAML file with the rules.",
         ),
         th.Property(
+            "days_file",
+            th.StringType,
+            default="gl-rules-days.db",
+            title="Day book",
+            description=(
+                "SQLite file with the daily summaries, for rules with mode daily_journal. "
+                "Keep it: it knows which document is in which entry."
+            ),
+        ),
+        th.Property(
             "sales_orders",
             th.BooleanType,
             title="Sales orders",
@@ -72,7 +84,9 @@ class MapperGLRules(InlineMapper):
         if wanted is not None:
             settings = msgspec.structs.replace(rules.settings, sales_orders=bool(wanted))
             rules = msgspec.structs.replace(rules, settings=settings)
-        self.booker = Booker(rules)
+        self._days = self._day_store(rules)
+        self._state: Any = None
+        self.booker = Booker(rules, self._days)
         self._announced: set[str] = set()
         self._ignored: set[str] = set()
 
@@ -87,15 +101,26 @@ class MapperGLRules(InlineMapper):
             )
         return load_rules(Path(file))
 
+    def _day_store(self, rules: Rules) -> DayStore | None:
+        """Open the day book, if any rule sums up days."""
+        modes = {rules.settings.mode, *(rule.book.mode for rule in rules.rules if rule.book)}
+        if "daily_journal" not in modes:
+            return None
+        today = datetime.now(rules.settings.time_zone).date()
+        return DayStore(Path(self.config["days_file"]), rules, today)
+
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Add no settings of stream maps or flattening: this mapper has neither."""
 
     def _process_record_message(self, message_dict: Any) -> None:
         """Book one record and write what comes of it."""
-        envelope: Envelope = message_dict
+        self._write(self.book(message_dict))
+
+    def _write(self, booked: Iterable[Booked]) -> None:
+        """Write records, each stream's schema first."""
         writer: LineWriter = self.message_writer  # type: ignore[assignment]
-        for stream, record, _ in self.book(envelope):
+        for stream, record, _ in booked:
             if stream not in self._announced:
                 self._announced.add(stream)
                 writer.write_message(singer.SchemaMessage(stream, SCHEMAS[stream], KEY_PROPERTIES))
@@ -119,8 +144,12 @@ class MapperGLRules(InlineMapper):
         return []
 
     def process_endofpipe(self) -> None:
-        """Hand everything on."""
+        """Close the days that are over, then pass on the STATE that waited for them."""
         super().process_endofpipe()
+        if self._days is not None:
+            self._write(self._days.close_days())
+            if self._state is not None:
+                self.write_message(singer.StateMessage(value=self._state))
         self.message_writer.flush()  # type: ignore[attr-defined]
 
     def map_schema_message(self, message_dict: dict[str, Any]) -> Iterable[singer.Message]:
@@ -135,7 +164,13 @@ class MapperGLRules(InlineMapper):
             yield singer.RecordMessage(stream, record)
 
     def map_state_message(self, message_dict: dict[str, Any]) -> Iterable[singer.Message]:
-        """Pass STATE on unchanged, after every record before it."""
+        """Pass STATE on unchanged, after every record before it.
+
+        With daily summaries only the last STATE is passed on, at the end of the input.
+        """
+        if self._days is not None:
+            self._state = message_dict["value"]
+            return
         yield singer.StateMessage(value=message_dict["value"])
 
     def map_activate_version_message(
