@@ -172,6 +172,9 @@ def _book(posting: Posting, header: Row, lines: list[Row], amounts: list[Money])
                     "VATCode": found.code["Code"],
                 }
             )
+    # In a foreign currency the rounded amounts may miss zero by cents: the first line takes them.
+    rest = sum(cents(row["AmountDC"]) for row in rows)
+    rows[0]["AmountDC"] = money(cents(rows[0]["AmountDC"]) - rest)
     posting.insert(ledger.LINES, *rows)
     for account, row in items:
         ledger.open_item(posting, account, row)

@@ -155,7 +155,7 @@ def create_tables(database: Database) -> None:
             columns = ", ".join(field_sql(name) for name in names.split(","))
             connection.execute(
                 f"CREATE INDEX IF NOT EXISTS {table.name}_lookup{number} "
-                f"ON {table.name} (division, {columns})"
+                f"ON {table.name} ({columns}, division)"
             )
     connection.executescript(_OTHER_TABLES)
 
