@@ -10,16 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commerce_sandbox.adobe import projection, store
-from commerce_sandbox.adobe.conditions import normal_number, normal_time
+from commerce_sandbox.adobe.conditions import normal_number, normal_time, where
+from commerce_sandbox.adobe.counting import count
+from commerce_sandbox.adobe.fields import FIELDS as FIELDS_OF
 from commerce_sandbox.adobe.php_json import dumps
-from commerce_sandbox.adobe.search import parse_query
+from commerce_sandbox.adobe.search import Criteria, Filter, parse_query
 from commerce_sandbox.adobe.testing import ShopClient
+from commerce_sandbox.shop import open_context
 from commerce_sandbox.testing import SandboxHandle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from commerce_sandbox.adobe.testing import Pairs, Received
+    from commerce_sandbox.context import SandboxContext
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +36,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHandle]:
 @pytest.fixture(scope="module")
 def client(shop: SandboxHandle) -> ShopClient:
     return ShopClient(shop.url)
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxContext]:
+    context = open_context(tmp_path_factory.mktemp("empty"))
+    yield context
+    context.database.close()
 
 
 Condition = tuple[str, str | None, str | None]
@@ -273,6 +284,41 @@ def test_a_page_beyond_the_shops_memory_is_a_fatal_error(sandbox: SandboxHandle)
     assert received.status == 500
     assert received.json()["messages"]["error"][0]["code"] == 500
     assert search(client, criteria(pageSize="10000")).status == 200
+
+
+_CONDITIONS = st.sampled_from(["gt", "gteq", "from", "lt", "lteq", "to"])
+_DAYS = st.integers(1, 28).map(lambda day: f"2026-02-{day:02} 12:00:00")
+_BOUNDS = st.lists(st.tuples(_CONDITIONS, _DAYS), min_size=1, max_size=3)
+
+
+@given(st.lists(_BOUNDS, min_size=1, max_size=5), st.lists(_DAYS, max_size=5))
+def test_counts_kept_between_searches_are_those_of_the_database(
+    empty: SandboxContext, searches: list[list[tuple[str, str]]], changes: list[str]
+) -> None:
+    database = empty.database
+    column = FIELDS_OF["order"].column
+    for number, bounds in enumerate(searches):
+        if number < len(changes):
+            moved = {"entity_id": number, "updated_at": changes[number]}
+            store.insert_many(database, "order", [moved])
+        groups = tuple((Filter("updated_at", day, name),) for name, day in bounds)
+        condition, parameters = where(groups, column)
+        statement = f"SELECT COUNT(*) FROM adobe_order{condition}"  # noqa: S608
+        expected = database.connection().execute(statement, parameters).fetchone()[0]
+        search = Criteria(groups=groups)
+        assert count(database, "order", search, condition, parameters) == expected
+
+
+def test_a_count_follows_a_change_by_another_process(
+    client: ShopClient, shop: SandboxHandle
+) -> None:
+    recent: Condition = ("updated_at", "2027-01-01", "gteq")
+    assert total(client, [recent]) == 0
+    late = {"entity_id": 9000, "updated_at": "2027-01-01 00:00:00"}
+    store.insert_many(shop.database, "order", [late])
+    assert total(client, [recent]) == 1
+    store.delete(shop.database, "order", 9000)
+    assert total(client, [recent]) == 0
 
 
 FIELDS = [

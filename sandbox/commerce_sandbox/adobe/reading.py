@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from commerce_sandbox.adobe.conditions import order_by, where
+from commerce_sandbox.adobe.counting import count
 from commerce_sandbox.adobe.errors import (
     ShopError,
     internal,
@@ -65,17 +66,17 @@ def _search(call: Call, kind: str, criteria: Criteria) -> bytes:
     order = order_by(criteria.sorts, column)
     if call.setting("adobe.unstable_order") and "entity_id" not in order:
         order = _shuffled(order)
-    connection = _connection(call)
     # Two statements, as in the shop: under writes, count and rows may disagree.
-    total = connection.execute(
-        f"SELECT COUNT(*) FROM {_table(kind)}{condition}",  # noqa: S608  (own names)
-        parameters,
-    ).fetchone()[0]
+    total = count(call.context.database, kind, criteria, condition, parameters)
     window = _window(criteria, total, repeat_last=call.setting("adobe.repeat_last_page"))
-    rows = connection.execute(
-        f"SELECT entity_id, CAST(body AS BLOB) FROM {_table(kind)}{condition}{order}{window}",  # noqa: S608  (own names)
-        parameters,
-    ).fetchall()
+    rows = (
+        _connection(call)
+        .execute(
+            f"SELECT entity_id, CAST(body AS BLOB) FROM {_table(kind)}{condition}{order}{window}",  # noqa: S608  (own names)
+            parameters,
+        )
+        .fetchall()
+    )
     if kind == "order":
         _refuse_broken(call, (row[0] for row in rows))
     return _envelope([row[1] for row in rows], criteria, total)

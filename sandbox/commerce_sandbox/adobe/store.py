@@ -172,6 +172,7 @@ def insert_many(database: Database, kind: str, records: Iterable[Mapping[str, An
     else:
         with database.transaction() as own:
             write(own)
+    database.forget()
 
 
 def delete(database: Database, kind: str, key: int) -> None:
@@ -186,3 +187,4 @@ def delete(database: Database, kind: str, key: int) -> None:
         f"DELETE FROM {TABLES[kind].name} WHERE entity_id = ?",  # noqa: S608  (own names)
         (key,),
     )
+    database.forget()
