@@ -136,8 +136,8 @@ class TokenEndpoint:
         except requests.RequestException as error:
             raise self._unanswered(error, answers) from None
         except ValueError:
-            msg = f"Exact's token endpoint answered HTTP {answers[0].status_code} without a token."
-            raise AnswerLostError(msg) from None
+            # No JSON, or a lifetime authlib cannot read; the pair itself may still be there.
+            token = _object(answers[0])
         finally:
             session.close()
         return self._pair(answers[0], token)
@@ -227,6 +227,14 @@ def _explain(code: str, lower: str, said: str) -> FatalError:
     return AuthorizationRequiredError(
         f"Exact does not accept the login any more. {AUTHORIZE} {said}"
     )
+
+
+def _object(answer: requests.Response) -> dict[str, Any]:
+    try:
+        content = answer.json()
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _never_sent(error: requests.RequestException) -> bool:
