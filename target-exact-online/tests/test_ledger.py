@@ -1,0 +1,252 @@
+"""The ledger on real databases: what it promises about documents, runs and the event chain."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+from cryptography.fernet import Fernet
+from target_exact_online.exceptions import ConfigError
+from target_exact_online.ledger import chain, payload
+from target_exact_online.ledger.runs import Run, dead_runs
+from target_exact_online.ledger.store import Arrival, Document, Ledger, Result
+from target_exact_online.ledger.tables import documents, events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def document(key: str, amount: str = "121.00", **changes: Any) -> Document:
+    record = {
+        "document_key": key,
+        "your_ref": key,
+        "currency": "EUR",
+        "lines": [{"gl_account": "8000", "amount": Decimal(amount)}],
+        "totals": {"amount": Decimal(amount)},
+        "source": {"kind": "invoice", "order_increment_id": "000000007"},
+    }
+    return Document.of("sales_entries", record | changes)
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    opened = Ledger.open(ledger_url)
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture
+def run(ledger: Ledger) -> Iterator[Run]:
+    begun = Run(ledger.engine)
+    yield begun
+    begun.finish()
+
+
+def posted(key: str, attempts: int = 1) -> Result:
+    return Result(key, "posted", "posted", attempts, exact_id=f"id-{key}", exact_number="1")
+
+
+def test_a_claim_and_its_result(ledger: Ledger, run: Run) -> None:
+    assert ledger.claim(run, [Arrival(document("a"), "sending")]) == {"a"}
+    assert ledger.known(["a"])["a"].state == "sending"
+
+    ledger.record(run, [posted("a")])
+
+    known = ledger.known(["a", "b"])
+    assert set(known) == {"a"}
+    assert (known["a"].state, known["a"].exact_id, known["a"].attempts) == ("posted", "id-a", 1)
+    assert chain.verify(ledger.engine, ledger.keys).faults == ()
+
+
+def test_only_one_of_two_runs_gets_a_document(ledger: Ledger, run: Run) -> None:
+    other = Run(ledger.engine)
+    assert ledger.claim(run, [Arrival(document("a"), "sending")]) == {"a"}
+    both = [Arrival(document("a"), "sending"), Arrival(document("b"), "sending")]
+    assert ledger.claim(other, both) == {"b"}
+    other.finish()
+
+
+def test_a_document_that_changed_hands_meanwhile_is_not_claimed(ledger: Ledger, run: Run) -> None:
+    ledger.claim(run, [Arrival(document("a"), "received")])
+    seen = ledger.known(["a"])["a"]
+    assert ledger.claim(run, [Arrival(document("a"), "sending", seen)]) == {"a"}
+    assert ledger.claim(run, [Arrival(document("a"), "sending", seen)]) == set()
+
+
+def test_a_result_without_its_claim_is_an_error(ledger: Ledger, run: Run) -> None:
+    ledger.claim(run, [Arrival(document("a"), "received")])
+    with pytest.raises(RuntimeError, match="claim of this run is gone"):
+        ledger.record(run, [posted("a")])
+    assert ledger.known(["a"])["a"].state == "received"
+
+
+def test_a_newer_version_replaces_what_is_not_posted(ledger: Ledger, run: Run) -> None:
+    ledger.claim(run, [Arrival(document("a"), "parked", error="no GL account")])
+    seen = ledger.known(["a"])["a"]
+    ledger.claim(run, [Arrival(document("a", "242.00"), "received", seen)])
+    (waiting,) = ledger.due(datetime.now(UTC), limit=10, after=None)
+    assert waiting.document.record["totals"]["amount"] == Decimal("242.00")
+    assert waiting.known.error is None
+
+
+def test_what_is_due(ledger: Ledger, run: Run) -> None:
+    now = datetime.now(UTC)
+    ledger.claim(
+        run,
+        [
+            Arrival(document("held"), "received"),
+            Arrival(document("later"), "parked", error="x", next_retry_at=now + timedelta(hours=1)),
+            Arrival(document("again"), "parked", error="x", next_retry_at=now),
+            Arrival(document("person"), "parked", error="x"),
+        ],
+    )
+    first = ledger.due(now, limit=1, after=None)
+    rest = ledger.due(now, limit=10, after=first[0].known)
+    assert [w.document.document_key for w in first + rest] == ["again", "held"]
+
+
+def test_claims_of_dead_runs_are_taken_over_and_of_living_ones_never(
+    ledger_url: str, ledger: Ledger, run: Run
+) -> None:
+    script = _CLAIM + "os.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", script, ledger_url, "orphan", "sending"], check=False)
+    living = Run(ledger.engine)
+    ledger.claim(living, [Arrival(document("busy"), "sending")])
+
+    assert ledger.take_over(run) == 1
+
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    assert [w.document.document_key for w in ledger.unanswered(run, sent_before=soon, limit=9)] == [
+        "orphan"
+    ]
+    # Its call may have begun just before its process died.
+    assert ledger.oldest_unanswered(run) > datetime.now(UTC) - timedelta(seconds=5)
+    assert dead_runs(ledger.engine, [living.run_id]) == set()
+    living.finish()
+    assert dead_runs(ledger.engine, [living.run_id]) == {living.run_id}
+    assert chain.verify(ledger.engine, ledger.keys).faults == ()
+
+
+def test_processes_that_start_at_once_agree_on_schema_and_key(ledger_url: str) -> None:
+    script = _CLAIM + "run.finish()"
+    started = [
+        subprocess.Popen([sys.executable, "-c", script, ledger_url, f"d{n}", "received"])
+        for n in range(3)
+    ]
+    assert [process.wait() for process in started] == [0, 0, 0]
+    ledger = Ledger.open(ledger_url)
+    assert len(ledger.due(datetime.now(UTC), limit=9, after=None)) == 3
+    assert chain.verify(ledger.engine, ledger.keys).faults == ()
+    ledger.engine.dispose()
+
+
+_CLAIM = """
+import os, signal, sys
+from target_exact_online.ledger.runs import Run
+from target_exact_online.ledger.store import Arrival, Document, Ledger
+url, key, state = sys.argv[1:]
+ledger = Ledger.open(url)
+run = Run(ledger.engine)
+ledger.claim(run, [Arrival(Document.of("sales_entries", {"document_key": key}), state)])
+"""
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        "UPDATE events SET detail = '{}' WHERE seq = 2",
+        "UPDATE events SET kind = 'skipped' WHERE seq = 3",
+        "UPDATE events SET at = '2020-01-01T00:00:00.000+00:00' WHERE seq = 1",
+        "UPDATE events SET document_key = 'b' WHERE seq = 1",
+        "DELETE FROM events WHERE seq = 2",
+        "DELETE FROM events WHERE seq = 4",
+        "DELETE FROM events",
+        "UPDATE events SET seq = 9 WHERE seq = 2; UPDATE events SET seq = 2 WHERE seq = 3; "
+        "UPDATE events SET seq = 3 WHERE seq = 9",
+        "INSERT INTO events VALUES (5, '2026', 'posted', 'a', '{}', 'ff')",
+        "UPDATE documents SET exact_id = 'other' WHERE document_key = 'a'",
+        "UPDATE documents SET state = 'skipped' WHERE document_key = 'b'",
+        "UPDATE documents SET payload_hash = 'ff' WHERE document_key = 'a'",
+        "DELETE FROM documents WHERE document_key = 'a'",
+    ],
+)
+def test_the_chain_shows_every_change(tmp_path: Path, tamper: str) -> None:
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    run = Run(ledger.engine)
+    ledger.claim(run, [Arrival(document("a"), "sending"), Arrival(document("b"), "sending")])
+    ledger.record(run, [posted("a"), posted("b")])
+    run.finish()
+    assert chain.verify(ledger.engine, ledger.keys).faults == ()
+    with ledger.engine.begin() as connection:
+        for statement in tamper.split("; "):
+            connection.execute(sa.text(statement))
+    assert chain.verify(ledger.engine, ledger.keys).faults != ()
+    ledger.engine.dispose()
+
+
+def test_payloads_are_unreadable_without_the_key(ledger: Ledger, run: Run) -> None:
+    ledger.claim(run, [Arrival(document("a", description="Jansen, Dorpsstraat 1"), "received")])
+    with ledger.engine.connect() as connection:
+        stored = connection.execute(sa.select(documents)).one()
+        said = connection.execute(sa.select(events)).all()
+    assert b"Jansen" not in bytes(stored.payload)
+    assert not any("Jansen" in str(value) for value in [*stored, *said])
+
+
+def test_a_key_file_beside_the_ledger_is_private_and_a_new_key_takes_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    Ledger.open(url).engine.dispose()
+    beside = tmp_path / "ledger.db.key"
+    assert stat.S_IMODE(beside.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "ledger.db").stat().st_mode) == 0o600
+
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    monkeypatch.setenv("CONNECTOR_KEY", old)
+    Ledger.open(url).engine.dispose()
+    beside.unlink()
+    monkeypatch.setenv("CONNECTOR_KEY", f"{new},{old}")
+    Ledger.open(url).engine.dispose()
+    monkeypatch.setenv("CONNECTOR_KEY", new)
+    Ledger.open(url).engine.dispose()
+    monkeypatch.setenv("CONNECTOR_KEY", old)
+    with pytest.raises(ConfigError, match="does not open this ledger"):
+        Ledger.open(url)
+
+
+def test_what_counts_as_the_same_document() -> None:
+    same = document("a", rules_version="2", description="x", source={"updated_at": "later"})
+    assert same.payload_hash == document("a").payload_hash
+    assert document("a", "121.01").payload_hash != document("a").payload_hash
+    assert document("a", currency="USD").payload_hash != document("a").payload_hash
+
+
+def test_amounts_keep_their_digits() -> None:
+    record = {"amount": Decimal("12345678901234567890.10"), "quantity": 3}
+    assert payload.decode(payload.encode(record)) == record
+    assert b"12345678901234567890.10" in payload.encode(record)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite://", "cannot live in memory"),
+        ("sqlite:////no/such/folder/ledger.db", "unable to open database file"),
+        ("mysql://user:secret@host/x", "not a database URL this target knows"),
+        ("nonsense", "not a database URL this target knows"),
+        ("postgresql://user:secret@127.0.0.1:1/x", "Connection refused"),
+    ],
+)
+def test_a_wrong_url_is_one_clear_message(url: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        Ledger.open(url)
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
