@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from email.utils import format_datetime
+from email.utils import formatdate
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -43,7 +44,6 @@ class SandboxApp:
         if scope["type"] != "http":  # the server is started with lifespan off
             return
         path: str = scope["path"]
-        send = self._dated(send)
         if path.startswith(control.PREFIX):
             await self._control(scope, receive, send)
             return
@@ -57,22 +57,10 @@ class SandboxApp:
             exchange.fault = fault
             await _suffer(fault, app, scope, receive, exchange)
 
-    def _dated(self, send: Send) -> Send:
-        """Put the sandbox's time into every answer, as a real server does with its own."""
 
-        async def send_dated(message: Message) -> None:
-            if message["type"] == "http.response.start" and not _has_date(message):
-                now = format_datetime(self._context.clock.now(), usegmt=True)
-                headers = [*message["headers"], (b"date", now.encode())]
-                message = {**message, "headers": headers}
-            await send(message)
-
-        return send_dated
-
-
-def _has_date(message: Message) -> bool:
-    """Tell whether an answer carries a clock of its own (a shop whose clock is wrong)."""
-    return any(name.lower() == b"date" for name, _ in message["headers"])
+@lru_cache(maxsize=8)
+def _http_date(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode()
 
 
 class _Exchange:
@@ -90,6 +78,7 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":  # a client may not wait for an empty body
             self.record(message["status"])
+            message = self.dated(message)
         await self._send(message)
 
     async def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
@@ -100,6 +89,14 @@ class _Exchange:
 
     async def raw_send(self, message: Message) -> None:
         await self._send(message)
+
+    def dated(self, message: Message) -> Message:
+        """Put the sandbox's time into an answer, unless it carries a clock of its own."""
+        headers = message["headers"]
+        if any(name.lower() == b"date" for name, _ in headers):
+            return message
+        date = _http_date(int(self._context.clock.now().timestamp()))
+        return {**message, "headers": [*headers, (b"date", date)]}
 
     def record(self, status: int | None) -> None:
         scope = self._scope
@@ -161,7 +158,7 @@ async def _suffer_after(
         await exchange.drop(receive)
     elif fault.kind == "truncate":
         exchange.record(start["status"])
-        await exchange.raw_send(start)
+        await exchange.raw_send(exchange.dated(start))
         half = body[: len(body) // 2]
         await exchange.raw_send({"type": "http.response.body", "body": half, "more_body": True})
         await exchange.drop(receive)

@@ -58,12 +58,12 @@ def test_both_systems_and_the_control_api_are_behind_one_port(sandbox: SandboxHa
 
 def test_the_server_listens_on_loopback_only(sandbox: SandboxHandle) -> None:
     port = int(sandbox.url.rpartition(":")[2])
-    addresses = {
-        connection.laddr.ip
+    listening = [
+        tuple(connection.laddr)
         for connection in psutil.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
-    }
-    assert addresses == {"127.0.0.1"}
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert [address for address in listening if address[1:2] == (port,)] == [("127.0.0.1", port)]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com", ""])  # noqa: S104 -- refused

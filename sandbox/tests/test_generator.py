@@ -15,7 +15,7 @@ from commerce_sandbox import shop
 from commerce_sandbox.data import changes, generator, recorded
 from commerce_sandbox.data.arithmetic import UNIT
 from commerce_sandbox.data.buyers import Buyers, vat_number_of
-from commerce_sandbox.data.checkout import Numbers
+from commerce_sandbox.data.checkout import Numbers, place
 from commerce_sandbox.data.orders import read_order, show_order
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ def test_the_recorded_documents_satisfy_the_identity(kind: str) -> None:
 
 
 def test_three_thousand_generated_orders_add_up() -> None:
-    kinds = set()
-    stores = set()
+    kinds: set[str] = set()
+    stores: set[int] = set()
     for order, documents in generated(seed=7, count=3000):
         document = shown(show_order(order))
         check_order(document)
@@ -145,7 +145,7 @@ def test_any_way_of_splitting_invoices_and_refunds_adds_up(seed: int, picks: lis
     rng = Random(seed)  # noqa: S311 -- reproducible data
     numbers = Numbers()
     cart = generator.draw_cart(rng, Buyers(rng, 100))
-    order = generator.place(cart, numbers, "2026-01-01 00:00:00")
+    order = place(cart, numbers, "2026-01-01 00:00:00")
     documents: list[tuple[str, Document]] = []
     for pick in picks:
         chance = Random(pick)  # noqa: S311 -- reproducible data
