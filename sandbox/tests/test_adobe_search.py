@@ -230,6 +230,11 @@ def test_products_are_not_searched_by_the_name_the_answer_uses(client: ShopClien
         assert (received.status, received.json()["parameters"]) == (400, ["id"])
 
 
+def test_products_are_not_sorted_by_what_is_only_a_filter(client: ShopClient) -> None:
+    received = search(client, criteria(**{"sortOrders][0][field": "website_id"}), "products")
+    assert (received.status, received.json()["parameters"]) == (400, ["website_id"])
+
+
 def test_older_releases_repeat_the_last_page(sandbox: SandboxHandle) -> None:
     client = ShopClient(sandbox.url)
     beyond = criteria(pageSize="20", currentPage="9", **{"sortOrders][0][field": "entity_id"})

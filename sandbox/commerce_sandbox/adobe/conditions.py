@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from commerce_sandbox.adobe.errors import internal
+from commerce_sandbox.adobe.errors import internal, unknown_attribute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,6 +112,8 @@ def order_by(sorts: Sequence[Sort], column: Callable[[str | None], Column | None
     directions: dict[str, str] = {}
     for sort in sorts:
         found = column(sort.field) if sort.field is not None else None
+        if found is not None and found.kind == "list":
+            raise unknown_attribute(str(sort.field))
         if found is not None:
             directions[found.sql] = "ASC" if sort.direction == "ASC" else "DESC"
     if not directions:

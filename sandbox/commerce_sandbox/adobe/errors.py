@@ -83,6 +83,13 @@ def no_such_route() -> ShopError:
     return ShopError(404, "Request does not match any route.")
 
 
+def unknown_attribute(name: str) -> ShopError:
+    """Return the refusal of a field that customers or products do not have."""
+    return ShopError(
+        400, 'The "%1" attribute name is invalid. Reset the name and try again.', [name]
+    )
+
+
 def internal() -> ShopError:
     """Return the masked answer of production mode to anything the shop did not foresee."""
     report = secrets.token_hex(7)[:13]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from commerce_sandbox.adobe import columns
 from commerce_sandbox.adobe.conditions import Column
-from commerce_sandbox.adobe.errors import ShopError, internal
+from commerce_sandbox.adobe.errors import internal, unknown_attribute
 from commerce_sandbox.adobe.store import TABLES
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ class Fields:
         if name is None or name not in self._columns:
             if self._unknown_is_internal or name is None:
                 raise internal()
-            raise ShopError(
-                400, 'The "%1" attribute name is invalid. Reset the name and try again.', [name]
-            )
+            raise unknown_attribute(name)
         return self._columns[name]
 
     def add(self, name: str, column: Column | None) -> Fields:
