@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,35 +23,34 @@ class _End:
 
 
 class _Task(Generic[T]):
-    """One thread that fills a bounded queue."""
+    """One thread that makes items while there are free places for them."""
 
     def __init__(
         self, work: Callable[[], Iterable[T]], buffered: int, stop: threading.Event
     ) -> None:
         self._work = work
         self._stop: Final = stop
-        self._items: queue.Queue[Any] = queue.Queue(buffered)
+        self._places = threading.Semaphore(buffered)
+        self._items: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
         # A daemon: a run that ends must not wait for a call that is still under way.
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
         end = _End()
         try:
-            for item in self._work():
-                if not self._put(item):
-                    return
+            items = iter(self._work())
+            # The place is taken before the item is made, so that no item waits outside of one.
+            while self._has_place() and (item := next(items, end)) is not end:
+                self._items.put(item)
         except BaseException as error:  # noqa: BLE001  # raised again where it is read
             end = _End(error)
-        self._put(end)
+        self._items.put(end)
 
-    def _put(self, item: T | _End) -> bool:
-        while not self._stop.is_set():
-            try:
-                self._items.put(item, timeout=_POLL_SECONDS)
-            except queue.Full:
-                continue
-            return True
-        return False
+    def _has_place(self) -> bool:
+        while not self._places.acquire(timeout=_POLL_SECONDS):
+            if self._stop.is_set():
+                return False
+        return not self._stop.is_set()
 
     def __iter__(self) -> Iterator[T]:
         while True:
@@ -60,6 +59,7 @@ class _Task(Generic[T]):
                 if item.error is not None:
                     raise item.error
                 return
+            self._places.release()
             yield item
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from base64 import b64encode
 from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,9 +31,12 @@ logger = logging.getLogger("tap-adobe-commerce.listing")
 
 #: Good pages in a row before a shrunken page grows again.
 GOOD_PAGES_TO_GROW = 3
+#: Bytes of a row's mark; two contents of one row are compared, not all with all.
+MARK_BYTES = 6
 
 
-class Row(msgspec.Struct):
+@dataclass
+class Row:
     """One row of a list, not decoded yet.
 
     Attributes:
@@ -42,6 +48,11 @@ class Row(msgspec.Struct):
     key: int
     at: str
     raw: msgspec.Raw
+
+    @cached_property
+    def mark(self) -> str:
+        """Short hash of its content."""
+        return b64encode(blake2b(self.raw, digest_size=MARK_BYTES).digest()).decode()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from singer_sdk import Stream
+from singer_sdk.helpers._util import utc_now
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.singerlib import RecordMessage
 
 from tap_adobe_commerce import _answers, schemas
 from tap_adobe_commerce.ahead import ahead, in_order
@@ -16,17 +18,17 @@ from tap_adobe_commerce.keyset import Window, read_by_key
 from tap_adobe_commerce.listing import Columns
 from tap_adobe_commerce.projection import project
 from tap_adobe_commerce.search import Filter, list_fields
-from tap_adobe_commerce.state import Progress
+from tap_adobe_commerce.state import Mark, Progress
 from tap_adobe_commerce.timestamps import TimestampPlan, to_shop
 from tap_adobe_commerce.windows import read_span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context, Record
 
-    from tap_adobe_commerce.keyset import Batch
+    from tap_adobe_commerce.keyset import Batch, Position
     from tap_adobe_commerce.listing import Listing, Row
     from tap_adobe_commerce.settings import Settings
     from tap_adobe_commerce.shop import Shop
@@ -38,10 +40,17 @@ ROUNDS = 3
 
 
 class _Page(NamedTuple):
-    """A page on its way out: what was read, and as records what of it is new."""
+    """A page on its way out.
 
-    batch: Batch
+    Attributes:
+        records: What of it is new or changed.
+        marks: All its rows.
+        position: How far the list is read with it.
+    """
+
     records: list[dict[str, Any]]
+    marks: list[Mark]
+    position: Position
 
 
 class CommerceStream(Stream):
@@ -90,6 +99,22 @@ class CommerceStream(Stream):
     ) -> None:
         """Nothing per record: bookmarks move when a page is out."""
         del latest_record, context
+
+    @cached_property
+    def _is_all_selected(self) -> bool:
+        return all(self.mask.values())
+
+    def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
+        """The SDK looks at every member of every record, even if nothing is deselected."""
+        if not self._is_all_selected:
+            yield from super()._generate_record_messages(record)
+            return
+        for stream_map in self.stream_maps:
+            mapped = stream_map.transform(record)
+            if mapped is not None:
+                yield RecordMessage(
+                    stream=stream_map.stream_alias, record=mapped, time_extracted=utc_now()
+                )
 
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Read the stream, or in a replay what belongs to the orders that were asked for."""
@@ -148,7 +173,7 @@ class ChangeStream(CommerceStream):
         batches = read_span(self.listing, Window(start, until), workers)
         for page in in_order(self._completing(batches, progress), workers=COMPLETED_AHEAD):
             yield from page.records
-            if progress.checkpoint(page.batch.position, page.batch.rows, self.listing.parked):
+            if progress.checkpoint(page.position, page.marks, self.listing.parked):
                 self._write_state()
         progress.finish()
         self._write_state()
@@ -160,10 +185,11 @@ class ChangeStream(CommerceStream):
     ) -> Iterator[Callable[[], list[_Page]]]:
         for batch in batches:
             new = [row for row in batch.rows if progress.is_new(row)]
-            yield partial(self._complete_page, batch, new)
+            marks = [Mark(row.key, row.at, row.mark) for row in batch.rows]
+            yield partial(self._complete_page, new, marks, batch.position)
 
-    def _complete_page(self, batch: Batch, new: list[Row]) -> list[_Page]:
-        return [_Page(batch, self.records(new) if new else [])]
+    def _complete_page(self, new: list[Row], marks: list[Mark], position: Position) -> list[_Page]:
+        return [_Page(self.records(new) if new else [], marks, position)]
 
     def _sweep(self, progress: Progress, present: str) -> Iterator[Record]:
         """Read everything by key: some changes in the shop do not move the change time."""

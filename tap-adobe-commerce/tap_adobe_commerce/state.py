@@ -12,9 +12,7 @@ unsorted one cannot resume, and values are compared as text of mixed forms. Kept
 
 from __future__ import annotations
 
-from base64 import b64encode
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tap_adobe_commerce.exceptions import ConfigError
 from tap_adobe_commerce.keyset import Position
@@ -28,15 +26,22 @@ if TYPE_CHECKING:
 
 #: Before every change in any shop.
 EPOCH = "1970-01-01 00:00:00"
-#: Bytes of a content hash; per row two contents are compared, not all with all.
-DIGEST_BYTES = 6
 #: Rows in the overlap from which on a state is written only every other page, every third, ...
 ROWS_PER_STATE = 10_000
 
 
-def digest(raw: bytes) -> str:
-    """Short hash of a row's JSON as the shop sent it."""
-    return b64encode(blake2b(raw, digest_size=DIGEST_BYTES).digest()).decode()
+class Mark(NamedTuple):
+    """A row that is out.
+
+    Attributes:
+        key: Its number.
+        at: Its change time in the shop's form.
+        content: Short hash of its content.
+    """
+
+    key: int
+    at: str
+    content: str
 
 
 class Progress:
@@ -102,10 +107,10 @@ class Progress:
 
     def is_new(self, row: Row) -> bool:
         """Whether a row, as it is now, has not been emitted."""
-        return self._earlier.get(row.key) != digest(row.raw)
+        return self._earlier.get(row.key) != row.mark
 
     def checkpoint(
-        self, position: Position, rows: Iterable[Row], parked: Iterable[int] = ()
+        self, position: Position, rows: Iterable[Mark], parked: Iterable[int] = ()
     ) -> bool:
         """Everything before ``position`` is emitted.
 
@@ -118,9 +123,9 @@ class Progress:
             Whether the state was brought up to date. When very many rows changed within the
             overlap it is not for every page, or states would outgrow the records.
         """
-        for row in rows:
-            self._earlier.pop(row.key, None)
-            self._recent[row.key] = (row.at, digest(row.raw))
+        for key, at, mark in rows:
+            self._earlier.pop(key, None)
+            self._recent[key] = (at, mark)
         keep_from = min(self._overlap_start, position.at)
         self._recent = {
             key: (at, mark) for key, (at, mark) in self._recent.items() if at >= keep_from

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from tap_adobe_commerce.listing import Listing
 
-#: Pages in one window.
-PAGES = 5
+#: Pages in one window, and how many of them a reader may be ahead.
+PAGES = 3
+AHEAD = 2
 #: Spans shorter than this, in seconds, are read as one window: most runs come often.
 SHORT = 6 * 3600
 
@@ -41,7 +42,7 @@ def read_span(listing: Listing, span: Window, workers: int) -> Iterator[Batch]:
         return ahead(partial(read_changes, listing, span))
     windows = ahead(partial(plan, listing, span))
     tasks = (partial(read_changes, listing, window) for window in windows)
-    return in_order(tasks, workers=workers)
+    return in_order(tasks, workers=workers, buffered=AHEAD)
 
 
 def plan(listing: Listing, span: Window) -> Iterator[Window]:
