@@ -194,32 +194,35 @@ class Posting:
         if unchanged and known is not None and known.state == "failed":
             self._summary.count_failed(document, known.error or "", None)
             return None
-        return self._prepare(document, known, prepared)
+        return self._count(self._prepare(document, known, prepared))
 
     def _prepare(
         self, document: Document, known: Known | None, prepared: dict[str, Prepared]
     ) -> Arrival:
+        """Decide whether a document is sent, parked, or waits for a later run."""
+        waits = Arrival(document, "received", known)
         if self.held is not None:
-            return self._wait(document, known)
+            return waits
         try:
             ready = self._company.prepare(document)
         except DocumentRefusedError as error:
-            self._summary.count_parked(document, str(error))
             # Looked at again by every run: what was missing in Exact may be there by then.
-            return Arrival(
-                document, "parked", known, error=str(error), next_retry_at=datetime.now(UTC)
-            )
+            now = datetime.now(UTC)
+            return Arrival(document, "parked", known, error=str(error), next_retry_at=now)
         except RetriableError as error:
             self._hold(error)
-            return self._wait(document, known)
+            return waits
         if ready.resource in self._blocked:
-            return self._wait(document, known)
+            return waits
         prepared[document.document_key] = ready
         return Arrival(document, "sending", known)
 
-    def _wait(self, document: Document, known: Known | None) -> Arrival:
-        self._summary.count_held()
-        return Arrival(document, "received", known)
+    def _count(self, arrival: Arrival) -> Arrival:
+        if arrival.state == "parked":
+            self._summary.count_parked(arrival.document, arrival.error or "")
+        elif arrival.state == "received":
+            self._summary.count_held()
+        return arrival
 
     def _note_change(self, document: Document, known: Known) -> None:
         self._ledger.hold_newer(self._run, document)
@@ -247,8 +250,8 @@ class Posting:
             for document, known in page:
                 arrival = self._prepare(document, known, prepared)
                 unchanged = (arrival.state, arrival.error) == (known.state, known.error)
-                if not unchanged:
-                    arrivals.append(arrival)
+                if arrival.state != "received" and not unchanged:
+                    arrivals.append(self._count(arrival))
             self._post_claimed(arrivals, prepared)
 
     def _stopped(self) -> bool:
@@ -297,7 +300,7 @@ class Posting:
                 document.document_key, "sending", "not_settled", known.attempts, error=reason
             )
         if found is None:
-            return self._send(_Claim(document, prepared, known.attempts))
+            return self._send(_Claim(document, prepared, known.attempts), ask=False)
         self._summary.count_posted(document)
         return _found(document, known.attempts, found, "settled")
 
@@ -332,14 +335,15 @@ class Posting:
         if self._fatal is not None:
             raise self._fatal
 
-    def _send(self, claim: _Claim) -> Result:
+    def _send(self, claim: _Claim, *, ask: bool | None = None) -> Result:
         """Make the call for one claimed document and name what came of it; never raises."""
         document, prepared = claim.document, claim.prepared
         if self._stopped() or prepared.resource in self._blocked:
             return self._held(claim)
         try:
             # A call is cheaper than a double: what was sent before is asked for, whatever came.
-            ask = claim.attempts > 0 or self._company.may_exist(document)
+            if ask is None:
+                ask = claim.attempts > 0 or self._company.may_exist(document)
             found = self._company.find(prepared) if ask else None
             posted = self._company.send(prepared) if found is None else None
         except TargetError as error:

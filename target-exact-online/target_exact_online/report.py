@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ def as_dict(summary: Summary, exit_code: int, error: Exception | None = None) ->
                 "kind": kind,
                 "currency": currency,
                 "documents": count,
-                "amount": str(summary.amounts[stream, kind, currency]),
+                "amount": _money(summary.amounts[stream, kind, currency]),
             }
             for (stream, kind, currency), count in sorted(summary.posted.items())
         ],
@@ -98,7 +99,7 @@ def show(summary: Summary, logger: logging.Logger, exit_code: int, error: Except
         table.add_column(name, justify="right")
     for (stream, kind, currency), count in sorted(summary.posted.items()):
         amount = summary.amounts[stream, kind, currency]
-        table.add_row(stream, kind, currency, str(count), f"{amount:,.2f}")
+        table.add_row(stream, kind, currency, str(count), _money(amount))
     console.print(table)
     for line in _notes(summary, exit_code, error):
         console.print(line, markup=False)
@@ -107,7 +108,7 @@ def show(summary: Summary, logger: logging.Logger, exit_code: int, error: Except
 def _plain(summary: Summary, exit_code: int, error: Exception | None) -> Iterator[str]:
     for (stream, kind, currency), count in sorted(summary.posted.items()):
         amount = summary.amounts[stream, kind, currency]
-        yield f"Posted {count} {stream} ({kind or 'document'}): {amount:.2f} {currency}"
+        yield f"Posted {count} {stream} ({kind or 'document'}): {_money(amount)} {currency}"
     if not summary.posted:
         yield "Posted nothing new"
     yield from _notes(summary, exit_code, error)
@@ -151,6 +152,13 @@ def _listed(lines: Mapping[str, Line], words: str) -> Iterator[str]:
         yield f"  {line.document_key}{order}: {line.reason}{again}"
     if len(lines) > _SHOWN:
         yield f"  and {len(lines) - _SHOWN} more"
+
+
+def _money(amount: Decimal) -> str:
+    """Return the digits, at least two decimals: amounts are shown like money, never rounded."""
+    exponent = amount.as_tuple().exponent
+    few = isinstance(exponent, int) and exponent > -2  # noqa: PLR2004  # cents
+    return str(amount.quantize(Decimal("0.01")) if few else amount)
 
 
 def _lines(lines: Mapping[str, Line]) -> list[dict[str, Any]]:

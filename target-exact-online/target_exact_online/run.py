@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 from target_exact_online import report
 from target_exact_online.company import open_company
-from target_exact_online.exceptions import TargetError
+from target_exact_online.exceptions import TargetError, TransientApiError
 from target_exact_online.ledger.runs import Run
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.outbox import Outbox
@@ -82,7 +82,11 @@ def run_target(target: TargetExactOnline, file_input: IO[str] | None) -> int:
             target.outbox.stop()
         summary.calls = company.client.call_count
         summary.calls_left = company.calls_left() if summary.calls else None
-    summary.still_parked = max(ledger.waiting_for_person() - len(summary.parked), 0)
+    if error is None and isinstance(posting.held, TransientApiError):
+        error, exit_code = posting.held, EXIT_ERROR
+    counts = ledger.counts()
+    summary.held = counts["received"]
+    summary.still_parked = max(counts["parked"] - len(summary.parked), 0)
     summary.chain_head = ledger.head()
     report.show(summary, target.logger, exit_code, error)
     if config.get("report_file"):

@@ -48,7 +48,7 @@ def make_sales_entry(number: int, **changes: Any) -> dict[str, Any]:
                 "rule": "default",
             }
         ],
-        "totals": {"amount": sign * 121.00, "vat_amount": sign * 21.00, "net_amount": sign * 100.0},
+        "totals": {"amount": sign * 121.00, "vat_amount": sign * 21.00, "net_amount": sign * 100.00},
         "rules_version": "1",
         "source": {
             "instance": "shop",

@@ -96,13 +96,15 @@ def test_what_exact_got_later_lets_a_parked_document_through(
     target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
 ) -> None:
     debtor = {"match": {"email": "new@example.com"}}
-    assert target.post([sales_entry(1, debtor=debtor)]).exit_code == 3
+    first = sales_entry(1, debtor=debtor, payment_condition="30")
+    assert target.post([first]).exit_code == 3
     again = target.run()
     assert (again.exit_code, again.report["still_parked"]) == (0, 1)
 
     target.write(create_accounts=True)
     debtor["create"] = {"name": "New", "email": "new@example.com", "country": "NL"}
-    assert target.post([sales_entry(2, debtor=debtor)]).exit_code == 0
+    second = sales_entry(2, debtor=debtor, payment_condition="30")
+    assert target.post([second]).exit_code == 0
     third = target.run()
 
     assert third.exit_code == 0
@@ -117,7 +119,8 @@ def test_a_new_debtor_is_created_once_for_all_its_documents(
         "match": {"email": "new@example.com"},
         "create": {"name": "New customer", "email": "new@example.com", "country": "NL"},
     }
-    outcome = target.post([sales_entry(n, debtor=debtor) for n in range(1, 6)])
+    records = [sales_entry(n, debtor=debtor, payment_condition="30") for n in range(1, 6)]
+    outcome = target.post(records)
     assert outcome.exit_code == 0, outcome.stderr
     created = [a for a in sandbox.exact("crm/Accounts") if a["Email"] == "new@example.com"]
     assert len(created) == 1
@@ -152,8 +155,8 @@ def test_a_changed_document_is_reported_with_both_versions_and_never_overwritten
         ({"base_url": "http://127.0.0.1:1"}, "cannot be reached"),
         ({"base_url": None, "country": "XX"}, "country"),
         ({"ledger_url": "sqlite:////no/such/folder/x.db"}, "unable to open database file"),
-        ({"refresh_token": "wrong"}, "token"),
-        ({"division": 42}, "42"),
+        ({"refresh_token": "wrong"}, "authorize"),
+        ({"division": 42}, "division"),
         ({"fail_on": "sometimes"}, "sometimes"),
         ({"report_file": "/no/such/folder/report.json"}, "report_file"),
     ],
@@ -172,7 +175,9 @@ def test_a_wrong_setting_is_one_clear_line(
     assert said in errors[0]
     assert "Traceback" not in outcome.stderr
     assert target.config.get("client_secret", "sandbox-secret") not in outcome.stderr
-    if "report_file" not in changes:
+    if said == "cannot be reached":
+        assert outcome.report["held"] == 1, "the document waits in the ledger, so STATE is true"
+    elif "report_file" not in changes:
         assert outcome.stdout == "", "no STATE for what was not posted"
 
 

@@ -6,6 +6,7 @@ intent before any call, :meth:`Ledger.record` commits what came of it.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -267,11 +268,11 @@ class Ledger:
                 connection, self.keys, [Event("changed_in_shop", document.document_key, detail)]
             )
 
-    def waiting_for_person(self) -> int:
-        """Return how many documents are parked."""
-        parked = sa.select(sa.func.count()).where(documents.c.state == "parked")
+    def counts(self) -> Counter[str]:
+        """Return how many documents are in each state."""
+        counted = sa.select(documents.c.state, sa.func.count()).group_by(documents.c.state)
         with reading(self.engine) as connection:
-            return connection.scalar(parked) or 0
+            return Counter(dict(connection.execute(counted).tuples().all()))
 
     def head(self) -> str:
         """Return the hash of the last event."""
