@@ -216,6 +216,13 @@ def test_what_the_real_shop_would_write_is_refused_and_changes_nothing(
     assert after == before
 
 
+@pytest.mark.parametrize("arguments", ["x", [1], {"shipping_amount": "x"}])
+def test_values_of_another_type_are_refused(client: ShopClient, arguments: Any) -> None:
+    received = _post(client, "order/3/refund", {"arguments": arguments})
+    assert received.status == 400
+    assert "value's type is invalid" in received.json()["message"]
+
+
 @pytest.mark.parametrize(
     ("path", "parameters"),
     [

@@ -44,10 +44,11 @@ def missing(*names: str) -> ShopError:
     return ShopError(400, "One or more input exceptions have occurred.", errors=errors)
 
 
-def not_an_integer(value: str, field: str | None = None) -> ShopError:
-    """Return the refusal of text where an integer belongs, in a route or in a named field."""
+def wrong_type(value: Any, expected: str, field: str | None = None) -> ShopError:
+    """Return the refusal of a value of another type, in a route or in a named field."""
+    shown = value if isinstance(value, str | int | float) else "Array"
     text = (
-        f'The "{value}" value\'s type is invalid. The "int" type was expected.'
+        f'The "{shown}" value\'s type is invalid. The "{expected}" type was expected.'
         " Verify and try again."
     )
     return ShopError(

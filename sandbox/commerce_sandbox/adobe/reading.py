@@ -15,7 +15,7 @@ from commerce_sandbox.adobe.errors import (
     internal,
     no_such_entity,
     no_such_key,
-    not_an_integer,
+    wrong_type,
 )
 from commerce_sandbox.adobe.fields import FIELDS
 from commerce_sandbox.adobe.php_json import dumps
@@ -128,7 +128,7 @@ def _refuse_broken(call: Call, keys: Iterable[int]) -> None:
 def _key(call: Call) -> int:
     text = call.arguments["id"]
     if not _INTEGER.fullmatch(text):
-        raise not_an_integer(text)
+        raise wrong_type(text, "int")
     return int(text)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from commerce_sandbox.adobe.errors import ShopError, missing, not_an_integer
+from commerce_sandbox.adobe.errors import ShopError, missing, wrong_type
 
 _KEY = re.compile(r"([^\[]+)((?:\[[^\]]*\])*)")
 _BRACKET = re.compile(r"\[([^\]]*)\]")
@@ -150,7 +150,7 @@ def _integer(members: Nested, name: str) -> int | None:
     if value is None:
         return None
     if not isinstance(value, str) or not _INTEGER.fullmatch(value):
-        raise not_an_integer(value if isinstance(value, str) else "Array", name)
+        raise wrong_type(value, "int", name)
     return int(value)
 
 

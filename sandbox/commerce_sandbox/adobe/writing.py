@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from commerce_sandbox.adobe.errors import ShopError, missing
+from commerce_sandbox.adobe.errors import ShopError, missing, wrong_type
 from commerce_sandbox.adobe.reading import single
 
 if TYPE_CHECKING:
@@ -27,8 +27,9 @@ def _order(call: Call) -> dict[str, Any]:
 
 def create(call: Call) -> bytes:
     """Refuse a new order: without ``entity`` as incomplete, otherwise as not saved."""
-    if "entity" not in call.json():
-        raise missing(*["entity"])
+    field = "entity"
+    if field not in call.json():
+        raise missing(field)
     raise ShopError(400, "Could not save order")
 
 
@@ -37,7 +38,7 @@ def invoice(call: Call) -> bytes:
     call.json()
     order = _order(call)
     reasons = []
-    lines = order["items"]
+    lines = order.get("items", [])
     if all(line["qty_ordered"] <= line.get("qty_invoiced", 0) for line in lines):
         reasons.append("The invoice can't be created without products. Add products and try again.")
     if order["state"] in _CLOSED_STATES:
@@ -52,6 +53,11 @@ def invoice(call: Call) -> bytes:
 def refund(call: Call) -> bytes:
     """Refuse a credit memo, with the shop's reasons when more is asked than can be given back."""
     arguments = call.json().get("arguments") or {}
+    if not isinstance(arguments, dict):
+        raise wrong_type(arguments, "object", "arguments")
+    asked = arguments.get("shipping_amount") or 0
+    if isinstance(asked, bool) or not isinstance(asked, int | float):
+        raise wrong_type(asked, "float", "shipping_amount")
     order = _order(call)
     paid = Decimal(str(order.get("total_paid", 0)))
     refunded = Decimal(str(order.get("total_refunded", 0)))
@@ -63,7 +69,7 @@ def refund(call: Call) -> bytes:
     allowed = Decimal(str(order.get("shipping_invoiced", 0))) - Decimal(
         str(order.get("shipping_refunded", 0))
     )
-    if Decimal(str(arguments.get("shipping_amount", 0))) > allowed:
+    if Decimal(str(asked)) > allowed:
         symbol = _SYMBOLS.get(order["order_currency_code"], order["order_currency_code"])
         amount = f"{allowed:.2f}".replace(".", ",")
         raise ShopError(
@@ -82,9 +88,10 @@ def cancel(call: Call) -> bytes:
 
 def comment(call: Call) -> bytes:
     """Refuse a comment, with the shop's reason when its status is not the order's own."""
-    history = call.json().get("statusHistory")
+    field = "statusHistory"
+    history = call.json().get(field)
     if not isinstance(history, dict):
-        raise missing(*["statusHistory"])
+        raise missing(field)
     order = _order(call)
     status = history.get("status")
     if status is not None and status != order["status"]:
