@@ -77,7 +77,9 @@ def seed(data_dir: Path, name: str) -> None:
 @click.option("--seed", default=0, show_default=True, help="Same seed, same shop.")
 def generate(data_dir: Path, orders: int, seed: int) -> None:
     """Fill a new sandbox with a generated shop, straight into its store."""
-    shop.seed(shop.open_context(data_dir), f"generated:{orders}:{seed}")
+    context = shop.open_context(data_dir)
+    with click.progressbar(length=orders, label="Orders", file=sys.stderr) as bar:
+        shop.seed(context, f"generated:{orders}:{seed}", bar.update)
 
 
 @main.command()

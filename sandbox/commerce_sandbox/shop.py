@@ -15,6 +15,7 @@ from commerce_sandbox.exact import store as exact_store
 from commerce_sandbox.exceptions import ShopError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 RECORDED = "recorded"
@@ -36,7 +37,11 @@ def open_context(data_dir: Path) -> SandboxContext:
     return SandboxContext(database, Clock(database))
 
 
-def seed(context: SandboxContext, shop: str = RECORDED) -> None:
+def seed(
+    context: SandboxContext,
+    shop: str = RECORDED,
+    progress: Callable[[int], None] = lambda _: None,
+) -> None:
     """Fill a fresh sandbox with a shop and an Exact company.
 
     A sandbox that holds a shop already is left as it is.
@@ -44,6 +49,7 @@ def seed(context: SandboxContext, shop: str = RECORDED) -> None:
     Args:
         context: The sandbox.
         shop: ``recorded``, ``empty`` or ``generated:N[:SEED]``.
+        progress: Called with the number of orders generated since the last call.
 
     Raises:
         ShopError: The description is not one of these, or another shop is there already.
@@ -63,7 +69,7 @@ def seed(context: SandboxContext, shop: str = RECORDED) -> None:
     elif name == "generated" and rest.replace(":", "", 1).isdigit():
         count, _, number = rest.partition(":")
         recorded.load(database, recorded.CATALOG_KINDS)
-        generator.generate(database, orders=int(count), seed=int(number or 0))
+        generator.generate(database, orders=int(count), seed=int(number or 0), progress=progress)
     else:
         message = f"no such shop: {shop!r} (recorded, empty, generated:N or generated:N:SEED)"
         raise ShopError(message)

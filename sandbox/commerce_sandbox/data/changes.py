@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 from commerce_sandbox.data import fields
 from commerce_sandbox.data.arithmetic import UNIT, Carry, number, round_cents
 from commerce_sandbox.data.catalog import STORE_VIEWS
-from commerce_sandbox.data.orders import Amounts, Line, Order, plan, show
+from commerce_sandbox.data.orders import Amounts, Line, Order, Plan, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from commerce_sandbox.data.checkout import Numbers
 
-_INVOICE = plan(fields.INVOICE)
-_INVOICE_LINE = plan(fields.INVOICE_LINE)
-_CREDIT_MEMO = plan(fields.CREDIT_MEMO)
-_CREDIT_MEMO_LINE = plan(fields.CREDIT_MEMO_LINE)
+_INVOICE = Plan(fields.INVOICE)
+_INVOICE_LINE = Plan(fields.INVOICE_LINE)
+_CREDIT_MEMO = Plan(fields.CREDIT_MEMO)
+_CREDIT_MEMO_LINE = Plan(fields.CREDIT_MEMO_LINE)
 
 _STORES = {store.store_id: store for store in STORE_VIEWS}
 _COPIED = (
@@ -488,7 +488,7 @@ def _sum(lines: list[Amounts]) -> Amounts:
 
 
 def _document_lines(
-    plan_: tuple[tuple[str, int, str], ...],
+    plan: Plan,
     lines: list[Line],
     quantities: Quantities,
     per_family: list[tuple[Amounts, list[Amounts]]],
@@ -520,7 +520,7 @@ def _document_lines(
             "sku": line.fields["sku"],
             "weee_tax_applied": line.fields.get("weee_tax_applied"),
         }
-        shown = show(plan_, fields_, (money[0], money[-1]), {"qty": quantities[item_id]})
+        shown = show(plan, fields_, (money[0], money[-1]), {"qty": quantities[item_id]})
         if kind == "creditmemo":
             shown = {"base_cost": None, **shown}
         items.append(shown)

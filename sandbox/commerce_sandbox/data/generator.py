@@ -6,6 +6,7 @@ some are refunded, cancelled or held. Rows go straight into the store, in batche
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -59,7 +60,7 @@ class Sale:
 
 def timestamp(moment: datetime) -> str:
     """Write a UTC time as the shop does."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    return moment.isoformat(" ")[:19]
 
 
 def dumps(document: Any) -> str:
@@ -84,25 +85,34 @@ def generate(
         database: The sandbox's database, with the catalog in it and no orders.
         orders: How many.
         seed: Same seed, same shop.
-        progress: Called with the number of orders written so far.
+        progress: Called with the number of orders made since the last call.
     """
     rng = Random(seed)  # noqa: S311 -- reproducible data, no secrets
     numbers = Numbers()
     buyers = Buyers(rng, orders)
     for batch in buyers.records():
         insert_many(database, "customer", map(dumps, batch))
-    rows: dict[str, list[str]] = {kind: [] for kind in KINDS}
-    for count, sale in enumerate(sales(rng, buyers, numbers, orders), 1):
-        rows["order"].append(dumps(show_order(sale.order)))
-        for kind, document in sale.documents:
-            rows[kind].append(dumps(document))
-        if count % _BATCH == 0 or count == orders:
-            with database.transaction():
-                for kind, lines in rows.items():
-                    insert_many(database, kind, lines)
-                    lines.clear()
-            progress(count)
+    with ThreadPoolExecutor(1) as writer:  # SQLite works while the next batch is made
+        written = writer.submit(_write, database, {})
+        rows: dict[str, list[str]] = {kind: [] for kind in KINDS}
+        for count, sale in enumerate(sales(rng, buyers, numbers, orders), 1):
+            rows["order"].append(dumps(show_order(sale.order)))
+            for kind, document in sale.documents:
+                rows[kind].append(dumps(document))
+            if count % _BATCH == 0 or count == orders:
+                written.result()
+                written = writer.submit(_write, database, rows)
+                rows = {kind: [] for kind in KINDS}
+                progress(_BATCH if count % _BATCH == 0 else count % _BATCH)
+        written.result()
+        writer.submit(database.close).result()
     database.set_setting(NUMBERS, {"ids": numbers.ids, "increments": numbers.increments})
+
+
+def _write(database: Database, rows: dict[str, list[str]]) -> None:
+    with database.transaction():
+        for kind, lines in rows.items():
+            insert_many(database, kind, lines)
 
 
 def sales(rng: Random, buyers: Buyers, numbers: Numbers, count: int) -> Iterator[Sale]:

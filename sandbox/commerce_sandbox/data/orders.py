@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Amounts = dict[str, int]
-Plan = tuple[tuple[str, int, str], ...]
 
 _FIELD, _ORDER_CURRENCY, _BASE_CURRENCY, _QUANTITY = range(4)
 _ABBREVIATED = {
@@ -33,29 +32,36 @@ _NO_AMOUNTS = {
 _ONLY_IN_ORDER_CURRENCY = {"tax_canceled", "discount_tax_compensation_canceled"}
 
 
-def plan(keys: Iterable[str]) -> Plan:
-    """Say for each key of a document where its value comes from."""
-    keys = tuple(keys)
-    amounts = set(_ONLY_IN_ORDER_CURRENCY)
-    steps = []
-    for key in keys:
-        if key.startswith("base_") and key not in _NO_AMOUNTS:
-            name = _ABBREVIATED.get(key, key.removeprefix("base_"))
-            amounts.add(name)
-            steps.append((key, _BASE_CURRENCY, name))
-        elif key.startswith("qty"):
-            steps.append((key, _QUANTITY, key))
-        else:
-            steps.append((key, _FIELD, key))
-    return tuple(
-        (key, _ORDER_CURRENCY if source == _FIELD and name in amounts else source, name)
-        for key, source, name in steps
-    )
+class Plan:
+    """Where the value of each key of a document comes from.
+
+    Attributes:
+        steps: For each key its source and the name it has there.
+        base_keys: For each amount its key in the base currency.
+    """
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        """Tell amounts from the rest by the keys they have in the base currency."""
+        self.keys = tuple(keys)
+        self.base_keys = {
+            _ABBREVIATED.get(key, key.removeprefix("base_")): key
+            for key in self.keys
+            if key.startswith("base_") and key not in _NO_AMOUNTS
+        }
+        names = {key: name for name, key in self.base_keys.items()}
+        self.steps = tuple((key, self._source(key), names.get(key, key)) for key in self.keys)
+
+    def _source(self, key: str) -> int:
+        if key in self.base_keys.values():
+            return _BASE_CURRENCY
+        if key in self.base_keys or key in _ONLY_IN_ORDER_CURRENCY:
+            return _ORDER_CURRENCY
+        return _QUANTITY if key.startswith("qty") else _FIELD
 
 
-_ORDER = plan(fields.ORDER)
-_LINE = plan(fields.ORDER_LINE)
-_PAYMENT = plan(fields.PAYMENT)
+_ORDER = Plan(fields.ORDER)
+_LINE = Plan(fields.ORDER_LINE)
+_PAYMENT = Plan(fields.PAYMENT)
 
 
 @dataclass(slots=True)
@@ -112,23 +118,27 @@ class Order:
 
 
 def show(
-    plan_: Plan,
+    plan: Plan,
     values: Mapping[str, Any],
     money: tuple[Mapping[str, int], Mapping[str, int]],
     quantities: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Write a document's own level; what is absent is left out, as the shop does."""
-    sources = (values, *money, quantities)
-    shown: dict[str, Any] = {}
-    for key, source, name in plan_:
-        value = sources[source].get(name)  # type: ignore[union-attr]  # quantities: lines only
-        if value is None:
-            continue
-        if source:
-            shown[key] = value / UNIT if value % UNIT else value // UNIT
-        else:
-            shown[key] = value
-    return shown
+    found = {**values, **_numbers(money[0])}
+    base = found if money[0] is money[1] else _numbers(money[1])
+    for name, key in plan.base_keys.items():
+        if name in money[1]:
+            found[key] = base[name]
+    if quantities:
+        found.update(_numbers(quantities))
+    return {key: value for key in plan.keys if (value := found.get(key)) is not None}
+
+
+def _numbers(amounts: Mapping[str, int]) -> dict[str, int | float]:
+    """Return amounts as JSON shows them (inlined: a big shop has hundreds of millions)."""
+    return {
+        name: amount / UNIT if amount % UNIT else amount // UNIT for name, amount in amounts.items()
+    }
 
 
 def show_order(order: Order) -> dict[str, Any]:
@@ -216,12 +226,12 @@ def read_order(document: Mapping[str, Any]) -> Order:
 
 
 def _read(
-    plan_: Plan, document: Mapping[str, Any], *, one_currency: bool
+    plan: Plan, document: Mapping[str, Any], *, one_currency: bool
 ) -> tuple[dict[str, Any], tuple[Amounts, Amounts], dict[str, int]]:
     own: dict[str, Any] = {}
     money: tuple[Amounts, Amounts] = ({}, {})
     quantities: dict[str, int] = {}
-    for key, source, name in plan_:
+    for key, source, name in plan.steps:
         if key not in document:
             continue
         if source == _FIELD:
