@@ -1,0 +1,243 @@
+"""Does the login survive when many processes share it and die at random moments?
+
+Eight processes use one Exact Online login against the sandbox, each as a cron job would: open the
+store, take a token, call, go away. The sandbox's clock jumps, so that hours pass in seconds, and
+processes are killed (SIGKILL) at random moments, often while they renew the token. Killed between
+Exact's answer and the disk, a process takes the only valid token with it: then, and only then, a
+person has to log in again, and every process has to say so without asking Exact in vain.
+
+    uv run benchmarks/token_soak.py [--hours 1000] [--processes 8] [--json]
+
+- `lockouts`: logins lost although no process was killed around the renewal
+- `early_refreshes`: renewals that Exact refused because they came before 570 s
+- `token_reuse`: spent refresh tokens that were sent, but for the one try after a lost answer
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import random
+import signal
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from commerce_sandbox.testing import SandboxHandle
+from connector_credentials import generate_key, open_store
+from target_exact_online.auth import build_token_source
+from target_exact_online.exceptions import AuthorizationRequiredError, TransientApiError
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+LOGIN = "exact-online"
+TOKEN = "/api/oauth2/token"  # noqa: S105  # a path
+EXIT_LOGIN_NEEDED = 7
+STEP = (100.0, 700.0)  # seconds of one jump
+RENEWAL_DUE = 572.0  # seconds after issue, with the second that a Date header rounds away
+_processes = multiprocessing.get_context("forkserver")
+
+
+@dataclass
+class Figures:
+    """What came out.
+
+    Attributes:
+        hours: Simulated hours.
+        refreshes: Renewals that succeeded.
+        calls: Data calls that succeeded.
+        kills: Processes killed.
+        lost_answers: Logins lost because a process was killed between Exact's answer and the disk.
+        recovered: Renewals that were interrupted before Exact had answered, and repeated.
+        lockouts: Logins lost in any other way.
+        early_refreshes: Renewals refused as too early.
+        token_reuse: Spent tokens sent, but for one try after each lost answer.
+        unclear_messages: Ends of a process that did not tell to log in again.
+    """
+
+    hours: float = 0
+    refreshes: int = 0
+    calls: int = 0
+    kills: int = 0
+    lost_answers: int = 0
+    recovered: int = 0
+    lockouts: int = 0
+    early_refreshes: int = 0
+    token_reuse: int = 0
+    unclear_messages: int = 0
+
+
+def work(config: dict[str, Any], key: str, messages: str) -> None:
+    """Be one process: one short run after another, until killed or told to log in."""
+    os.environ["CONNECTOR_KEY"] = key
+    url = f"{config['base_url']}/api/v1/current/Me?$select=CurrentDivision"
+    while True:
+        try:
+            source = build_token_source(config)
+            token = source.access_token()
+            if _call(url, token) == requests.codes.unauthorized:
+                _call(url, source.rejected(token))
+        except AuthorizationRequiredError as error:
+            with Path(messages).open("a", encoding="utf-8") as file:
+                file.write(f"{error}\n")
+            os._exit(EXIT_LOGIN_NEEDED)
+        except TransientApiError:
+            time.sleep(0.02)
+        time.sleep(0.005)
+
+
+def _call(url: str, token: str) -> int:
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+    return requests.get(url, headers=headers, timeout=60).status_code
+
+
+class Soak:
+    """The sandbox, its clock, and the processes that live and die in it."""
+
+    def __init__(self, folder: Path, processes: int, kills: float, seed: int) -> None:
+        """Start the sandbox and everyone."""
+        self.figures = Figures()
+        self._kills = kills
+        self._random = random.Random(seed)  # noqa: S311  # seeded, so that a run can be repeated
+        self._messages = folder / "messages"
+        self._messages.touch()
+        self._key = generate_key()
+        self._sandbox = SandboxHandle(folder / "sandbox", "empty")
+        self._sandbox.set("exact.minute_limit", None)
+        self._sandbox.set("exact.day_limit", None)
+        self._store = open_store(str(folder / "store"), self._key, create=True)
+        self._config = {"credentials": str(folder / "store"), "base_url": self._sandbox.url}
+        self._log_in()
+        self._last_kill = 0.0
+        self._workers = [self._start() for _ in range(processes)]
+
+    def run(self, hours: float) -> None:
+        """Let that many hours pass."""
+        begin = self._sandbox.now().timestamp()
+        while (passed := self._sandbox.now().timestamp() - begin) < hours * 3600:
+            self.figures.hours = round(passed / 3600, 1)
+            self._sandbox.advance(self._random.uniform(*STEP))
+            if self._random.random() < self._kills:
+                time.sleep(self._random.uniform(0, 0.06))
+                self._kill(self._random.randrange(len(self._workers)))
+            self._wait_for_renewal()
+            if any(worker.exitcode is not None for worker in self._workers):
+                self._replace_login()
+        self.figures.hours = round(passed / 3600, 1)
+
+    def stop(self) -> None:
+        """End everyone."""
+        for worker in self._workers:
+            worker.kill()
+            worker.join()
+        self._count()  # after the last call, so that none is missed
+        self._sandbox.stop()
+
+    def _start(self) -> BaseProcess:
+        arguments = (self._config, self._key, str(self._messages))
+        worker = _processes.Process(target=work, args=arguments, daemon=True)
+        worker.start()
+        return worker
+
+    def _kill(self, number: int) -> None:
+        worker = self._workers[number]
+        if worker.pid is None or worker.exitcode is not None:
+            return
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.join()
+        self._last_kill = self._sandbox.now().timestamp()
+        self.figures.kills += 1
+        if self._store.get(LOGIN).get("unanswered"):
+            self.figures.recovered += 1  # taken back below if the answer turns out to be lost
+        self._workers[number] = self._start()
+
+    def _wait_for_renewal(self) -> None:
+        """Give the processes time to renew a token that is due."""
+        for _ in range(400):
+            entry = self._store.get(LOGIN)
+            age = self._sandbox.now().timestamp() - entry["issued_at"]
+            if age < RENEWAL_DUE or "refused" in entry:
+                return
+            time.sleep(0.005)
+
+    def _replace_login(self) -> None:
+        """Somebody says that a person is needed: check whether that is true, and be that person."""
+        entry = self._store.get(LOGIN)
+        row = (
+            self._sandbox.database.connection()
+            .execute("SELECT used FROM exact_tokens WHERE token = ?", (entry["refresh_token"],))
+            .fetchone()
+        )
+        if row["used"] and self._last_kill >= entry["issued_at"] and "was lost" in entry["refused"]:
+            self.figures.lost_answers += 1
+            self.figures.recovered -= 1
+        else:
+            self.figures.lockouts += 1
+        for worker in self._workers:
+            worker.join(timeout=30)  # each one finds out by itself
+        codes = {worker.exitcode for worker in self._workers}
+        texts = set(self._messages.read_text(encoding="utf-8").splitlines())
+        if codes != {EXIT_LOGIN_NEEDED} or any("authorize" not in text for text in texts):
+            self.figures.unclear_messages += 1
+        for worker in self._workers:
+            worker.kill()
+        self._messages.write_text("", encoding="utf-8")
+        self._log_in()
+        self._workers = [self._start() for _ in self._workers]
+
+    def _log_in(self) -> None:
+        now = self._sandbox.now().timestamp()
+        config = self._sandbox.exact_config()  # a consent of ten minutes ago
+        kept = {name: config[name] for name in ("client_id", "client_secret", "refresh_token")}
+        self._store.put(LOGIN, {**kept, "base_url": config["base_url"], "issued_at": now - 600})
+
+    def _count(self) -> None:
+        figures = self.figures
+        for call in self._sandbox.requests():
+            if call["path"] == TOKEN:
+                figures.refreshes += call["status"] == requests.codes.ok
+                figures.early_refreshes += call["status"] == requests.codes.bad_request
+                figures.token_reuse += call["status"] == requests.codes.unauthorized
+            elif call["method"] == "GET":
+                figures.calls += call["status"] == requests.codes.ok
+        figures.token_reuse -= figures.lost_answers
+
+
+def soak(hours: float, processes: int, kills: float, seed: int) -> Figures:
+    """Run once in a folder of its own."""
+    _processes.set_forkserver_preload(["target_exact_online.auth"])
+    with tempfile.TemporaryDirectory(prefix="token-soak-") as folder:
+        run = Soak(Path(folder), processes, kills, seed)
+        try:
+            run.run(hours)
+        finally:
+            run.stop()
+    return run.figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--hours", type=float, default=1000, help="simulated hours")
+    parser.add_argument("--processes", type=int, default=8)
+    parser.add_argument("--kills", type=float, default=0.03, help="chance at each clock jump")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true", help="only the figures, as one line")
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    figures = asdict(soak(arguments.hours, arguments.processes, arguments.kills, arguments.seed))
+    figures["seconds"] = round(time.monotonic() - started, 1)
+    if not arguments.json:
+        for name, value in figures.items():
+            print(f"{name:>18}: {value}")
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
