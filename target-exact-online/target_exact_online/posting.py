@@ -374,6 +374,7 @@ class Posting:
         if isinstance(error, OutcomeUnknownError):
             reason = f"{error}. Exact is asked for it before it is sent again."
             self._summary.count_failed(claim.document, reason, None)
+            self._count_outage(error)
             return _result(claim.document, claim.attempts + 1, "sending", "unanswered", error=error)
         if isinstance(error, TransientApiError):
             return self._failed(claim, error)
@@ -383,10 +384,14 @@ class Posting:
             self._fatal = self.held = error
         return self._held(claim)
 
-    def _failed(self, claim: _Claim, error: TransientApiError) -> Result:
+    def _count_outage(self, error: TargetError) -> None:
+        """Stop calling after a few failures in a row: every one counts against Exact's limit."""
         self._outages += 1
         if self._outages >= _MAX_OUTAGE:
             self._hold(error)
+
+    def _failed(self, claim: _Claim, error: TransientApiError) -> Result:
+        self._count_outage(error)
         attempts = claim.attempts + 1
         if attempts >= self._max_attempts:
             reason = f"{error}. Given up after {attempts} attempts."
