@@ -83,9 +83,8 @@ class ExactCompany:
             TargetError: By type: nothing was stored, or it is unknown whether it was.
         """
         prepared = self._with_new_master_data(prepared)
-        row = self.client.post(prepared.resource, prepared.payload, division=prepared.division)
-        number = row.get(prepared.number_field)
-        return Posted(str(row[prepared.id_field]), None if number is None else str(number))
+        stored = documents.send(prepared, self.client)
+        return Posted(stored.exact_id, None if stored.number is None else str(stored.number))
 
     def _with_new_master_data(self, prepared: Prepared) -> Prepared:
         division = prepared.division

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online.documents import sales_entries, sales_orders
+from target_exact_online.documents import (
+    general_journal_entries,
+    sales_entries,
+    sales_invoices,
+    sales_orders,
+)
+from target_exact_online.documents.printing import compare
+from target_exact_online.documents.sending import send
 from target_exact_online.documents.settling import settle
 from target_exact_online.exceptions import DocumentRefusedError, Problem
 
@@ -14,11 +21,13 @@ if TYPE_CHECKING:
     from target_exact_online.documents.prepared import DocumentSettings, Prepared
     from target_exact_online.master_data import MasterData
 
-__all__ = ["STREAMS", "prepare", "settle"]
+__all__ = ["STREAMS", "compare", "prepare", "send", "settle"]
 
 STREAMS = {
     "sales_entries": sales_entries.prepare,
+    "sales_invoices": sales_invoices.prepare,
     "sales_orders": sales_orders.prepare,
+    "general_journal_entries": general_journal_entries.prepare,
 }
 
 

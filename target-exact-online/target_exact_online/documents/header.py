@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from target_exact_online import _odata
@@ -12,17 +13,17 @@ from target_exact_online.master_data.lookup import NotUsableError
 
 if TYPE_CHECKING:
     from datetime import date
-    from decimal import Decimal
 
     from target_exact_online.documents.checks import Checks
     from target_exact_online.documents.prepared import DocumentSettings
     from target_exact_online.master_data import MasterData
-    from target_exact_online.master_data.models import Journal
+    from target_exact_online.master_data.models import Account, Currency, Journal
 
 LONGEST_DESCRIPTION = 60
 LONGEST_REFERENCE = 40
 LONGEST_PAYMENT_REFERENCE = 25
-SALES, RETURN_INVOICE, GENERAL = 20, 21, 90
+SALES, GENERAL = 20, 90
+_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,22 @@ def check_sums(given: Totals, net: Decimal, vat: Decimal, checks: Checks) -> Non
             )
 
 
+def check_sign(record: dict[str, Any], given: Totals, checks: Checks) -> None:
+    """Check that a credit memo takes back and an invoice does not."""
+    kind = record.get("kind")
+    if kind not in {"invoice", "credit_memo"}:
+        checks.add(
+            "kind", f"{kind!r} is neither invoice nor credit_memo", "Report this with the key."
+        )
+    wrong = given.amount > 0 if kind == "credit_memo" else given.amount < 0
+    if wrong:
+        checks.add(
+            "totals, amount",
+            f"A {str(kind).replace('_', ' ')} cannot have a total of {given.amount}",
+            "Report this with the document's key: the sign is turned.",
+        )
+
+
 def references(record: dict[str, Any], checks: Checks) -> dict[str, Any]:
     """Return the reference and the description that the payload carries."""
     payload = {
@@ -77,7 +94,11 @@ def references(record: dict[str, Any], checks: Checks) -> dict[str, Any]:
 
 
 def payment(
-    record: dict[str, Any], on: date | None, master: MasterData, checks: Checks
+    record: dict[str, Any],
+    on: date | None,
+    debtor: Debtor,
+    master: MasterData,
+    checks: Checks,
 ) -> dict[str, Any]:
     """Return due date, payment condition and payment reference."""
     payload: dict[str, Any] = {}
@@ -88,6 +109,12 @@ def payment(
     if code := str(record.get("payment_condition") or ""):
         with checks.at("payment_condition"):
             payload["PaymentCondition"] = master.payment_condition(code).code
+    elif debtor.account is not None and not debtor.account.payment_condition:
+        checks.add(
+            "payment_condition",
+            f"Neither the document nor relation {debtor.account.code} has a payment condition",
+            "Give the relation one in Exact, or name one in the rules.",
+        )
     reference = checks.text(
         record, "payment_reference", "payment_reference", longest=LONGEST_PAYMENT_REFERENCE
     )
@@ -97,7 +124,7 @@ def payment(
 
 
 def journal(
-    record: dict[str, Any], types: tuple[int, ...], master: MasterData, checks: Checks
+    record: dict[str, Any], kind: int, master: MasterData, checks: Checks
 ) -> Journal | None:
     """Return the journal when it exists, is open for use and of a right type."""
     code = str(record.get("journal") or "")
@@ -106,9 +133,9 @@ def journal(
         return None
     with checks.at("journal"):
         found = master.journal(code)
-        if found.type not in types:
+        if found.type != kind:
             what = f"Journal {code} ({found.name}) is of type {found.type}"
-            raise NotUsableError(what, f"Choose a journal of type {types[0]} in the rules.")
+            raise NotUsableError(what, f"Choose a journal of type {kind} in the rules.")
         if found.blocked:
             what = f"Journal {code} ({found.name}) is blocked"
             raise NotUsableError(what, "Unblock it in Exact, or choose another one in the rules.")
@@ -117,7 +144,11 @@ def journal(
 
 
 def currency(
-    record: dict[str, Any], journal: Journal | None, master: MasterData, checks: Checks
+    record: dict[str, Any],
+    journal: Journal | None,
+    on: date | None,
+    master: MasterData,
+    checks: Checks,
 ) -> tuple[str, Decimal | None]:
     """Return the currency, and the rate when the document brings one.
 
@@ -138,9 +169,15 @@ def currency(
                 f"The rate of {code} to itself cannot be {rate}",
                 "Leave the exchange rate out in the rules.",
             )
-        return code, None
+        rate = None
+    elif rate is None and on is not None and not master.has_rate(code, on):
+        checks.add(
+            "exchange_rate",
+            f"Exact has no exchange rate of {code} for {on}, and the document brings none",
+            "Enter the rate in Exact, or let the rules send the shop's rate.",
+        )
     with checks.at("currency"):
-        master.currency(code)
+        _check_whole_units(record, master.currency(code), checks)
     if journal is not None:
         if not journal.any_currency and code != (journal.currency or own):
             checks.add(
@@ -155,6 +192,18 @@ def currency(
                 "Allow variable exchange rates on the journal, or leave the rate to Exact.",
             )
     return code, rate
+
+
+def _check_whole_units(record: dict[str, Any], currency: Currency, checks: Checks) -> None:
+    """Check that no amount is finer than its currency: yen have no decimals."""
+    if currency.smallest <= _CENT:
+        return  # two decimals are checked where each amount is read
+    for number, line in enumerate(record.get("lines") or (), 1):
+        for name in ("amount", "vat_amount"):
+            value = checks.decimal(line, name, f"line {number}, {name}") or 0
+            if value % currency.smallest:
+                what = f"{value} {currency.code} is finer than {currency.smallest}"
+                checks.add(f"line {number}, {name}", what, "Correct the amount in the shop.")
 
 
 def booking_date(
@@ -186,51 +235,85 @@ def booking_date(
     return on
 
 
+@dataclass(frozen=True, slots=True)
+class Debtor:
+    """Who owes: an account that exists, or one to create.
+
+    Attributes:
+        account: The account, or None.
+        new: How to create it, or None.
+    """
+
+    account: Account | None = None
+    new: NewAccount | None = None
+
+    @property
+    def default_vat_code(self) -> str:
+        """The VAT code that Exact takes where neither line nor GL account nor item has one."""
+        return self.account.vat_code if self.account else ""
+
+    def payload(self, field: str) -> dict[str, str]:
+        """Return the payload's reference to an account that exists."""
+        return {field: self.account.id} if self.account else {}
+
+
 def debtor(
     record: dict[str, Any],
+    field: str,
     on: date | None,
+    journal: Journal | None,
     master: MasterData,
     settings: DocumentSettings,
-    fields: tuple[str, ...],
     checks: Checks,
-) -> tuple[str | None, NewAccount | None]:
-    """Return the debtor's GUID, or how to create it.
+) -> Debtor:
+    """Find the debtor and check that it can be booked on.
 
     Args:
         record: The document.
+        field: The payload field that takes its GUID.
         on: The day it is booked.
+        journal: The sales journal, None for an order.
         master: Finds the relation.
         settings: Whether a missing relation may be created.
-        fields: Payload fields that take the GUID.
         checks: Collects problems.
     """
     given = record.get("debtor") or {}
     code = str(given.get("code") or "")
     match = given.get("match") or {}
     create = given.get("create")
-    if not code and not any(match.values()) and not create:
+    if not code and not any(match.values()):
         checks.add("debtor", "The document names no debtor", "Name one in the rules.")
-        return None, None
+        return Debtor()
     with checks.at("debtor"):
         account = master.account(code) if code else master.matching_account(match)
-        if account is None and create and settings.create_accounts:
+        if account is not None:
+            _check_account(account, on, journal)
+            return Debtor(account)
+        if create and settings.create_accounts:
             payload = account_payload(create, match, checks)
-            return None, NewAccount(payload, match_filter(payload), fields)
-        if account is None:
-            sought = ", ".join(f"{name} {value}" for name, value in match.items() if value)
-            what = f"No relation in Exact has {sought or 'this name'}"
-            raise NotUsableError(what, "Set create_accounts, or create the relation in Exact.")
-        if account.status != "C":
-            what = f"Relation {account.code} is not a customer (status {account.status or 'none'})"
-            raise NotUsableError(what, "Set its status to Customer in Exact.")
-        if account.blocked:
-            what = f"Relation {account.code} is blocked"
-            raise NotUsableError(what, "Unblock it in Exact.")
-        if account.end_date and on and account.end_date <= on:
-            what = f"Relation {account.code} ended on {account.end_date}"
-            raise NotUsableError(what, "Clear its end date in Exact, or use another relation.")
-        return account.id, None
-    return None, None
+            return Debtor(new=NewAccount(payload, match_filter(payload), (field,)))
+        sought = ", ".join(f"{name} {value}" for name, value in match.items() if value)
+        what = f"No relation in Exact has {sought}"
+        raise NotUsableError(what, "Set create_accounts, or create the relation in Exact.")
+    return Debtor()
+
+
+def _check_account(account: Account, on: date | None, journal: Journal | None) -> None:
+    if account.status != "C":
+        what = f"Relation {account.code} is not a customer (status {account.status or 'none'})"
+        raise NotUsableError(what, "Set its status to Customer in Exact.")
+    if account.blocked:
+        what = f"Relation {account.code} is blocked"
+        raise NotUsableError(what, "Unblock it in Exact.")
+    if account.end_date and on and account.end_date <= on:
+        what = f"Relation {account.code} ended on {account.end_date}"
+        raise NotUsableError(what, "Clear its end date in Exact, or use another relation.")
+    counter = journal.counter_account if journal else ""
+    if journal and counter and account.receivables and account.receivables != counter:
+        what = (
+            f"Relation {account.code} has another receivables account than journal {journal.code}"
+        )
+        raise NotUsableError(what, "Give the relation the journal's receivables account in Exact.")
 
 
 def iso(value: date) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from target_exact_online.documents import lines
 from target_exact_online.documents.prepared import NewItem
-from target_exact_online.master_data.lookup import NotUsableError
 
 if TYPE_CHECKING:
     from datetime import date
@@ -43,7 +42,7 @@ class Wanted:
     ) -> Item | None:
         """Return a line's item, or remember to create it."""
         code = str(line.get("item") or "")
-        if self._create and code and not _exists(master, code):
+        if self._create and code and master.known_item(code) is None:
             self._add(code, line, where, index, checks)
             return None
         return lines.item(line, where, on, master, checks)
@@ -62,11 +61,3 @@ class Wanted:
         if quantity % 1:
             payload["IsFractionAllowedItem"] = True
         indexes.append(index)
-
-
-def _exists(master: MasterData, code: str) -> bool:
-    try:
-        master.item(code)
-    except NotUsableError:
-        return False
-    return True

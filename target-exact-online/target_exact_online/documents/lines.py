@@ -74,22 +74,30 @@ def vat_code(
     line: dict[str, Any],
     where: str,
     on: date | None,
-    account: GLAccount | None,
+    default: str,
     line_amounts: LineAmounts,
     master: MasterData,
     checks: Checks,
 ) -> VatCode | None:
     """Return the line's VAT code when it is right for net amounts and the shop's percentage.
 
-    Without a code Exact would take the GL account's default and add VAT that nobody charged;
-    that is refused, too.
+    Without a code Exact takes a default and adds VAT that nobody charged; that is refused, too.
+
+    Args:
+        line: The line.
+        where: Names the line.
+        on: The document's date, for the percentage.
+        default: The VAT code that Exact would take, or an empty string.
+        line_amounts: The line's amounts.
+        master: Finds the code.
+        checks: Collects problems.
     """
     code = str(line.get("vat_code") or "")
     at = f"{where}, vat_code"
     if on is None:
         return None
     if not code:
-        _check_no_vat_code(at, on, account, line_amounts, master, checks)
+        _check_no_vat_code(at, on, default, line_amounts, master, checks)
         return None
     with checks.at(at):
         vat = master.vat_code(code, on=on)
@@ -103,6 +111,16 @@ def vat_code(
             what = f"VAT code {code} ({vat.name}) is for amounts including VAT, and ours are net"
             raise NotUsableError(what, "Choose the VAT code of type excluding in the rules.")
         _check_percentage(vat, line, where, on, checks)
+        if (
+            line_amounts.vat
+            and line_amounts.net
+            and (line_amounts.vat < 0) != (line_amounts.net < 0)
+        ):
+            checks.add(
+                f"{where}, vat_amount",
+                f"VAT {line_amounts.vat} and net amount {line_amounts.net} have different signs",
+                "Report this with the document's key.",
+            )
         if not takes_vat(vat) and line_amounts.vat:
             checks.add(
                 f"{where}, vat_amount",
@@ -121,7 +139,7 @@ def takes_vat(vat: VatCode) -> bool:
 def _check_no_vat_code(
     at: str,
     on: date,
-    account: GLAccount | None,
+    default: str,
     line_amounts: LineAmounts,
     master: MasterData,
     checks: Checks,
@@ -132,13 +150,13 @@ def _check_no_vat_code(
             f"The line has VAT of {line_amounts.vat} but no VAT code",
             "Give the VAT code in the rules.",
         )
-    elif account is not None and account.vat_code:
+    elif default:
         with checks.at(at):
-            default = master.vat_code(account.vat_code, on=on)
-            if default.type in {_EXCLUDING, _INCLUDING} and default.percentage:
+            vat = master.vat_code(default, on=on)
+            if vat.type in {_EXCLUDING, _INCLUDING} and vat.percentage:
                 what = (
-                    f"Without a VAT code Exact takes {default.code} ({default.name}), the default "
-                    f"of GL account {account.code}, and adds VAT that the shop did not charge"
+                    f"Without a VAT code Exact takes {vat.code} ({vat.name}), the default of the "
+                    "GL account, item or debtor, and adds VAT that the shop did not charge"
                 )
                 raise NotUsableError(what, "Give the VAT code in the rules.")
 

@@ -74,6 +74,8 @@ class Prepared:
         document_date: The local date it is booked on.
         settle_resource: Where to ask whether the document exists.
         settle_filter: The OData filter to ask with.
+        settle_amount: The amount of the row that is answered; None: `expected_total`.
+        print_date: Print the invoice on this date, so that Exact books it (sales invoices only).
         new_account: A debtor to create first, or None.
         new_items: Items to create first.
         warnings: What a person should know although the document is fine.
@@ -94,6 +96,8 @@ class Prepared:
     document_date: date
     settle_resource: str
     settle_filter: str
+    settle_amount: Decimal | None = None
+    print_date: date | None = None
     new_account: NewAccount | None = None
     new_items: tuple[NewItem, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -135,6 +139,21 @@ class ExpectedLine:
     cost_center: str
     cost_unit: str
     amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A document that Exact has.
+
+    Attributes:
+        exact_id: Its GUID.
+        number: Its number, or None when Exact has not given one yet.
+        warnings: What a person should know.
+    """
+
+    exact_id: str
+    number: int | None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,27 +29,26 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
         DocumentRefusedError: With everything that is wrong.
     """
     checks = Checks()
-    journal = header.journal(record, (header.SALES, header.RETURN_INVOICE), master, checks)
+    journal = header.journal(record, header.SALES, master, checks)
     on = header.booking_date(record, "entry_date", journal, master, settings, checks)
-    currency, rate = header.currency(record, journal, master, checks)
-    customer, new_account = header.debtor(record, on, master, settings, ("Customer",), checks)
+    currency, rate = header.currency(record, journal, on, master, checks)
+    debtor = header.debtor(record, "Customer", on, journal, master, settings, checks)
     given = header.totals(record, checks)
-    header_sign(record, given, checks)
+    header.check_sign(record, given, checks)
     payload: dict[str, Any] = header.references(record, checks)
-    payload |= header.payment(record, on, master, checks)
+    payload |= header.payment(record, on, debtor, master, checks)
     payload["Currency"] = currency
     if rate is not None:
         payload["Rate"] = rate
     for field, target in (("entry_number", "EntryNumber"), ("order_number", "OrderNumber")):
         if number := checks.number(record, field, field):
             payload[target] = number
-    payload["SalesEntryLines"] = _lines(record, on, given, master, checks)
+    payload["SalesEntryLines"] = _lines(record, on, given, debtor, master, checks)
     checks.raise_if_any()
     assert journal is not None  # noqa: S101  # checked above
     assert on is not None  # noqa: S101  # checked above
     payload |= {"Journal": journal.code, "EntryDate": header.iso(on)}
-    if customer:
-        payload["Customer"] = customer
+    payload |= debtor.payload("Customer")
     return Prepared(
         stream="sales_entries",
         document_key=str(record["document_key"]),
@@ -67,31 +66,16 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
         settle_filter=header.reference_filter(
             payload["YourRef"], f" and Journal eq {_odata.text(journal.code)}"
         ),
-        new_account=new_account,
+        new_account=debtor.new,
         warnings=tuple(checks.warnings),
     )
-
-
-def header_sign(record: dict[str, Any], given: header.Totals, checks: Checks) -> None:
-    """Check that a credit memo takes back and an invoice does not."""
-    kind = record.get("kind")
-    if kind not in {"invoice", "credit_memo"}:
-        checks.add(
-            "kind", f"{kind!r} is neither invoice nor credit_memo", "Report this with the key."
-        )
-    wrong = given.amount > 0 if kind == "credit_memo" else given.amount < 0
-    if wrong:
-        checks.add(
-            "totals, amount",
-            f"A {str(kind).replace('_', ' ')} cannot have a total of {given.amount}",
-            "Report this with the document's key: the sign is turned.",
-        )
 
 
 def _lines(
     record: dict[str, Any],
     on: date | None,
     given: header.Totals,
+    debtor: header.Debtor,
     master: MasterData,
     checks: Checks,
 ) -> list[dict[str, Any]]:
@@ -102,7 +86,8 @@ def _lines(
         net += amounts.net
         vat += amounts.vat
         account = lines.gl_account(line, where, master, checks)
-        code = lines.vat_code(line, where, on, account, amounts, master, checks)
+        default = (account.vat_code if account else "") or debtor.default_vat_code
+        code = lines.vat_code(line, where, on, default, amounts, master, checks)
         entry: dict[str, Any] = {"AmountFC": amounts.net}
         if account is not None:
             entry["GLAccount"] = account.id

@@ -29,8 +29,8 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     if on is None and record.get("order_date") in (None, ""):
         checks.add("order_date", "The order date is missing", "Report this with the key.")
     delivery = checks.day(record, "delivery_date", "delivery_date")
-    currency, rate = header.currency(record, None, master, checks)
-    customer, new_account = header.debtor(record, on, master, settings, ("OrderedBy",), checks)
+    currency, rate = header.currency(record, None, on, master, checks)
+    debtor = header.debtor(record, "OrderedBy", on, None, master, settings, checks)
     given = header.totals(record, checks)
     payload: dict[str, Any] = header.references(record, checks)
     payload["Currency"] = currency
@@ -39,14 +39,13 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     if number := checks.number(record, "order_number", "order_number"):
         payload["OrderNumber"] = number
     wanted = items.Wanted(settings)
-    payload["SalesOrderLines"] = _lines(record, on, given, master, wanted, checks)
+    payload["SalesOrderLines"] = _lines(record, on, given, debtor, master, wanted, checks)
     checks.raise_if_any()
     assert on is not None  # noqa: S101  # checked above
     payload["OrderDate"] = header.iso(on)
     if delivery:
         payload["DeliveryDate"] = header.iso(delivery)
-    if customer:
-        payload["OrderedBy"] = customer
+    payload |= debtor.payload("OrderedBy")
     prepared = Prepared(
         stream="sales_orders",
         document_key=str(record["document_key"]),
@@ -62,7 +61,7 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
         document_date=on,
         settle_resource=RESOURCE,
         settle_filter=header.reference_filter(payload["YourRef"]),
-        new_account=new_account,
+        new_account=debtor.new,
         warnings=tuple(checks.warnings),
     )
     return replace(prepared, new_items=wanted.new_items())
@@ -72,6 +71,7 @@ def _lines(
     record: dict[str, Any],
     on: date | None,
     given: header.Totals,
+    debtor: header.Debtor,
     master: MasterData,
     wanted: items.Wanted,
     checks: Checks,
@@ -83,7 +83,8 @@ def _lines(
         net += amounts.net
         vat += amounts.vat
         found = wanted.item(line, where, len(payload), on, master, checks)
-        code = lines.vat_code(line, where, on, None, amounts, master, checks)
+        default = (found.vat_code if found else "") or debtor.default_vat_code
+        code = lines.vat_code(line, where, on, default, amounts, master, checks)
         quantity = lines.quantity(line, where, found, checks)
         if quantity is None:
             checks.add(f"{where}, quantity", "The quantity is missing", "Report this.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from target_exact_online.documents import printing
 from target_exact_online.documents.prepared import Found
 from target_exact_online.exceptions import DocumentRefusedError, Problem
 from target_exact_online.limits import Priority
@@ -18,7 +19,8 @@ def settle(prepared: Prepared, client: ExactClient) -> Found | None:
     """Return the document as Exact has it, or None when Exact does not have it.
 
     A reference is not unique in Exact: an invoice and a credit memo of the shop may share one.
-    What counts as the same document is reference, journal, sign and amount.
+    What counts as the same document is reference, journal, sign and amount. A sales invoice that
+    was stored but not printed is printed, which is the rest of what was begun.
 
     Args:
         prepared: The document that may have been stored.
@@ -32,13 +34,16 @@ def settle(prepared: Prepared, client: ExactClient) -> Found | None:
     rows = client.get(
         prepared.settle_resource,
         division=prepared.division,
-        select=f"{prepared.id_field},{prepared.number_field},AmountFC,YourRef",
+        select=f"{prepared.id_field},{prepared.number_field},AmountFC,Status",
         filter=prepared.settle_filter,
         priority=Priority.SETTLING,
     )
     found = [one for row in rows if _same_side(one := _found(row, prepared), prepared)]
-    same = [one for one in found if one.amount == prepared.expected_total]
+    wanted = _row_amount(prepared)
+    same = [one for one in found if one.amount == wanted]
     if len(same) == 1:
+        if prepared.print_date is not None and same[0].row.get("Status") != printing.PROCESSED:
+            printing.print_invoice(prepared, same[0].exact_id, client)
         return same[0]
     if not found:
         return None
@@ -49,7 +54,7 @@ def settle(prepared: Prepared, client: ExactClient) -> Found | None:
     else:
         what = (
             f"Exact has {numbers} with this reference, but of {found[0].amount} instead of "
-            f"{prepared.expected_total} {prepared.currency}"
+            f"{wanted} {prepared.currency}"
         )
         advice = "Compare both; correct it in Exact, or skip the document."
     raise DocumentRefusedError([Problem("your_ref", what, advice)])
@@ -66,4 +71,8 @@ def _found(row: dict[str, Any], prepared: Prepared) -> Found:
 
 def _same_side(one: Found, prepared: Prepared) -> bool:
     """Tell whether both take or both give: a credit memo is never its invoice."""
-    return (one.amount < 0) == (prepared.expected_total < 0)
+    return (one.amount < 0) == (_row_amount(prepared) < 0)
+
+
+def _row_amount(prepared: Prepared) -> Decimal:
+    return prepared.expected_total if prepared.settle_amount is None else prepared.settle_amount

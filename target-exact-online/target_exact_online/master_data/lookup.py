@@ -70,6 +70,9 @@ class MasterData:
 
     Each kind is read when it is needed for the first time, so that a run costs only the calls
     its documents need. Thread safe.
+
+    Attributes:
+        division: Whose master data it is.
     """
 
     def __init__(
@@ -165,6 +168,13 @@ class MasterData:
         currency: Currency = self._by_code(reading.CURRENCIES, code)
         return currency
 
+    def has_rate(self, currency: str, on: date) -> bool:
+        """Tell whether Exact has an exchange rate for a currency on a day."""
+        return any(
+            rate.currency == currency and (rate.start is None or rate.start <= on)
+            for rate in self._table(reading.EXCHANGE_RATES).rows
+        )
+
     def journal(self, code: str) -> Journal:
         """Return a journal by code."""
         journal: Journal = self._by_code(reading.JOURNALS, code)
@@ -182,13 +192,17 @@ class MasterData:
 
     def item(self, code: str) -> Item:
         """Return an item by code."""
+        found = self.known_item(code)
+        if found is None:
+            raise self._unknown(reading.ITEMS, code)
+        return found
+
+    def known_item(self, code: str) -> Item | None:
+        """Return an item by code, or None when there is none."""
         found = self._found_by(reading.ITEMS, "code", code)
         if not found and self._again(reading.ITEMS):
             found = self._found_by(reading.ITEMS, "code", code)
-        if not found:
-            raise self._unknown(reading.ITEMS, code)
-        item: Item = found[0]
-        return item
+        return found[0] if found else None
 
     def account(self, code: str) -> Account:
         """Return a relation by its number."""
@@ -230,10 +244,6 @@ class MasterData:
                 account: Account = customers[0]
                 return account
         return None
-
-    def read_accounts_again(self) -> bool:
-        """Read changed relations, at most once per run; return whether it was done."""
-        return self._again(reading.ACCOUNTS)
 
     def remember(self, kind: Kind, row: Row) -> None:
         """Keep a row that was just created or found, so that the next document finds it."""

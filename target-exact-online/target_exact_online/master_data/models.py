@@ -128,6 +128,7 @@ class Journal:
         any_rate: Documents may bring their own exchange rate.
         allows_vat: Lines of a general journal may have VAT codes.
         blocked: True when nothing may be booked in it.
+        counter_account: GUID of its receivables account, or an empty string.
     """
 
     code: str
@@ -138,6 +139,7 @@ class Journal:
     any_rate: bool
     allows_vat: bool
     blocked: bool
+    counter_account: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +152,25 @@ class PaymentCondition:
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """A currency of the company."""
+    """A currency of the company.
+
+    Attributes:
+        code: ISO 4217.
+        name: Its description.
+        smallest: The smallest amount, 0.01 or 1.
+    """
 
     code: str
     name: str
+    smallest: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeRate:
+    """A rate of the company's own table, valid from a day until a newer one."""
+
+    currency: str
+    start: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +205,7 @@ class Item:
         fractions: True allows 0.5 pieces.
         start: First day it may be used; None from ever.
         end: Last day; None for ever.
+        vat_code: Its default VAT code, or an empty string.
     """
 
     id: str
@@ -197,6 +215,7 @@ class Item:
     fractions: bool
     start: date | None
     end: date | None
+    vat_code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +229,9 @@ class Account:
         blocked: True when nothing may be booked on it.
         end_date: From this day on it is inactive; None for ever.
         vat_key: Digest of its VAT number, or an empty string.
+        payment_condition: Its payment condition's code, or an empty string.
+        vat_code: Its default VAT code, or an empty string.
+        receivables: GUID of its receivables account, or an empty string.
     """
 
     id: str
@@ -218,6 +240,9 @@ class Account:
     blocked: bool
     end_date: date | None
     vat_key: str
+    payment_condition: str
+    vat_code: str
+    receivables: str
 
 
 def text(row: dict[str, Any], name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from target_exact_online.master_data.models import (
@@ -11,6 +12,7 @@ from target_exact_online.master_data.models import (
     CostCenter,
     Currency,
     Division,
+    ExchangeRate,
     GLAccount,
     Item,
     Journal,
@@ -149,6 +151,7 @@ def _journal(row: Row) -> Journal:
         any_rate=bool(row.get("AllowVariableExchangeRate")),
         allows_vat=bool(row.get("AllowVAT")),
         blocked=bool(row.get("IsBlocked")),
+        counter_account=text(row, "GLAccount"),
     )
 
 
@@ -161,6 +164,7 @@ def _item(row: Row) -> Item:
         fractions=bool(row.get("IsFractionAllowedItem")),
         start=day(row, "StartDate"),
         end=day(row, "EndDate"),
+        vat_code=text(row, "SalesVatCode"),
     )
 
 
@@ -172,6 +176,9 @@ def _account(row: Row) -> Account:
         blocked=bool(row.get("Blocked")),
         end_date=day(row, "EndDate"),
         vat_key=text(row, "vat_key"),
+        payment_condition=text(row, "PaymentConditionSales"),
+        vat_code=text(row, "SalesVATCode"),
+        receivables=text(row, "GLAR"),
     )
 
 
@@ -211,7 +218,7 @@ ITEMS = Kind(
     "items",
     "item",
     "sync/Logistics/Items",
-    "ID,Code,Description,IsSalesItem,IsFractionAllowedItem,StartDate,EndDate,Timestamp",
+    "ID,Code,Description,IsSalesItem,IsFractionAllowedItem,StartDate,EndDate,SalesVatCode,Timestamp",
     _item,
     deleted_type=9,
 )
@@ -219,7 +226,8 @@ ACCOUNTS = Kind(
     "accounts",
     "relation",
     "sync/CRM/Accounts",
-    "ID,Code,Status,Blocked,EndDate,SearchCode,VATNumber,Email,Timestamp",
+    "ID,Code,Status,Blocked,EndDate,SearchCode,VATNumber,Email,PaymentConditionSales,SalesVATCode,"
+    "GLAR,Timestamp",
     _account,
     deleted_type=2,
     match_keys=account_keys,
@@ -250,7 +258,7 @@ JOURNALS = Kind(
     "journal",
     "financial/Journals",
     "ID,Code,Description,Type,Currency,AllowVariableCurrency,AllowVariableExchangeRate,AllowVAT,"
-    "IsBlocked",
+    "IsBlocked,GLAccount",
     _journal,
 )
 PAYMENT_CONDITIONS = Kind(
@@ -264,9 +272,21 @@ CURRENCIES = Kind(
     "currencies",
     "currency",
     "general/Currencies",
-    "Code,Description",
-    lambda row: Currency(text(row, "Code"), text(row, "Description")),
+    "Code,Description,AmountPrecision",
+    lambda row: Currency(
+        text(row, "Code"),
+        text(row, "Description"),
+        fraction(row, "AmountPrecision") or Decimal("0.01"),
+    ),
     key="Code",
+)
+EXCHANGE_RATES = Kind(
+    "exchange_rates",
+    "exchange rate",
+    "financial/ExchangeRates",
+    "ID,SourceCurrency,StartDate",
+    lambda row: ExchangeRate(text(row, "SourceCurrency"), day(row, "StartDate")),
+    code="SourceCurrency",
 )
 PERIODS = Kind(
     "periods",
