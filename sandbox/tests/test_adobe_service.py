@@ -99,6 +99,32 @@ def test_the_bearer_switch_opens_only_to_active_integrations(
     assert _orders(client, f"{credentials.FULL.access_token} more").status == 401
 
 
+def test_a_token_may_be_taken_back_at_any_time(client: ShopClient, sandbox: SandboxHandle) -> None:
+    sandbox.set("adobe.bearer_enabled", value=True)
+    sandbox.set("adobe.revoked", ["full"])
+    received = client.get("/rest/V1/orders", PAGE)
+    assert (received.status, received.json()["message"]) == (401, "Access token has been revoked")
+    assert _orders(client, credentials.FULL.access_token).status == 401
+    assert client.get("/rest/V1/orders", PAGE, Signer(credentials.LIMITED)).status == 200
+
+
+def test_a_list_of_values_has_to_fit_the_request_line(client: ShopClient) -> None:
+    def ask(count: int) -> Received:
+        prefix = "searchCriteria[filter_groups][0][filters][0]"
+        values = ",".join(str(key) for key in range(10_000, 10_000 + count))
+        pairs: Pairs = [
+            (f"{prefix}[field]", "entity_id"),
+            (f"{prefix}[value]", values),
+            (f"{prefix}[condition_type]", "in"),
+        ]
+        return client.get("/rest/V1/orders", pairs)
+
+    assert ask(200).status == 200
+    refused = ask(1100)
+    assert refused.status == 414
+    assert refused.headers["content-type"] == "text/html"
+
+
 def test_the_shops_own_clock_is_in_its_date_header(
     client: ShopClient, sandbox: SandboxHandle
 ) -> None:

@@ -77,6 +77,7 @@ class Gate:
             url=f"{call.scheme}://{_host(call)}{path}",
             parameters=parameters,
             nonces=self._nonces,
+            revoked=call.setting("adobe.revoked"),
             now=call.now,
         )
 
@@ -139,7 +140,8 @@ def _bearer(call: Call, token: str) -> tuple[str, ...]:
     if not call.setting("adobe.bearer_enabled"):
         return ()
     for integration in INTEGRATIONS:
-        if integration.access_token == token:
+        revoked = integration.name in call.setting("adobe.revoked")
+        if integration.access_token == token and not revoked:
             return _granted(integration)
     return ()
 

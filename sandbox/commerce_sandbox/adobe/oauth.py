@@ -20,7 +20,7 @@ from commerce_sandbox.adobe.credentials import INTEGRATIONS, Integration
 from commerce_sandbox.adobe.errors import ShopError, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _REQUIRED = (
     "oauth_consumer_key",
@@ -176,6 +176,7 @@ def verify(
     url: str,
     parameters: Mapping[str, str],
     nonces: NonceRegister,
+    revoked: Collection[str],
     now: float,
 ) -> Integration:
     """Check a signed request in the shop's own order and return the integration that signed it.
@@ -185,6 +186,7 @@ def verify(
         url: URL without query, as the shop sees it.
         parameters: Result of ``protocol_parameters``.
         nonces: Nonces used so far.
+        revoked: Names of integrations whose token was taken back.
         now: The shop's time, seconds since 1970.
 
     Raises:
@@ -207,6 +209,8 @@ def verify(
         raise ShopError(401, "Specified token does not exist")
     if consumer.access_token != parameters["oauth_token"]:
         raise ShopError(401, "Token is not associated with the specified consumer")
+    if consumer.name in revoked:
+        raise ShopError(401, "Access token has been revoked")
     expected = signature(
         method, url, parameters, consumer.consumer_secret, consumer.access_token_secret
     )

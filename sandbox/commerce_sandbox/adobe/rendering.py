@@ -49,6 +49,14 @@ _FAILURE = """<h1>There has been an error processing your request</h1>
     <p><em>Exception printing is disabled by default for security reasons.</em></p>
 
     <p>Error log record number: {record}</p>"""
+_TOO_LONG = """<html>
+<head><title>414 Request-URI Too Large</title></head>
+<body>
+<center><h1>414 Request-URI Too Large</h1></center>
+<hr><center>nginx/1.22.1</center>
+</body>
+</html>
+"""
 _LOGIN = """<!doctype html>
 <html lang="nl">
 <head><title>Customer Login</title></head>
@@ -149,6 +157,11 @@ def failure(base_url: str) -> Answer:
     """Return the page of a failure outside the API's own code, as an Accept it cannot serve."""
     content = _FAILURE.format(record=secrets.token_hex(32))
     return _page(500, "There has been an error processing your request", base_url, content)
+
+
+def uri_too_long() -> Answer:
+    """Return what the web server says to a request line that does not fit its buffer."""
+    return Answer(414, _TOO_LONG.encode(), "text/html")
 
 
 def login() -> Answer:

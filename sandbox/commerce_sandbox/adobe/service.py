@@ -21,6 +21,7 @@ from commerce_sandbox.adobe.credentials import TENANT
 from commerce_sandbox.adobe.endpoints import Endpoint, endpoints
 from commerce_sandbox.adobe.errors import ShopError, no_such_route
 from commerce_sandbox.adobe.reading import OutOfMemory
+from commerce_sandbox.adobe.settings import DEFAULTS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
     from commerce_sandbox.context import SandboxContext
 
 _VERSION = re.compile(r"[Vv]\d+")
+_SKEW = "adobe.clock_skew_seconds"
 _METHODS = ("GET", "POST", "PUT", "DELETE")
 _GZIP_FROM = 1100  # bytes; the web server's own limit
+_REQUEST_LINE = 8192  # bytes; the web server's default buffer
 _SESSION_HEADERS = {"Expires": "Thu, 19 Nov 1981 08:52:00 GMT", "Pragma": "no-cache"}
 
 
@@ -72,7 +75,7 @@ class Shop:
             query=request.scope["query_string"].decode("latin-1"),
             headers=request.headers,
             body=body,
-            now=now + float(database.setting("adobe.clock_skew_seconds", 0)),
+            now=now + float(database.setting(_SKEW, DEFAULTS[_SKEW])),
         )
 
     def _answer(self, call: Call) -> Answer:
@@ -177,7 +180,10 @@ def _base_url(call: Call) -> str:
 
 
 def _page(call: Call) -> Answer | None:
-    """Return the HTML page that stands before the API at the moment, if any."""
+    """Return the HTML page that stands before the API, if any."""
+    line = f"{call.method} {call.raw_path}?{call.query} HTTP/1.1\r\n"
+    if len(line) > _REQUEST_LINE:
+        return rendering.uri_too_long()
     if call.setting("adobe.maintenance"):
         return rendering.maintenance(_base_url(call))
     if call.setting("adobe.login_page"):

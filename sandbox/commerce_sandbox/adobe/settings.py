@@ -6,6 +6,7 @@ from typing import Any
 
 DEFAULTS: dict[str, Any] = {
     "adobe.bearer_enabled": False,  # access token of an integration accepted as plain bearer
+    "adobe.revoked": [],  # names of integrations whose access token was taken back
     "adobe.maintenance": False,  # 503 HTML on every route
     "adobe.login_page": False,  # an HTML login page with status 200 on every route
     "adobe.max_page_size": None,  # largest pageSize; a number also switches the input limits on
