@@ -230,7 +230,7 @@ def _amount(name: str, value: Any, found: list[Message]) -> float | int:
     """Return an amount of money; more than two decimals are refused, never rounded."""
     amount = _double(name, value)
     if type(amount) is float and round(amount * 100) / 100 != amount:
-        found.append(messages.invalid(name, "decimalen"))
+        found.append(messages.TOO_FINE)
     return amount
 
 

@@ -138,6 +138,7 @@ def exists(name: str) -> Message:
 
 
 DATA_EXISTS = Message("Gegeven bestaat reeds", "Data already exists")
+TOO_FINE = Message("Ongeldig: Bedrag (decimalen)", "Invalid: Amount (decimals)")
 PROCESSED = Message("Reeds verwerkt", "Already processed")
 NO_YEAR = Message("Verplicht: Boekjaar", "Unknown: Financial year (Period-date table)")
 ITEM_INACTIVE = Message("Artikel: Non actief", "Item: Inactive")

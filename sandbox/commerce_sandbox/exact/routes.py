@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from commerce_sandbox.exact.access import Caller
     from commerce_sandbox.exact.metadata import Resource
 
-_LONGEST_URL = 6144
+_LONGEST_URL = 4096
 _JSON = "application/json"
 _PATH = re.compile(
     r"(?P<division>current|\d+)/(?P<resource>[A-Za-z]+(?:/[A-Za-z]+)*?)"

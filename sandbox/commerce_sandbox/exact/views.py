@@ -22,6 +22,7 @@ class View:
         negated: Properties with the opposite sign.
         constants: Properties with one value.
         where: A condition on the stored rows.
+        fallbacks: Property -> value of a source that lacks it; ``$X``: the value of property X.
     """
 
     sources: tuple[str, ...]
@@ -29,6 +30,7 @@ class View:
     negated: frozenset[str] = frozenset()
     constants: dict[str, Any] = field(default_factory=dict)
     where: str = ""
+    fallbacks: dict[str, Any] = field(default_factory=dict)
 
     @property
     def table(self) -> Table:
@@ -59,7 +61,7 @@ class View:
 
     def show(self, row: Row) -> Row:
         """Return a stored row with the names and signs of this view."""
-        if not (self.renamed or self.negated or self.constants):
+        if not (self.renamed or self.negated or self.constants or self.fallbacks):
             return row
         shown = row | self.constants
         for name, source in self.renamed.items():
@@ -67,6 +69,8 @@ class View:
         for name in self.negated:
             if shown.get(name) is not None:
                 shown[name] = -shown[name]
+        for name, default in self.fallbacks.items():
+            shown.setdefault(name, row.get(default[1:]) if isinstance(default, str) else default)
         return shown
 
 
@@ -74,7 +78,8 @@ _VIEWS = {
     "sync/SalesOrder/SalesOrderHeaders": View(("salesorder/SalesOrders",), {"ID": "OrderID"}),
     "sync/SalesOrder/SalesOrderLines": View(("salesorder/SalesOrderLines",)),
     "sync/SalesInvoice/SalesInvoices": View(
-        ("salesinvoice/SalesInvoices", "salesinvoice/SalesInvoiceLines")
+        ("salesinvoice/SalesInvoices", "salesinvoice/SalesInvoiceLines"),
+        fallbacks={"ID": "$InvoiceID", "LineNumber": 0},  # a header is line 0
     ),
     "sync/Cashflow/PaymentTerms": View(("cashflow/Receivables",), constants={"LineType": 20}),
     "sync/Financial/TransactionLines": View(("financialtransaction/TransactionLines",)),

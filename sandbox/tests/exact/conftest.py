@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+
 from commerce_sandbox.exact.credentials import APP, DIVISION, USER, guid, issue_tokens
 from commerce_sandbox.handle import SandboxHandle
 

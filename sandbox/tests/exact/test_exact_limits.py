@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from commerce_sandbox.exact.credentials import (
     FORBIDDEN_DIVISION,
     NARROW_APP,
@@ -80,7 +81,7 @@ def test_windows_are_per_app_and_company(fresh: Any, client_of: Callable[..., An
 
 
 def test_headers_can_be_missing(fresh: Any) -> None:
-    fresh.handle.set("exact.omit_rate_headers", True)
+    fresh.handle.set("exact.omit_rate_headers", value=True)
     fresh.handle.set("exact.minute_limit", 1)
     start_of_minute(fresh)
     assert rate_headers(fresh.get(ME, select="Code")) == set()
@@ -139,7 +140,7 @@ def test_an_access_token_ends_after_600_seconds(fresh: Any) -> None:
     assert fresh.get(ME, select="Code").status_code == 200
     fresh.handle.advance(3)
     assert fresh.get(ME, select="Code").status_code == 401
-    fresh.handle.set("exact.html_unauthorized", True)
+    fresh.handle.set("exact.html_unauthorized", value=True)
     page = fresh.get(ME, select="Code")
     assert page.status_code == 401
     assert page.headers["Content-Type"].startswith("text/html")

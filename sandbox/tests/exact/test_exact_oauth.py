@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+
 from commerce_sandbox.exact.credentials import (
     APP,
     INACTIVE_USER,
@@ -41,7 +42,7 @@ def new_code(handle: SandboxHandle) -> str:
     return parse_qs(urlsplit(location).query)["code"][0]
 
 
-def token(handle: SandboxHandle, app: App = APP, **fields: str) -> requests.Response:
+def token(handle: SandboxHandle, app: App = APP, /, **fields: Any) -> requests.Response:
     form = {"client_id": app.client_id, "client_secret": app.client_secret} | fields
     return requests.post(f"{handle.url}/api/oauth2/token", data=form, timeout=30)
 
