@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from commerce_sandbox.exact import booking, ledger, messages, store
 from commerce_sandbox.exact.booking import cents, in_division_currency, money
 from commerce_sandbox.exact.errors import refuse
-from commerce_sandbox.exact.numbers import entry_number_is_used, next_entry_number
+from commerce_sandbox.exact.numbers import check_entry_number, next_entry_number
 
 if TYPE_CHECKING:
     from commerce_sandbox.exact.booking import Money, Posting
@@ -50,7 +50,7 @@ def create(posting: Posting, header: Row) -> Row:
     booking.whole_units(
         posting, currency, [part for line in amounts for part in (line.net, line.vat)]
     )
-    _check_number(posting, header, book, year)
+    check_entry_number(posting, header, ENTRIES, "JournalCode", year)
     difference = sum(line.net + line.vat for line in amounts)
     if difference:
         text = f"{money(difference):.2f}"
@@ -91,17 +91,6 @@ def _check_line(posting: Posting, line: Row, book: Row | None) -> Money:
         posting.problems.append(messages.mandatory("VATCode"))
         return booking.Money(cents(line["AmountFC"]), 0, None)
     return booking.line_money(posting, line, None, line["Date"], "AmountVATFC")
-
-
-def _check_number(posting: Posting, header: Row, book: Row | None, year: int) -> None:
-    number = header.get("EntryNumber")
-    if number is None or book is None:
-        return
-    journal = ("JournalCode", header["JournalCode"])
-    if number <= 0:
-        posting.problems.append(messages.invalid("EntryNumber"))
-    elif entry_number_is_used(posting.connection, posting.division, ENTRIES, journal, year, number):
-        posting.problems.append(messages.in_use("EntryNumber"))
 
 
 def _write_lines(posting: Posting, header: Row, lines: list[Row], amounts: list[Money]) -> None:

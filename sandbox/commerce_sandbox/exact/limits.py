@@ -30,6 +30,17 @@ _COUNT = (
 )
 
 
+def count_one(connection: sqlite3.Connection, name: str, period: int) -> int:
+    """Count a call in a window and return how many there were in it so far.
+
+    Args:
+        connection: The sandbox's database.
+        name: Whose calls these are.
+        period: Number of the window (minute or day); a new one starts at zero.
+    """
+    return int(connection.execute(_COUNT, (name, period)).fetchone()[0])
+
+
 def count(database: Database, client_id: str, division: int, now: float) -> dict[str, str]:
     """Count a data call and return its six rate headers.
 
@@ -50,9 +61,9 @@ def count(database: Database, client_id: str, division: int, now: float) -> dict
     if minute_limit is not None or day_limit is not None:
         who = f"{client_id}/{division}"
         connection = database.connection()
-        by_minute = connection.execute(_COUNT, (f"{who}/minute", minute)).fetchone()[0]
+        by_minute = count_one(connection, f"{who}/minute", minute)
         if minute_limit is None or by_minute <= minute_limit:
-            by_day = connection.execute(_COUNT, (f"{who}/day", day)).fetchone()[0]
+            by_day = count_one(connection, f"{who}/day", day)
     minutely = _pair("X-RateLimit-Minutely", minute_limit, by_minute, (minute + 1) * _MINUTE)
     daily = _pair("X-RateLimit", day_limit, by_day, (day + 1) * _DAY)
     omitted = settings.get(OMIT_HEADERS, False)

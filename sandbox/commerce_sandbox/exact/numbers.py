@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commerce_sandbox.exact import store
+from commerce_sandbox.exact import messages, store
 
 if TYPE_CHECKING:
     import sqlite3
 
     from commerce_sandbox.exact.booking import Posting
+    from commerce_sandbox.exact.store import Row
 
 #: Entries per journal and year before the pattern YYJJ0001 spills over.
 _SERIES = 10000
@@ -42,6 +43,29 @@ def entry_number_is_used(
         (division, code, number, year),
     ).fetchone()
     return row is not None
+
+
+def check_entry_number(
+    posting: Posting, header: Row, resource: str, journal: str, year: int
+) -> None:
+    """Note an own entry number that is not positive or is taken.
+
+    Args:
+        posting: The write call.
+        header: The header as sent.
+        resource: The documents of the journal.
+        journal: Property with the journal's code.
+        year: Financial year.
+    """
+    number = header.get("EntryNumber")
+    if number is None or journal not in header:
+        return
+    if number <= 0:
+        posting.problems.append(messages.invalid("EntryNumber"))
+    elif entry_number_is_used(
+        posting.connection, posting.division, resource, (journal, header[journal]), year, number
+    ):
+        posting.problems.append(messages.in_use("EntryNumber"))
 
 
 def next_entry_number(posting: Posting, resource: str, journal: tuple[str, str], year: int) -> int:

@@ -25,6 +25,7 @@ from commerce_sandbox.exact.credentials import (
     start_chain,
     store_pair,
 )
+from commerce_sandbox.exact.limits import count_one
 
 if TYPE_CHECKING:
     import sqlite3
@@ -185,13 +186,8 @@ def _refused_refresh(context: SandboxContext, row: sqlite3.Row, now: float) -> R
 
 def _count_call(connection: sqlite3.Connection, app: App, user_id: str, now: float) -> bool:
     """Count a token call of this app and user today; tell whether it is within the limit."""
-    row = connection.execute(
-        "INSERT INTO exact_usage VALUES (?, ?, 1) ON CONFLICT (name) DO UPDATE SET "
-        "calls = CASE WHEN period = excluded.period THEN calls + 1 ELSE 1 END, "
-        "period = excluded.period RETURNING calls",
-        (f"token/{app.client_id}/{user_id}", int(now // _DAY_SECONDS)),
-    ).fetchone()
-    return bool(row[0] <= TOKEN_CALLS_PER_DAY)
+    name = f"token/{app.client_id}/{user_id}"
+    return count_one(connection, name, int(now // _DAY_SECONDS)) <= TOKEN_CALLS_PER_DAY
 
 
 def _is_active(context: SandboxContext, user_id: str) -> bool:

@@ -9,7 +9,7 @@ from commerce_sandbox.exact import booking, ledger, messages, store
 from commerce_sandbox.exact.booking import Money, cents, in_division_currency, money
 from commerce_sandbox.exact.errors import refuse
 from commerce_sandbox.exact.master import BASIS_POINTS
-from commerce_sandbox.exact.numbers import entry_number_is_used, next_entry_number
+from commerce_sandbox.exact.numbers import check_entry_number, next_entry_number
 
 if TYPE_CHECKING:
     from commerce_sandbox.exact.booking import Posting
@@ -66,7 +66,7 @@ def write(posting: Posting, header: Row, lines: list[Row]) -> Row:
     booking.whole_units(
         posting, currency, [part for line in amounts for part in (line.net, line.vat)]
     )
-    _check_number(posting, header, book, year)
+    check_entry_number(posting, header, ENTRIES, "Journal", year)
     refuse(*problems)
     account = cast("Row", account)  # refused above otherwise
     total = sum(line.net + line.vat for line in amounts)
@@ -118,23 +118,6 @@ def _check_line(posting: Posting, line: Row, account: Row | None, date: str) -> 
         return Money(0, 0, None)
     default = (gl or {}).get("VATCode") or (account or {}).get("SalesVATCode")
     return booking.line_money(posting, line, default, date)
-
-
-def _check_number(posting: Posting, header: Row, book: Row | None, year: int) -> None:
-    number = header.get("EntryNumber")
-    if number is None or book is None:
-        return
-    if number <= 0:
-        posting.problems.append(messages.invalid("EntryNumber"))
-    elif entry_number_is_used(
-        posting.connection,
-        posting.division,
-        ENTRIES,
-        ("Journal", header["Journal"]),
-        year,
-        number,
-    ):
-        posting.problems.append(messages.in_use("EntryNumber"))
 
 
 def _write_lines(
