@@ -1,0 +1,306 @@
+"""The main job against the embedded sandbox: what ``./demo`` runs.
+
+Starts the sandbox with the recorded shop, runs both Meltano jobs for real, watches the documents
+arrive, and compares the debtor balance in Exact Online with the shop's own totals. Run again, it
+keeps everything and posts nothing twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from commerce_sandbox.testing import SandboxHandle
+from connector_credentials import generate_key, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[1]
+SALES_ENTRIES = "salesentry/SalesEntries"
+SALES_ORDERS = "salesorder/SalesOrders"
+# A negotiated limit, so that the demo is not spent waiting for whole minutes (a new app has 60).
+CALLS_PER_MINUTE = 1_000
+CENT = Decimal("0.01")
+ADOBE_CREDENTIAL = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
+EXACT_CREDENTIAL = ("client_id", "client_secret", "refresh_token")
+
+Totals = dict[str, Decimal]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One Meltano job.
+
+    Attributes:
+        name: Its name in ``meltano.yml``.
+        resource: The Exact resource it fills.
+        documents: How many documents the shop has for it.
+    """
+
+    name: str
+    resource: str
+    documents: int
+
+
+def main() -> int:
+    """Run the demo and return the exit code: 0 when the books equal the shop."""
+    parser = argparse.ArgumentParser(prog="./demo", description="Run the main job on the sandbox.")
+    parser.add_argument("--json", metavar="FILE", help="also write the summary as JSON")
+    parser.add_argument("--fresh", action="store_true", help="forget earlier runs first")
+    parser.add_argument(
+        "--dir", metavar="DIR", type=Path, default=ROOT / ".demo", help="where it keeps its files"
+    )
+    options = parser.parse_args()
+    home: Path = options.dir.resolve()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if options.fresh:
+        shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with running_sandbox(home) as sandbox:
+        environment = prepare(sandbox, home)
+        shop = {kind: shop_documents(sandbox, kind) for kind in ("order", "invoice", "creditmemo")}
+        jobs = (
+            Job("invoices-to-exact", SALES_ENTRIES, len(shop["invoice"]) + len(shop["creditmemo"])),
+            Job("orders-to-exact", SALES_ORDERS, len(shop["order"])),
+        )
+        started = time.monotonic()
+        reports = {job.name: run(job, environment, sandbox, home) for job in jobs}
+        summary = summarise(sandbox, shop, reports, time.monotonic() - started)
+    if options.json:
+        Path(options.json).write_text(json.dumps(summary, indent=2, default=str) + "\n")
+    show(summary, home)
+    return 0 if summary["balanced"] else 1
+
+
+@contextmanager
+def running_sandbox(home: Path) -> Iterator[SandboxHandle]:
+    """Start the sandbox on a free port and end it in any case."""
+    sandbox = SandboxHandle(home / "sandbox")
+    try:
+        sandbox.set("exact.minute_limit", CALLS_PER_MINUTE)
+        yield sandbox
+    finally:
+        sandbox.stop()
+
+
+def prepare(sandbox: SandboxHandle, home: Path) -> dict[str, str]:
+    """Store both credentials encrypted, as ``connector-credentials set`` and ``authorize`` do.
+
+    Returns:
+        The environment for ``meltano``: addresses and file names, and the key; no other secret.
+    """
+    key_file = home / "connector.key"
+    fresh = not key_file.exists()
+    if fresh:
+        key_file.touch(mode=0o600)
+        key_file.write_text(generate_key())
+    credentials = f"file:{home / 'credentials'}"
+    key = key_file.read_text()
+    store = open_store(credentials, key, create=fresh)
+    if fresh:
+        adobe, exact = sandbox.adobe_config(), sandbox.exact_config()
+        store.put("adobe-commerce", {name: adobe[name] for name in ADOBE_CREDENTIAL})
+        store.put("exact-online", {name: exact[name] for name in EXACT_CREDENTIAL})
+        (home / "division").write_text(str(exact["division"]))
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "MELTANO_PROJECT_ROOT": str(ROOT),
+        "MELTANO_ENVIRONMENT": "sandbox",
+        "MELTANO_DATABASE_URI": f"sqlite:///{home / 'meltano.db'}",
+        "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
+        "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "ADOBE_BASE_URL": sandbox.url,
+        "ADOBE_INSTANCE": "demo",
+        "EXACT_BASE_URL": sandbox.url,
+        "EXACT_DIVISION": (home / "division").read_text(),
+        "CREDENTIALS_URL": credentials,
+        "CONNECTOR_KEY": key,
+        "LEDGER_URL": f"sqlite:///{home / 'ledger.db'}",
+        "RULES_FILE": str(ROOT / "examples" / "rules.yml"),
+    }
+
+
+def shop_documents(sandbox: SandboxHandle, kind: str) -> list[dict[str, Any]]:
+    """Return the shop's own documents, amounts as Decimal."""
+    rows = sandbox.database.connection().execute(f"SELECT body FROM adobe_{kind}")  # noqa: S608 -- our names
+    return [json.loads(row["body"], parse_float=Decimal) for row in rows]
+
+
+def run(
+    job: Job, environment: dict[str, str], sandbox: SandboxHandle, home: Path
+) -> dict[str, Any]:
+    """Run a Meltano job, show its progress, and return the target's run report.
+
+    Raises:
+        SystemExit: Meltano failed before the target could report; its log is shown.
+    """
+    report_file = home / f"{job.name}.report.json"
+    report_file.unlink(missing_ok=True)
+    log_file = home / f"{job.name}.log"
+    command = [str(Path(sys.executable).with_name("meltano")), "run", job.name]
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 -- this project's own job
+            command,
+            cwd=ROOT,
+            env={**environment, "REPORT_FILE": str(report_file)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            watch(job, process, sandbox)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+    report: dict[str, Any] = {}
+    if report_file.exists():
+        report = json.loads(report_file.read_text(), parse_float=Decimal)
+    # Meltano also fails when the target parked something, and its report says so.
+    if process.returncode and not report.get("exit_code"):
+        print("".join(log_file.read_text().splitlines(keepends=True)[-25:]), file=sys.stderr)
+        sys.exit(f"ERROR: meltano run {job.name} ended with {process.returncode}; see {log_file}")
+    return report
+
+
+def watch(job: Job, process: subprocess.Popen[bytes], sandbox: SandboxHandle) -> None:
+    """Show how many of the job's documents Exact holds until the job ends."""
+    columns = (
+        TextColumn("meltano run {task.description:<18}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("in Exact"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(job.name, total=job.documents)
+        while True:
+            ended = process.poll() is not None
+            progress.update(task, completed=len(sandbox.exact(job.resource)))
+            if ended:
+                return
+            time.sleep(0.25)
+
+
+def summarise(
+    sandbox: SandboxHandle,
+    shop: dict[str, list[dict[str, Any]]],
+    reports: dict[str, dict[str, Any]],
+    seconds: float,
+) -> dict[str, Any]:
+    """Compare what Exact holds with the shop's own totals.
+
+    Returns:
+        The summary that ``--json`` writes; amounts are in each document's own currency.
+    """
+    entries = sandbox.exact(SALES_ENTRIES)
+    orders = sandbox.exact(SALES_ORDERS)
+    debtors: Totals = defaultdict(Decimal)
+    for line in sandbox.exact("financialtransaction/TransactionLines"):
+        if line["LineNumber"] == 0:
+            debtors[line["Currency"].strip()] += Decimal(str(line["AmountFC"])).quantize(CENT)
+    parked = {
+        line["document_key"]: line for report in reports.values() for line in report["parked"]
+    }
+    skipped = {
+        line["document_key"]: line for report in reports.values() for line in report["skipped"]
+    }
+    posted = [row for report in reports.values() for row in report["posted"]]
+    expected = shop_totals(shop, set(parked))
+    references = Counter((entry["YourRef"], entry["Type"]) for entry in entries)
+    return {
+        "documents": {
+            kind: {"in_shop": len(shop[kind]), "amount": as_text(amounts(shop[kind]))}
+            for kind in shop
+        },
+        "posted": {"sales_entries": len(entries), "sales_orders": len(orders)},
+        "posted_now": sum(row["documents"] for row in posted),
+        "parked": list(parked.values()),
+        "skipped": list(skipped.values()),
+        "debtor_balance": as_text(debtors),
+        "shop_total": as_text(expected),
+        "balanced": as_text(debtors) == as_text(expected),
+        "twice": sorted(name for (name, _), count in references.items() if count > 1),
+        "api_calls": sum(report["calls"] for report in reports.values()),
+        "seconds": round(seconds, 1),
+    }
+
+
+def amounts(documents: list[dict[str, Any]]) -> Totals:
+    """Add up ``grand_total`` per currency."""
+    totals: Totals = defaultdict(Decimal)
+    for document in documents:
+        totals[document["order_currency_code"]] += Decimal(str(document["grand_total"]))
+    return totals
+
+
+def shop_totals(shop: dict[str, list[dict[str, Any]]], without: set[str]) -> Totals:
+    """Return invoices minus credit memos per currency, without the parked documents."""
+    totals: Totals = defaultdict(Decimal)
+    for kind, key_kind, sign in (("invoice", "invoice", 1), ("creditmemo", "credit_memo", -1)):
+        for document in shop[kind]:
+            if f"demo:{key_kind}:{document['increment_id']}" not in without:
+                amount = Decimal(str(document["grand_total"])).quantize(CENT)
+                totals[document["order_currency_code"]] += sign * amount
+    return totals
+
+
+def as_text(totals: Totals) -> dict[str, str]:
+    """Write amounts with two decimals, currencies in order."""
+    return {currency: f"{totals[currency]:.2f}" for currency in sorted(totals)}
+
+
+def show(summary: dict[str, Any], home: Path) -> None:
+    """Print the summary for a person."""
+    console = Console()
+    table = Table(title="Adobe Commerce → Exact Online", title_justify="left")
+    table.add_column("documents")
+    table.add_column("in the shop", justify="right")
+    table.add_column("total", justify="right")
+    names = {"order": "orders", "invoice": "invoices", "creditmemo": "credit memos"}
+    for kind, row in summary["documents"].items():
+        totals = "  ".join(f"{amount} {currency}" for currency, amount in row["amount"].items())
+        table.add_row(names[kind], str(row["in_shop"]), totals)
+    console.print(table)
+    posted = summary["posted"]
+    console.print(
+        f"In Exact: {posted['sales_entries']} sales entries and {posted['sales_orders']} sales "
+        f"orders; {summary['posted_now']} of them posted by this run, "
+        f"{summary['api_calls']} API calls, {summary['seconds']} s."
+    )
+    for currency, expected in summary["shop_total"].items():
+        amount = summary["debtor_balance"].get(currency, "0.00")
+        verdict = "equals" if amount == expected else "DIFFERS from"
+        console.print(f"Debtor balance {amount} {currency} {verdict} the shop's {expected}.")
+    for state in ("parked", "skipped"):
+        for line in summary[state]:
+            console.print(
+                f"{state.capitalize()} {line['document_key']}: {line['reason']}", soft_wrap=True
+            )
+    console.print(
+        f"Look further in {os.path.relpath(home)}: *.log is what Meltano said, *.report.json "
+        "what the target did, ledger.db the audit trail.",
+        soft_wrap=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

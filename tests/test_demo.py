@@ -1,0 +1,39 @@
+"""The README's first command: the main job through Meltano, twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def demo(folder: Path, summary: Path) -> dict[str, Any]:
+    command = [sys.executable, ROOT / "scripts" / "demo.py", "--dir", folder, "--json", summary]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent)}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "equals the shop's" in done.stdout
+    result: dict[str, Any] = json.loads(summary.read_text())
+    return result
+
+
+def test_the_demo_books_the_shop_and_again_posts_nothing_twice(tmp_path: Path) -> None:
+    first = demo(tmp_path / "demo", tmp_path / "first.json")
+    assert first["balanced"] is True
+    assert first["debtor_balance"] == first["shop_total"]
+    assert set(first["shop_total"]) == {"EUR", "GBP"}
+    assert first["posted_now"] == sum(first["posted"].values()) > 140
+    assert first["twice"] == []
+
+    again = demo(tmp_path / "demo", tmp_path / "again.json")
+    assert again["posted_now"] == 0
+    assert again["posted"] == first["posted"]
+    assert again["balanced"] is True
+    assert again["api_calls"] <= 2
