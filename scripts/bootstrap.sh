@@ -31,7 +31,8 @@ bootstrap() {
         uv="$ROOT/.tools/bin/uv"
     fi
     echo "Setting up: the locked environment in .venv (once) ..." >&2
-    (cd "$ROOT" && UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy "$uv" sync --quiet --frozen --python "$python") || {
+    # The system's certificates are used, because companies often inspect their traffic.
+    (cd "$ROOT" && UV_SYSTEM_CERTS=1 UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy "$uv" sync --quiet --frozen --python "$python") || {
         echo "ERROR: the environment could not be installed. Check that the package index can be reached, then run this again." >&2
         return 1
     }
