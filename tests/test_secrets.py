@@ -23,8 +23,6 @@ from connector_credentials import generate_key, open_store
 from connector_credentials.exceptions import MissingKeyError, WrongKeyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from commerce_sandbox.testing import SandboxHandle
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -123,7 +121,7 @@ class Project:
 
 
 @pytest.fixture
-def project(sandbox: SandboxHandle, tmp_path: Path) -> Iterator[Project]:
+def project(sandbox: SandboxHandle, tmp_path: Path) -> Project:
     """Return a project for the recorded shop."""
     sandbox.set("exact.minute_limit", 1_000)
     folder = tmp_path / "project"
