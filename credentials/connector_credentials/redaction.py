@@ -7,7 +7,6 @@ is cleaned when it is made, whichever library logs it and whichever handler writ
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import threading
 import traceback
@@ -19,31 +18,35 @@ if TYPE_CHECKING:
 
 MASK = "***"
 _SHORTEST = 6  # shorter values would also hit ordinary words
+_KEPT = 200  # the least recently used are dropped: tokens of long ago are worth nothing
 
 _lock = threading.Lock()
-_secrets: set[str] = set()
-_pattern: re.Pattern[str] | None = None
+_secrets: dict[str, None] = {}  # in order of use
+_longest_first: tuple[str, ...] = ()
 _installed = False
 
 
 def protect(*secrets: object) -> None:
     """Never let these values appear in a log record or traceback of this process."""
-    global _pattern  # noqa: PLW0603  # one set of secrets per process is the point
+    global _longest_first  # noqa: PLW0603  # one set of secrets per process is the point
     found = {str(secret) for secret in secrets if secret and len(str(secret)) >= _SHORTEST}
     found |= {quote(secret, safe="") for secret in found}
     with _lock:
-        if found <= _secrets:
-            return
-        _secrets.update(found)
-        longest_first = sorted(_secrets, key=len, reverse=True)
-        _pattern = re.compile("|".join(map(re.escape, longest_first)))
+        for secret in found:
+            _secrets.pop(secret, None)
+            _secrets[secret] = None
+        while len(_secrets) > _KEPT:
+            del _secrets[next(iter(_secrets))]
+        _longest_first = tuple(sorted(_secrets, key=len, reverse=True))
         _install()
 
 
 def redact(text: str) -> str:
     """The text with every protected secret masked."""
-    pattern = _pattern
-    return pattern.sub(MASK, text) if pattern else text
+    for secret in _longest_first:
+        if secret in text:
+            text = text.replace(secret, MASK)
+    return text
 
 
 def _install() -> None:

@@ -71,6 +71,13 @@ def test_the_longest_secret_is_masked_whole() -> None:
     assert redact("overlapping-secret") == "***"
 
 
+def test_what_is_in_use_stays_protected_however_many_tokens_come() -> None:
+    protect("the-secret-in-use")
+    for number in range(500):
+        protect(f"token-number-{number}", "the-secret-in-use")
+    assert redact("the-secret-in-use token-number-499") == "*** ***"
+
+
 def test_what_is_read_from_a_store_is_protected(store: CredentialStore) -> None:
     store.put("a", {"refresh_token": "stored-refresh-token", "country": "NL-country"})
     store.get("a")
