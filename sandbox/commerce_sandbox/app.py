@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 
 from commerce_sandbox import control, faults, request_log
 from commerce_sandbox.adobe.routes import routes as adobe_routes
@@ -51,11 +53,12 @@ class SandboxApp:
         exchange = _Exchange(self._context, scope, send, "exact" if is_exact else "adobe")
         app = self._exact if is_exact else self._adobe
         fault = faults.take(self._context.database, scope["method"], path)
-        if fault is None:
-            await app(scope, receive, exchange.send)
-        else:
-            exchange.fault = fault
-            await _suffer(fault, app, scope, receive, exchange)
+        with suppress(ClientDisconnect):  # a client that was killed half way
+            if fault is None:
+                await app(scope, receive, exchange.send)
+            else:
+                exchange.fault = fault
+                await _suffer(fault, app, scope, receive, exchange)
 
 
 @lru_cache(maxsize=8)

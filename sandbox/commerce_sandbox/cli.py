@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import click
@@ -90,22 +92,20 @@ def generate(data_dir: Path, orders: int, seed: int) -> None:
 @click.option("--late", default=3.0, show_default=True, help="Longest delay of a commit, seconds.")
 def write(data_dir: Path, seed: int, rate: float, duration: float | None, late: float) -> None:
     """Keep changing the shop; print every committed change as a line of JSON."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
     context = shop.open_context(data_dir)
     writer = ShopWriter(context.database, context.clock, seed, late_seconds=late)
-    ends = time.monotonic() + duration if duration is not None else None
+    ends = time.monotonic() + (math.inf if duration is None else duration)
     printed = 0
-    try:
-        while ends is None or time.monotonic() < ends:
-            writer.step()
-            printed = _print_changes(writer, printed)
-            time.sleep(1 / rate)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        writer.settle()
-        _print_changes(writer, printed)
-        context.database.close()
+    while not stop.is_set() and time.monotonic() < ends:
+        writer.step()
+        printed = _print_changes(writer, printed)
+        stop.wait(1 / rate)
+    writer.settle()
+    _print_changes(writer, printed)
+    context.database.close()
 
 
 def _print_changes(writer: ShopWriter, printed: int) -> int:

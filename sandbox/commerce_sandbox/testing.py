@@ -20,6 +20,8 @@ __all__ = ["SandboxHandle", "sandbox", "sandbox_factory"]
 def sandbox_factory(tmp_path: Path) -> Iterator[Callable[..., SandboxHandle]]:
     """Return a function that starts sandboxes, which end with the test.
 
+    A test fails when its sandbox had an error of its own: what it proved would prove nothing.
+
     Its options are those of :class:`SandboxHandle`: ``shop_name`` (``recorded``) and
     ``data_dir`` (a fresh folder).
     """
@@ -33,6 +35,9 @@ def sandbox_factory(tmp_path: Path) -> Iterator[Callable[..., SandboxHandle]]:
     yield start
     for handle in handles:
         handle.stop()
+    crashes = [handle.log() for handle in handles if "Traceback" in handle.log()]
+    if crashes:
+        pytest.fail(f"the sandbox itself has crashed:\n{crashes[0]}", pytrace=False)
 
 
 @pytest.fixture

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 import requests
 
-from commerce_sandbox import server, shop
+from commerce_sandbox import faults, server, shop
 from commerce_sandbox.database import FILE_NAME, Database
 from commerce_sandbox.exceptions import (
     NotLoopbackError,
@@ -25,7 +26,6 @@ from commerce_sandbox.handle import SandboxHandle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 ROUTE = "/rest/V1/directory/currency"
 PROGRAM = (sys.executable, "-m", "commerce_sandbox")
@@ -77,6 +77,16 @@ def test_serve_refuses_other_hosts_with_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("Error: the sandbox listens on loopback only")
     assert "Traceback" not in done.stderr
+
+
+def test_serve_ends_in_order_when_told_to(tmp_path: Path) -> None:
+    arguments = ["serve", "--data-dir", str(tmp_path), "--shop", "empty"]
+    with subprocess.Popen([*PROGRAM, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[3]
+        assert requests.get(url + ROUTE, timeout=10).status_code == 200
+        process.terminate()
+    assert process.returncode == 0
 
 
 def test_ipv6_loopback_is_fine() -> None:
@@ -210,6 +220,13 @@ def test_the_recorded_shop_is_there_in_full(sandbox: SandboxHandle) -> None:
     for kind, count in (("order", 75), ("invoice", 65), ("creditmemo", 19), ("customer", 5)):
         query = f"SELECT count(*) FROM adobe_{kind}"  # noqa: S608 -- own names
         assert connection.execute(query).fetchone()[0] == count
+
+
+def test_the_readme_lists_every_fault() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("## Faults")[2].partition("## Control")[0]
+    listed = [line.split("`")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert listed == list(faults.KINDS)
 
 
 def test_an_empty_shop_has_a_catalog_and_no_orders(tmp_path: Path) -> None:

@@ -143,3 +143,20 @@ def test_the_writer_process_changes_the_shop_and_says_what_it_did(tmp_path: Path
     touched = {change["order_id"] for change in changes}
     assert {key for key in after if after[key] != before.get(key)} == touched
     context.database.close()
+
+
+def test_the_writer_process_ends_in_order_when_told_to(tmp_path: Path) -> None:
+    context = shop.open_context(tmp_path)
+    shop.seed(context, "recorded")
+    command = [sys.executable, "-m", "commerce_sandbox", "write", "--data-dir", str(tmp_path)]
+    command += ["--rate", "200", "--late", "60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = json.loads(process.stdout.readline())
+        process.terminate()
+        rest = [json.loads(line) for line in process.stdout]
+    assert process.returncode == 0
+    numbers = sorted(change["number"] for change in [first, *rest])
+    assert numbers == list(range(1, len(numbers) + 1))  # late ones are committed at the end
+    assert {change["order_id"] for change in rest} <= set(documents(context, "order"))
+    context.database.close()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _FIRST_ID = 101  # customers of the recorded shop have lower numbers
 _CREATED = "2025-12-01 09:00:00"
 _BATCH = 1_000
+_MOST_CUSTOMERS = 20_000  # all of them are kept in memory
 _GUEST_SHARE = 0.4
 _ABROAD_SHARE = 0.05  # billed at home, shipped to another country
 _RETAIL_GROUP = 1
@@ -50,7 +51,7 @@ class Buyers:
     """The customers of a generated shop, and the guests who buy without an account."""
 
     def __init__(self, rng: Random, orders: int) -> None:
-        """Invent one customer for about ten orders.
+        """Invent one customer for about ten orders, but not more than 20,000.
 
         Args:
             rng: Where chance comes from.
@@ -59,8 +60,9 @@ class Buyers:
         self._rng = rng
         self._customers: dict[StoreView, list[Buyer]] = {store: [] for store in STORE_VIEWS}
         next_id = _FIRST_ID
+        customers = min(orders // 10, _MOST_CUSTOMERS)
         for store in STORE_VIEWS:
-            for _ in range(max(2, orders * store.share // 1000)):
+            for _ in range(max(2, customers * store.share // 100)):
                 self._customers[store].append(self._invent(store, next_id))
                 next_id += 1
 
