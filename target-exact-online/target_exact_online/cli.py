@@ -11,6 +11,8 @@ from singer_sdk.exceptions import ConfigValidationError, RecordsWithoutSchemaExc
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from sqlalchemy.exc import SQLAlchemyError
 
+from target_exact_online.authorize import authorize_command, keep_alive_command
+from target_exact_online.commands import anonymise, audit, documents
 from target_exact_online.exceptions import TargetError
 from target_exact_online.summary import EXIT_ERROR
 from target_exact_online.target import TargetExactOnline
@@ -44,9 +46,11 @@ def _singer(ctx: click.Context, /, **options: Any) -> None:
     for name in ("fail_on", "report_file"):
         if value := options.pop(name):
             config.config[name] = value
-    ctx.obj = config
     if ctx.invoked_subcommand is None:
         TargetExactOnline.invoke(**options)
+    elif config.parse_env:
+        config.config |= TargetExactOnline._env_var_config  # noqa: SLF001  # the SDK reads them so
+    ctx.obj = config
 
 
 _SINGER_COMMAND = TargetExactOnline.get_singer_command()
@@ -67,6 +71,9 @@ cli = TargetGroup(
         click.Option(["--report-file"], help="Instead of the setting report_file."),
     ],
 )
+
+for _command in (documents, audit, anonymise, authorize_command, keep_alive_command):
+    cli.add_command(_command)
 
 
 def _complain(message: str) -> None:

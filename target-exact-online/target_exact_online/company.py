@@ -18,14 +18,13 @@ from target_exact_online.hosts import base_url
 from target_exact_online.ledger.locks import exclusive
 from target_exact_online.limits import Budget
 from target_exact_online.master_data import MasterData, reading
-from target_exact_online.posting import Posted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlalchemy.engine import Engine
 
-    from target_exact_online.documents.prepared import Found, Prepared
+    from target_exact_online.documents.prepared import Found, Prepared, Stored
     from target_exact_online.ledger.store import Document
     from target_exact_online.master_data.reading import Kind
 
@@ -76,15 +75,14 @@ class ExactCompany:
         master = self.master(document.record.get("division") or self.division)
         return documents.prepare(document.stream, document.record, master, self._settings)
 
-    def send(self, prepared: Prepared) -> Posted:
+    def send(self, prepared: Prepared) -> Stored:
         """Store a document in Exact, and before it the debtor and the items it needs.
 
         Raises:
             TargetError: By type: nothing was stored, or it is unknown whether it was.
         """
         prepared = self._with_new_master_data(prepared)
-        stored = documents.send(prepared, self.client)
-        return Posted(stored.exact_id, None if stored.number is None else str(stored.number))
+        return documents.send(prepared, self.client)
 
     def _with_new_master_data(self, prepared: Prepared) -> Prepared:
         division = prepared.division

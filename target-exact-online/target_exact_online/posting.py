@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
 
-    from target_exact_online.documents.prepared import Found, Prepared
+    from target_exact_online.documents.prepared import Found, Prepared, Stored
     from target_exact_online.ledger.runs import Run
     from target_exact_online.ledger.store import Document, Known, Ledger, State
     from target_exact_online.summary import Summary
@@ -42,19 +42,6 @@ _MAX_OUTAGE = 3  # unreachable this often in a row: the rest waits in the ledger
 _DUE_PAGE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """What Exact stored.
-
-    Attributes:
-        exact_id: Its GUID.
-        number: Its number, or None when Exact gives one later.
-    """
-
-    exact_id: str
-    number: str | None
-
-
 class Company(Protocol):
     """The Exact company that documents go to; see `target_exact_online.company`."""
 
@@ -62,7 +49,7 @@ class Company(Protocol):
         """Resolve and check a document without any call that writes."""
         ...
 
-    def send(self, prepared: Prepared) -> Posted:
+    def send(self, prepared: Prepared) -> Stored:
         """Store it in Exact."""
         ...
 
@@ -356,7 +343,7 @@ class Posting:
             self._summary.count_already_there(document)
             return _found(document, claim.attempts, found, "already_there")
         self._summary.count_posted(document)
-        for warning in prepared.warnings:
+        for warning in (*prepared.warnings, *posted.warnings):
             self._summary.warn(document, warning)
         return Result(
             document.document_key,
@@ -364,7 +351,7 @@ class Posting:
             "posted",
             claim.attempts + 1,
             exact_id=posted.exact_id,
-            exact_number=posted.number,
+            exact_number=None if posted.number is None else str(posted.number),
         )
 
     def _not_posted(self, claim: _Claim, error: TargetError) -> Result:

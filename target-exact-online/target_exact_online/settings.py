@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from singer_sdk import typing as th
 
 from target_exact_online.hosts import HOSTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CONFIG = th.PropertiesList(
     th.Property(
@@ -38,6 +43,12 @@ CONFIG = th.PropertiesList(
         title="Client secret",
         secret=True,
         description="The app's client secret.",
+    ),
+    th.Property(
+        "redirect_uri",
+        th.StringType,
+        title="Redirect URI",
+        description="The app's redirect URI, as registered; only `authorize` needs it.",
     ),
     th.Property(
         "refresh_token",
@@ -126,3 +137,17 @@ CONFIG = th.PropertiesList(
         "Exact is asked for the document, and only if it is not there, it is sent again.",
     ),
 ).to_dict()
+
+
+def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings in which what is missing has its default.
+
+    Args:
+        config: Settings as they were given.
+    """
+    defaults = {
+        name: setting["default"]
+        for name, setting in CONFIG["properties"].items()
+        if "default" in setting
+    }
+    return defaults | dict(config)

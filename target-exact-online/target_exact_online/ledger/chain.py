@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import sqlalchemy as sa
+from cryptography.fernet import InvalidToken
 
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import chain, documents, events
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _MILLISECONDS = "milliseconds"
 _PAGE = 1_000
+_NOTE = "note"
+ANONYMISED = "anonymised"
 # What an event says about a document, compared with the document itself by `audit verify`.
 _TRACKED = ("state", "payload_hash", "exact_id", "exact_number")
 
@@ -33,12 +36,15 @@ class Event:
     Attributes:
         kind: What happened, e.g. ``posted``.
         document_key: To which document; None for the ledger itself.
-        detail: Facts without personal data: states, hashes, ids, statuses, messages.
+        detail: Facts without personal data: states, hashes, ids, statuses.
+        note: Words, such as an error message; they may name a person, so they can be erased
+            later without breaking the chain, which covers only their fingerprint.
     """
 
     kind: str
     document_key: str | None
     detail: dict[str, Any] = field(default_factory=dict)
+    note: str | None = None
 
 
 def append(connection: Connection, keys: LedgerKeys, happened: Sequence[Event]) -> None:
@@ -57,7 +63,9 @@ def append(connection: Connection, keys: LedgerKeys, happened: Sequence[Event]) 
     rows = []
     for event in happened:
         seq += 1
-        detail = _ENCODER.encode(event.detail).decode()
+        note = event.note.encode() if event.note else None
+        facts = event.detail | ({_NOTE: keys.fingerprint(note)} if note else {})
+        detail = _ENCODER.encode(facts).decode()
         previous = keys.link(previous, _entry(seq, at, event.kind, event.document_key, detail))
         rows.append(
             {
@@ -66,6 +74,7 @@ def append(connection: Connection, keys: LedgerKeys, happened: Sequence[Event]) 
                 "kind": event.kind,
                 "document_key": event.document_key,
                 "detail": detail,
+                "note": keys.encrypt(note) if note else None,
                 "hash": previous,
             }
         )
@@ -101,6 +110,8 @@ def verify(engine: Engine, keys: LedgerKeys) -> Verification:
     """
     faults: list[str] = []
     last: dict[str, dict[str, Any]] = {}
+    erased: dict[str, int] = {}  # the event up to which a document's words may be gone
+    wordless: list[tuple[str, int]] = []
     expected, previous = 0, ""
     with reading(engine) as connection:
         for row in _rows(connection):
@@ -120,14 +131,32 @@ def verify(engine: Engine, keys: LedgerKeys) -> Verification:
                 last.setdefault(row.document_key, {}).update(
                     {name: said[name] for name in _TRACKED if name in said}
                 )
+                if row.kind == ANONYMISED:
+                    erased[row.document_key] = row.seq
+                if row.note is None and _NOTE in said:
+                    wordless.append((row.document_key, row.seq))
+                elif row.note is not None and not _is_note(keys, row.note, said.get(_NOTE)):
+                    faults.append(f"Event {row.seq} ({row.kind}): its words were changed.")
         head = connection.execute(sa.select(chain.c.seq, chain.c.hash)).one()
         if (head.seq, head.hash) != (expected, previous):
             faults.append(
                 f"The log ends at event {expected}, but its head says {head.seq}: "
                 "the last events were removed or added."
             )
+        faults += [
+            f"Event {seq}: its words were removed without an anonymise command."
+            for key, seq in wordless
+            if seq > erased.get(key, 0)
+        ]
         faults += _document_faults(connection, last)
     return Verification(expected, previous, tuple(faults))
+
+
+def _is_note(keys: LedgerKeys, stored: bytes, fingerprint: str | None) -> bool:
+    try:
+        return keys.fingerprint(keys.decrypt(stored)) == fingerprint
+    except InvalidToken:
+        return False
 
 
 def _document_faults(connection: Connection, last: dict[str, dict[str, Any]]) -> Iterator[str]:

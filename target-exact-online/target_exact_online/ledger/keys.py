@@ -56,7 +56,11 @@ class LedgerKeys:
 
     def link(self, previous: str, entry: bytes) -> str:
         """Return the keyed hash (HMAC-SHA256, hex) that ties an event to the one before it."""
-        return hmac.digest(self._chain_key, previous.encode() + entry, "sha256").hex()
+        return self.fingerprint(previous.encode() + entry)
+
+    def fingerprint(self, content: bytes) -> str:
+        """Return a keyed hash (HMAC-SHA256, hex): without the key nobody can try what fits it."""
+        return hmac.digest(self._chain_key, content, "sha256").hex()
 
 
 def open_keys(engine: Engine) -> LedgerKeys:

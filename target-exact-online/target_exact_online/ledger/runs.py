@@ -106,4 +106,3 @@ def _alive(engine: Engine, run_id: str) -> bool:
 
 def _file_lock(engine: Engine, run_id: str) -> filelock.FileLock:
     return filelock.FileLock(f"{engine.url.database}.{run_id}.run", mode=0o600)
-

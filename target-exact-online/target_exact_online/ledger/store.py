@@ -472,9 +472,7 @@ def _arrival_event(run: Run, arrival: Arrival) -> Event:
         "exact_number": None,
         "rules_version": document.record.get("rules_version"),
     }
-    if arrival.error:
-        detail["error"] = arrival.error
-    return Event(arrival.state, document.document_key, detail)
+    return Event(arrival.state, document.document_key, detail, arrival.error)
 
 
 def _result_event(run: Run, result: Result) -> Event:
@@ -487,8 +485,8 @@ def _result_event(run: Run, result: Result) -> Event:
             "exact_id": result.exact_id,
             "exact_number": result.exact_number,
             "status": result.status,
-            "error": result.error,
         },
+        result.error,
     )
 
 

@@ -45,6 +45,7 @@ events = sa.Table(
     sa.Column("kind", sa.String(32), nullable=False),
     sa.Column("document_key", sa.String(255)),
     sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("note", sa.LargeBinary),  # words that may name a person: encrypted, erasable
     sa.Column("hash", sa.String(64), nullable=False),
 )
 

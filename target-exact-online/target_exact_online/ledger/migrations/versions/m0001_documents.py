@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("document_key", sa.String(255)),
         sa.Column("detail", sa.Text, nullable=False),
+        sa.Column("note", sa.LargeBinary),
         sa.Column("hash", sa.String(64), nullable=False),
     )
     op.create_index("ix_events_document_key", "events", ["document_key"])
