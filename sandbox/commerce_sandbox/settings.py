@@ -27,17 +27,6 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def get(database: Database, name: str) -> Any:
-    """Return a setting, or its default.
-
-    Raises:
-        UnknownSettingError: No part of the sandbox reads this name.
-    """
-    if name not in DEFAULTS:
-        raise UnknownSettingError(name, DEFAULTS)
-    return database.setting(name, DEFAULTS[name])
-
-
 def change(database: Database, name: str, value: Any) -> None:
     """Store a setting.
 
