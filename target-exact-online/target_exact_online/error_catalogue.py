@@ -151,6 +151,7 @@ _UNKNOWN = _Kind(
 # Exact's labels (Dutch, English) to the field names of this target's records.
 _LABELS = (
     (r"btw-?percentage|vat percentage", "vat_percentage"),
+    (r"btw-?bedrag|vat amount", "vat_amount"),
     (r"btw|vat", "vat_code"),
     (r"grootboek|g/l account|gl ?account|ledger account", "gl_account"),
     (r"kostenplaats|cost cent(er|re)", "cost_center"),

@@ -114,12 +114,12 @@ class Window:
         if seen.limit is not None and seen.limit != self.limit:
             window = replace(self, limit=seen.limit, left=self.left + seen.limit - self.limit)
         truly_left = max(seen.remaining - outstanding, 0)
-        if seen.ends_at > window.ends_at + _GUARD_SECONDS:  # Exact is in a later window already
-            return Window(window.limit, truly_left, seen.ends_at)
+        if abs(seen.ends_at - window.ends_at) <= _GUARD_SECONDS:
+            return replace(window, left=max(min(window.left, truly_left), 0))
         over = window.ends_at - _GUARD_SECONDS
         if seen.ends_at < over and seen.asked_in < over:  # an answer from the window before
             return replace(window, left=max(window.left, 0))
-        return replace(window, left=max(min(window.left, truly_left), 0))
+        return Window(window.limit, truly_left, seen.ends_at)  # Exact's windows end differently
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,12 +262,14 @@ class Budget:
                     else:
                         day = _spent(now, DAY)
                     share.bare_refusals += 1
+                # A refusal binds, whatever was seen before.
+                share.minute, share.day = minute or share.minute, day or share.day
             else:
                 share.bare_refusals = 0
                 if 400 <= status <= 500:  # noqa: PLR2004  # what Exact counts as an error
                     self._count_error(share, ticket, now)
-            share.minute = _later(share.minute, minute)
-            share.day = _later(share.day, day)
+                share.minute = _later(share.minute, minute)
+                share.day = _later(share.day, day)
 
     def unanswered(self, ticket: Ticket) -> None:
         """Note that a call ended without an answer; Exact may have counted it."""

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from commerce_sandbox.testing import SandboxHandle
 
+from commerce_sandbox.testing import SandboxHandle
 from target_exact_online import documents
 from target_exact_online.company import ExactCompany, open_company
 from target_exact_online.documents.prepared import DocumentSettings

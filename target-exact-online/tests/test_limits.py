@@ -257,4 +257,4 @@ def test_an_answer_from_the_window_before_changes_nothing() -> None:
     late = Observation(60, 0, ends_at=NOON + 60, asked_in=NOON + 60)
     assert window.corrected(late, outstanding=0) == window
     behind = Observation(60, 3, ends_at=NOON + 60, asked_in=NOON + 120)
-    assert window.corrected(behind, outstanding=1).left == 2
+    assert window.corrected(behind, outstanding=1) == Window(60, 2, NOON + 60)
