@@ -239,7 +239,7 @@ class ExactClient:
         ):
             with attempt:
                 response = self._call("GET", resource, url, None, division, priority)
-                _raise_for_read(response, resource)
+                _raise_for_read(response, resource, division or self.division)
                 try:
                     return _answers.rows_and_next(_answers.decode(response.content))
                 except UnreadableAnswerError as error:
@@ -261,7 +261,7 @@ class ExactClient:
         except _SentError as error:
             msg = f"{resource} was sent, but no answer came ({error})"
             raise OutcomeUnknownError(msg) from error
-        _raise_for_write(response, resource)
+        _raise_for_write(response, resource, division or self.division)
         return response
 
     def _call(
@@ -374,21 +374,24 @@ def _not_authorized(
     return AuthorizationRequiredError(msg)
 
 
-def _forbidden(response: requests.Response, resource: str) -> AuthorizationRequiredError:
+def _forbidden(
+    response: requests.Response, resource: str, division: int
+) -> AuthorizationRequiredError:
     said = _answers.error_text(response.content) or response.headers.get("Reason") or "Forbidden"
     msg = (
-        f"Exact does not permit {response.request.method} {resource} ({said}). "
+        f"Exact does not permit {response.request.method} {resource} in division {division} "
+        f"({said}). "
         "Check the app's scopes, the user's rights, the licence and the permitted companies."
     )
     return AuthorizationRequiredError(msg)
 
 
-def _raise_for_read(response: requests.Response, resource: str) -> None:
+def _raise_for_read(response: requests.Response, resource: str, division: int) -> None:
     status = response.status_code
     if status == requests.codes.ok and _is_json(response):
         return
     if status == requests.codes.forbidden:
-        raise _forbidden(response, resource)
+        raise _forbidden(response, resource, division)
     said = _answers.error_text(response.content)
     client_error = 400 <= status < 500 and status != requests.codes.request_timeout  # noqa: PLR2004  # the HTTP class
     if client_error or said:
@@ -402,7 +405,7 @@ def _raise_for_read(response: requests.Response, resource: str) -> None:
     raise TransientApiError(msg, status=status)
 
 
-def _raise_for_write(response: requests.Response, resource: str) -> None:
+def _raise_for_write(response: requests.Response, resource: str, division: int) -> None:
     status = response.status_code
     if response.ok and not response.is_redirect:
         if status == requests.codes.no_content or _is_json(response):
@@ -410,7 +413,7 @@ def _raise_for_write(response: requests.Response, resource: str) -> None:
         msg = f"Exact answered a page instead of data to {resource}"
         raise OutcomeUnknownError(msg, status=status)
     if status == requests.codes.forbidden:
-        raise _forbidden(response, resource)
+        raise _forbidden(response, resource, division)
     said = _answers.error_text(response.content)
     if status == requests.codes.internal_server_error and said:
         raise _refused(said)
