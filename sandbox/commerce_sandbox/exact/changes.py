@@ -215,12 +215,14 @@ def _rewrite(
     if "EntryDate" in change:
         for name in ("ReportingYear", "ReportingPeriod", "DueDate"):
             sent.pop(name, None)
+    sent.pop("VATAmountFC", None)
     sent.update(change)
     sent = {name: value for name, value in sent.items() if value is not None}
     sent[document.key] = key
     created = [_sendable(document.lines, line) | {"ID": line["ID"]} for line in lines]
     for line in created:
-        line.pop("VATPercentage", None)
+        for name in ("VATPercentage", "VATBaseAmountFC"):
+            line.pop(name, None)
     if document.header == journal_entries.ENTRIES:
         sent = header
     _clear(posting, document, key)

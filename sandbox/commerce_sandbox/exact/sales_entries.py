@@ -67,10 +67,12 @@ def write(posting: Posting, header: Row, lines: list[Row]) -> Row:
         posting, currency, [part for line in amounts for part in (line.net, line.vat)]
     )
     check_entry_number(posting, header, ENTRIES, "Journal", year)
+    vat = sum(line.vat for line in amounts)
+    if cents(header.get("VATAmountFC", money(vat))) != vat:
+        problems.append(messages.invalid("VATAmountFC"))  # the lines decide, not the header
     refuse(*problems)
     account = cast("Row", account)  # refused above otherwise
-    total = sum(line.net + line.vat for line in amounts)
-    vat = sum(line.vat for line in amounts)
+    total = vat + sum(line.net for line in amounts)
     if "EntryNumber" not in header:
         header["EntryNumber"] = next_entry_number(
             posting, ENTRIES, ("Journal", header["Journal"]), year
@@ -117,7 +119,10 @@ def _check_line(posting: Posting, line: Row, account: Row | None, date: str) -> 
     if "AmountFC" not in line:
         return Money(0, 0, None)
     default = (gl or {}).get("VATCode") or (account or {}).get("SalesVATCode")
-    return booking.line_money(posting, line, default, date)
+    amounts = booking.line_money(posting, line, default, date)
+    if cents(line.get("VATBaseAmountFC", money(amounts.net))) != amounts.net:
+        posting.problems.append(messages.invalid("VATBaseAmountFC"))
+    return amounts
 
 
 def _write_lines(

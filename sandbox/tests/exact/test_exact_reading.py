@@ -339,6 +339,19 @@ def test_receivables_have_opposite_signs(exact: Any, entries: list[dict[str, Any
     assert stored[0]["TransactionAmountFC"] == entry["AmountFC"]
 
 
+def test_a_receivable_takes_another_payment_reference(
+    exact: Any, entries: list[dict[str, Any]]
+) -> None:
+    text = f"EntryNumber eq {entries[11]['EntryNumber']}"
+    path = "cashflow/Receivables"
+    key = exact.rows(path, select="ID", filter=text)[0]["ID"]
+    assert exact.put(path, key, {"PaymentReference": "RF18"}).status_code == 204
+    assert exact.put(path, key, {"AmountFC": 0}).status_code == 400
+    after = exact.rows(path, select="PaymentReference,AmountFC", filter=text)[0]
+    assert after["PaymentReference"] == "RF18"
+    assert after["AmountFC"] == -entries[11]["AmountFC"]
+
+
 def test_company_master_data(exact: Any) -> None:
     journals = exact.rows("financial/Journals", select="Code,Type,AllowVAT,AllowVariableCurrency")
     by_code = {row["Code"]: row for row in journals}

@@ -245,6 +245,9 @@ def test_the_percentage_of_the_day_counts_for_codes_without_amount(exact: Any) -
         (entry(line(Project=NOTHING)), "Ongeldige referentie: Project",
          "Invalid reference: Project"),
         (entry(line(amount=1.005)), "Ongeldig: Bedrag (decimalen)", "Invalid: Amount (decimals)"),
+        (changed(VATAmountFC=21.01), "Ongeldig: Btw-bedrag", "Invalid: VAT amount"),
+        (entry(line(VATBaseAmountFC=99)), "Ongeldig: VATBaseAmountFC",
+         "Invalid: VATBaseAmountFC"),
         (entry(line(From="2026-04-01", To="2026-03-01")), "Ongeldig: Datum", "Invalid: Date"),
     ],
 )  # fmt: skip
