@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commerce_sandbox import shop
-from commerce_sandbox.data import changes, generator, recorded
+from commerce_sandbox.data import credit_memos, generator, invoices, pieces, recorded
 from commerce_sandbox.data.arithmetic import UNIT
 from commerce_sandbox.data.buyers import Buyers, vat_number_of
-from commerce_sandbox.data.checkout import Numbers, place
+from commerce_sandbox.data.checkout import place
+from commerce_sandbox.data.numbers import Numbers
 from commerce_sandbox.data.orders import read_order, show_order
 
 if TYPE_CHECKING:
@@ -149,13 +150,13 @@ def test_any_way_of_splitting_invoices_and_refunds_adds_up(seed: int, picks: lis
     documents: list[tuple[str, Document]] = []
     for pick in picks:
         chance = Random(pick)  # noqa: S311 -- reproducible data
-        if changes.to_invoice(order):
+        if pieces.to_invoice(order):
             quantities = generator.part(chance, order)
-            made = changes.invoice(order, quantities, numbers, "2026-01-02 00:00:00")
+            made = invoices.invoice(order, quantities, numbers, "2026-01-02 00:00:00")
             documents.append(("invoice", shown(made)))
         given_back = generator.draw_refund(chance, order)
         if given_back is not None:
-            made = changes.refund(order, given_back, numbers, "2026-01-03 00:00:00")
+            made = credit_memos.refund(order, given_back, numbers, "2026-01-03 00:00:00")
             documents.append(("creditmemo", shown(made)))
     for _, document in documents:
         check_document(document)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from commerce_sandbox.data import catalog, changes, recorded
+from commerce_sandbox.data import catalog, credit_memos, invoices, pieces, recorded
 from commerce_sandbox.data.arithmetic import UNIT, units
-from commerce_sandbox.data.checkout import Buyer, Cart, Numbers, place
+from commerce_sandbox.data.checkout import Buyer, Cart, place
+from commerce_sandbox.data.numbers import Numbers
 from commerce_sandbox.data.orders import Order, show_order
 
 Document = dict[str, Any]
@@ -101,10 +102,10 @@ def events(order_id: int) -> list[tuple[str, int, Document]]:
     return sorted(made, key=lambda event: event[:2])
 
 
-def refund_of(order: Order, memo: Document, quantities: changes.Quantities) -> changes.Refund:
+def refund_of(order: Order, memo: Document, quantities: pieces.Quantities) -> credit_memos.Refund:
     totals = order.money[0]
     left = totals["shipping_amount"] - totals.get("shipping_refunded", 0)
-    return changes.Refund(
+    return credit_memos.Refund(
         quantities,
         shipping=memo["shipping_amount"] * UNIT / left if left else 0,
         adjustment_positive=units(memo.get("adjustment_positive", 0)),
@@ -126,9 +127,9 @@ def test_order(order_id: int) -> None:
         }
         if is_memo:
             given = refund_of(order, recorded_document, quantities)
-            made = changes.refund(order, given, numbers, at)
+            made = credit_memos.refund(order, given, numbers, at)
         else:
-            made = changes.invoice(order, quantities, numbers, at)
+            made = invoices.invoice(order, quantities, numbers, at)
         assert compared(made, mine) == compared(recorded_document, theirs)
     shown = compared(show_order(order), mine)
     expected = compared(document, theirs)

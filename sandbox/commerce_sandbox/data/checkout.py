@@ -23,10 +23,13 @@ from commerce_sandbox.data.catalog import (
     StoreView,
     rate,
 )
+from commerce_sandbox.data.order_taxes import add_taxes
 from commerce_sandbox.data.orders import Amounts, Line, Order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from commerce_sandbox.data.numbers import Numbers
 
 _WEIGHT = 0.5
 _PAYMENT_TITLES = {
@@ -43,31 +46,6 @@ _NO_WEEE = {
     "weee_tax_row_disposition": 0,
 }
 _SUMS = ("row_total", "row_total_incl_tax", "discount_amount", "discount_tax_compensation_amount")
-
-
-@dataclass(slots=True)
-class Numbers:
-    """The shop's running numbers.
-
-    Attributes:
-        ids: Last ``entity_id`` by kind of record.
-        increments: Last counter by document kind and store, such as ``order:1``.
-    """
-
-    ids: dict[str, int] = field(default_factory=dict)
-    increments: dict[str, int] = field(default_factory=dict)
-
-    def next(self, kind: str) -> int:
-        """Return the next id of a kind."""
-        number_ = self.ids.get(kind, 0) + 1
-        self.ids[kind] = number_
-        return number_
-
-    def increment_id(self, kind: str, store: StoreView) -> str:
-        """Return the next document number of a store view."""
-        key = f"{kind}:{store.store_id}"
-        self.increments[key] = self.increments.get(key, 0) + 1
-        return store.increment_id(self.increments[key])
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +114,7 @@ def place(cart: Cart, numbers: Numbers, at: str) -> Order:
     )
     _add_addresses(order, cart, numbers, is_virtual=is_virtual)
     _add_totals(order, cart)
-    _add_taxes(order, shipping, numbers)
+    add_taxes(order, shipping, numbers)
     return order
 
 
@@ -411,91 +389,3 @@ def _add_totals(order: Order, cart: Cart) -> None:
         order.payment["additional_information"].append(None)
         info.append({"key": "instructions", "value": "null"})
     order.extension["payment_additional_info"] = info
-
-
-def _add_taxes(order: Order, shipping: Sequence[Row], numbers: Numbers) -> None:
-    """Write the order's tax breakdown: by rate, by line, and for shipping."""
-    country = (order.shipping.get("address") or order.billing_address)["country_id"]
-    tax_ids: dict[str, int] = {}
-    sums: dict[str, list[int]] = {}
-    by_item: list[dict[str, Any]] = []
-    additional: list[dict[str, Any]] = []
-    percents: dict[str, float] = {}
-
-    def applied(percent: float, amount: int, base: int) -> tuple[str, dict[str, Any]]:
-        code = f"{country}-{number(round(percent * UNIT))}"
-        if code not in tax_ids:
-            tax_ids[code] = numbers.next("tax")
-            sums[code] = [0, 0]
-            percents[code] = percent
-        sums[code][0] += amount
-        sums[code][1] += base
-        return code, _applied(code, percent, amount, base)
-
-    for line in order.lines:
-        amount, base = (money["tax_amount"] for money in line.money)
-        if line.carries_money and amount:
-            percent = line.fields["tax_percent"]
-            code, entry = applied(percent, amount, base)
-            item_id = line.fields["item_id"]
-            by_item.append({"type": "product", "item_id": item_id, "applied_taxes": [entry]})
-            line.taxes = [
-                {
-                    "tax_item_id": numbers.next("tax_item"),
-                    "tax_id": tax_ids[code],
-                    "item_id": item_id,
-                    **_itemized(code, percent, amount, base),
-                    "taxable_item_type": "product",
-                }
-            ]
-    if shipping[0].tax_amount:
-        percent = shipping[0].rate
-        code, entry = applied(percent, shipping[0].tax_amount, shipping[-1].tax_amount)
-        by_item.insert(0, {"type": "shipping", "applied_taxes": [entry]})
-        additional.append(
-            {
-                "tax_item_id": numbers.next("tax_item"),
-                "tax_id": tax_ids[code],
-                **_itemized(code, percent, shipping[0].tax_amount, shipping[-1].tax_amount),
-                "taxable_item_type": "shipping",
-            }
-        )
-    order.extension.update(
-        applied_taxes=[_applied(code, percents[code], *sums[code]) for code in tax_ids],
-        item_applied_taxes=by_item,
-        converting_from_quote=False,
-        taxes=[
-            {
-                "tax_id": tax_ids[code],
-                "order_id": order.fields["entity_id"],
-                **_applied(code, percents[code], *sums[code]),
-                "base_real_amount": number(sums[code][1]),
-                "priority": 0,
-                "position": 0,
-                "process": 0,
-            }
-            for code in tax_ids
-        ],
-        additional_itemized_taxes=additional,
-    )
-
-
-def _applied(code: str, percent: float, amount: int, base: int) -> dict[str, Any]:
-    return {
-        "code": code,
-        "title": code,
-        "percent": percent,
-        "amount": number(amount),
-        "base_amount": number(base),
-    }
-
-
-def _itemized(code: str, percent: float, amount: int, base: int) -> dict[str, Any]:
-    return {
-        "tax_code": code,
-        "tax_percent": percent,
-        "amount": number(amount),
-        "base_amount": number(base),
-        "real_amount": number(amount),
-        "real_base_amount": number(base),
-    }

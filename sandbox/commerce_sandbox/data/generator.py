@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from commerce_sandbox.adobe.store import insert_many
-from commerce_sandbox.data import changes
+from commerce_sandbox.data import changes, credit_memos, invoices, pieces, shipments
 from commerce_sandbox.data.arithmetic import UNIT
 from commerce_sandbox.data.buyers import Buyers
 from commerce_sandbox.data.catalog import B2B, COUPONS, SHELF, STORE_VIEWS, Product, StoreView
-from commerce_sandbox.data.checkout import Cart, Numbers, place
+from commerce_sandbox.data.checkout import Cart, place
+from commerce_sandbox.data.numbers import Numbers
 from commerce_sandbox.data.orders import show_order
 
 if TYPE_CHECKING:
@@ -168,22 +169,22 @@ def live(
         return []
     documents: list[tuple[str, dict[str, Any]]] = []
     if fate < _IN_PARTS:
-        made = changes.invoice(order, part(rng, order), numbers, next(times))
+        made = invoices.invoice(order, part(rng, order), numbers, next(times))
         documents.append(("invoice", made))
-        if fate < _REST_CANCELED and changes.to_invoice(order):
+        if fate < _REST_CANCELED and pieces.to_invoice(order):
             changes.cancel(order, next(times))
             return documents
-    left = changes.to_invoice(order)
+    left = pieces.to_invoice(order)
     if left:
-        documents.append(("invoice", changes.invoice(order, left, numbers, next(times))))
-    to_ship = changes.to_ship(order)
+        documents.append(("invoice", invoices.invoice(order, left, numbers, next(times))))
+    to_ship = pieces.to_ship(order)
     if to_ship and rng.random() < _SHIPPED_SHARE:
-        documents.append(("shipment", changes.ship(order, to_ship, numbers, next(times))))
+        documents.append(("shipment", shipments.ship(order, to_ship, numbers, next(times))))
     while rng.random() < _REFUND_SHARE:
         given = draw_refund(rng, order)
         if given is None:
             break
-        documents.append(("creditmemo", changes.refund(order, given, numbers, next(times))))
+        documents.append(("creditmemo", credit_memos.refund(order, given, numbers, next(times))))
     return documents
 
 
@@ -194,12 +195,12 @@ def _later(rng: Random, moment: datetime) -> Iterator[str]:
         yield timestamp(moment)
 
 
-def part(rng: Random, order: Order) -> changes.Quantities:
+def part(rng: Random, order: Order) -> pieces.Quantities:
     """Return some of the pieces that can be invoiced (whole pieces, at least one line)."""
-    return _some(rng, order, changes.to_invoice(order))
+    return _some(rng, order, pieces.to_invoice(order))
 
 
-def draw_refund(rng: Random, order: Order) -> changes.Refund | None:
+def draw_refund(rng: Random, order: Order) -> credit_memos.Refund | None:
     """Return something to refund, or None when nothing comes to mind.
 
     A goodwill amount or a fee never makes the shop give back more than it was paid: goodwill
@@ -209,7 +210,7 @@ def draw_refund(rng: Random, order: Order) -> changes.Refund | None:
     left = totals.get("total_paid", 0) - totals.get("total_refunded", 0)
     if left <= 0 or order.fields["state"] == "closed":
         return None
-    quantities = changes.to_refund(order)
+    quantities = pieces.to_refund(order)
     kind = rng.random()
     earlier = totals.get("adjustment_positive", 0)
     if earlier:
@@ -218,17 +219,19 @@ def draw_refund(rng: Random, order: Order) -> changes.Refund | None:
         return _all(quantities, fee) if possible else None
     goodwill = _CENT * rng.randrange(1, 500)
     if kind < _GOODWILL and goodwill <= left:
-        return changes.Refund({}, adjustment_positive=goodwill)
+        return credit_memos.Refund({}, adjustment_positive=goodwill)
     if not quantities or kind < _SHIPPING_ONLY:
-        return changes.Refund({}, shipping=1.0) if _shipping_left(order) else None
+        return credit_memos.Refund({}, shipping=1.0) if _shipping_left(order) else None
     if kind < _PARTIAL:
-        return changes.Refund(_some(rng, order, quantities), shipping=rng.choice((0.0, 0.0, 0.5)))
+        return credit_memos.Refund(
+            _some(rng, order, quantities), shipping=rng.choice((0.0, 0.0, 0.5))
+        )
     fee = _CENT * rng.randrange(100) if kind > _WITHOUT_FEE and left > UNIT else 0
     return _all(quantities, fee)
 
 
-def _all(quantities: changes.Quantities, fee: int) -> changes.Refund:
-    return changes.Refund(quantities, shipping=1.0, adjustment_negative=fee)
+def _all(quantities: pieces.Quantities, fee: int) -> credit_memos.Refund:
+    return credit_memos.Refund(quantities, shipping=1.0, adjustment_negative=fee)
 
 
 def _shipping_left(order: Order) -> bool:
@@ -236,7 +239,7 @@ def _shipping_left(order: Order) -> bool:
     return totals.get("shipping_invoiced", 0) > totals.get("shipping_refunded", 0)
 
 
-def _some(rng: Random, order: Order, available: changes.Quantities) -> changes.Quantities:
+def _some(rng: Random, order: Order, available: pieces.Quantities) -> pieces.Quantities:
     parents = [
         line.fields["item_id"]
         for line in order.lines
@@ -249,4 +252,4 @@ def _some(rng: Random, order: Order, available: changes.Quantities) -> changes.Q
     for item_id in chosen:
         whole = available[item_id] // UNIT
         some[item_id] = rng.randint(1, whole) * UNIT if whole > 1 else available[item_id]
-    return changes.with_children(order, some)
+    return pieces.with_children(order, some)

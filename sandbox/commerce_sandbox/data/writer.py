@@ -16,9 +16,9 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from commerce_sandbox.adobe.store import insert_many
-from commerce_sandbox.data import changes
+from commerce_sandbox.data import changes, credit_memos, invoices, pieces, shipments
 from commerce_sandbox.data.buyers import Buyers
-from commerce_sandbox.data.checkout import Numbers, place
+from commerce_sandbox.data.checkout import place
 from commerce_sandbox.data.generator import (
     NUMBERS,
     draw_cart,
@@ -27,6 +27,7 @@ from commerce_sandbox.data.generator import (
     part,
     timestamp,
 )
+from commerce_sandbox.data.numbers import Numbers
 from commerce_sandbox.data.orders import Order, read_order, show_order
 
 if TYPE_CHECKING:
@@ -189,10 +190,10 @@ class ShopWriter:
             return possible
         if order.fields["state"] in ("new", "processing"):
             possible.append(("hold", lambda at: changes.hold(order, at)))
-            if changes.to_invoice(order):
+            if pieces.to_invoice(order):
                 possible += [("invoice", lambda at: self._invoice(order, at))] * 5
                 possible.append(("cancel", lambda at: changes.cancel(order, at)))
-            if changes.to_ship(order):
+            if pieces.to_ship(order):
                 possible += [("ship", lambda at: self._ship(order, at))] * 2
         given = draw_refund(self._rng, order)
         if given is not None:
@@ -201,20 +202,20 @@ class ShopWriter:
 
     def _invoice(self, order: Order, at: str) -> Rows:
         quantities = part(self._rng, order)
-        return [("invoice", changes.invoice(order, quantities, self._numbers, at))]
+        return [("invoice", invoices.invoice(order, quantities, self._numbers, at))]
 
     def _ship(self, order: Order, at: str) -> Rows:
-        return [("shipment", changes.ship(order, self._some_to_ship(order), self._numbers, at))]
+        return [("shipment", shipments.ship(order, self._some_to_ship(order), self._numbers, at))]
 
-    def _some_to_ship(self, order: Order) -> changes.Quantities:
+    def _some_to_ship(self, order: Order) -> pieces.Quantities:
         """Return all that is left to ship, or only its first line (an incomplete shipment)."""
-        left = changes.to_ship(order)
+        left = pieces.to_ship(order)
         if self._rng.random() < _PARTIAL_SHARE:
             return dict([next(iter(left.items()))])
         return left
 
-    def _refund(self, order: Order, given: changes.Refund, at: str) -> Rows:
-        return [("creditmemo", changes.refund(order, given, self._numbers, at))]
+    def _refund(self, order: Order, given: credit_memos.Refund, at: str) -> Rows:
+        return [("creditmemo", credit_memos.refund(order, given, self._numbers, at))]
 
 
 def running_numbers(database: Database) -> Numbers:
