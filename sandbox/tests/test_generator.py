@@ -42,7 +42,7 @@ def recorded_documents(kind: str) -> list[Document]:
 def difference(document: Mapping[str, Any], prefix: str = "") -> Decimal:
     """grand_total minus the parts that give it (the identity of the recorded shop)."""
     names = [*MONEY, *COMPENSATIONS, "adjustment"]
-    parts = sum(
+    parts: Decimal | int = sum(
         Decimal(document.get(prefix + BASE_NAMES.get(n, n) if prefix else n, 0)) for n in names
     )
     weee = "base_weee_tax_applied_row_amnt" if prefix else "weee_tax_applied_row_amount"
