@@ -136,6 +136,24 @@ class TokenSource:
         )
         return [warning]
 
+    def look_after(self) -> list[str]:
+        """What the run's summary should say about the login, which is renewed if idle for a day.
+
+        A shop may be quiet for weeks: without this its runs would let the login die. What is wrong
+        is told here, but ends the run only when there is something to post.
+        """
+        try:
+            found = self.warnings()
+            with self._lock, _store_errors():
+                age = self._clock.now() - float(self._read().get("issued_at") or 0)
+            if age >= _DAY:
+                self.access_token()
+        except TransientApiError:
+            return []  # whoever needs the token next tells
+        except FatalError as error:
+            return [str(error)]
+        return found
+
     def _renew(self, rejected: str | None) -> str:
         with _store_errors(), self._store.lock(self._name) as lease:
             entry = self._read()

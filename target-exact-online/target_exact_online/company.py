@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
+    from target_exact_online.auth import TokenSource
     from target_exact_online.documents.prepared import Found, Prepared, Stored
     from target_exact_online.ledger.store import Document
     from target_exact_online.master_data.reading import Kind
@@ -38,6 +39,7 @@ class ExactCompany:
     Attributes:
         client: Makes the calls.
         division: The division of documents that name none.
+        tokens: Gives the client its access tokens.
     """
 
     def __init__(
@@ -47,10 +49,12 @@ class ExactCompany:
         engine: Engine,
         division: int,
         settings: DocumentSettings,
+        tokens: TokenSource,
     ) -> None:
         """Use these; see :func:`open_company`."""
         self.client = client
         self.division = division
+        self.tokens = tokens
         self._budget = budget
         self._engine = engine
         self._settings = settings
@@ -161,10 +165,11 @@ def open_company(config: Mapping[str, Any], engine: Engine) -> ExactCompany:
     division = int(config["division"])
     _, _, login = open_login(config)
     budget = Budget(engine, app_of(login).client_id)
-    client = ExactClient(base_url(config), division, build_token_source(config), budget)
+    tokens = build_token_source(config)
+    client = ExactClient(base_url(login), division, tokens, budget)
     settings = DocumentSettings(
         create_accounts=config.get("create_accounts", False),
         create_items=config.get("create_items", False),
         closed_period=config.get("closed_period", "refuse"),
     )
-    return ExactCompany(client, budget, engine, division, settings)
+    return ExactCompany(client, budget, engine, division, settings, tokens)

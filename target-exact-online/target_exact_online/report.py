@@ -68,6 +68,7 @@ def as_dict(summary: Summary, exit_code: int, error: Exception | None = None) ->
         "skipped": _lines(summary.skipped),
         "changed": _lines(summary.changed),
         "warnings": [_line(line) for line in summary.warnings],
+        "login": summary.login,
         "held": summary.held,
         "held_because": summary.held_because,
         "resume_at": None if summary.resume_at is None else summary.resume_at.isoformat(),
@@ -130,6 +131,8 @@ def _notes(summary: Summary, exit_code: int, error: Exception | None) -> Iterato
         yield from _listed(lines, words)
     for line in summary.warnings[:_SHOWN]:
         yield f"Note on {line.document_key}: {line.reason}"
+    for text in summary.login:
+        yield f"WARNING: {text}"
     if summary.still_parked:
         yield f"{summary.still_parked} documents of earlier runs are still parked"
     if summary.held:

@@ -56,6 +56,7 @@ def run_target(target: TargetExactOnline, file_input: IO[str] | None) -> int:
     with contextlib.ExitStack() as cleanup:
         company = open_company(config, ledger.engine)
         cleanup.callback(company.close)
+        summary.login = company.tokens.look_after()
         run = Run(ledger.engine)
         cleanup.callback(run.finish)
         posting = Posting(

@@ -51,6 +51,7 @@ class Summary:
         held: How many documents were only taken into the ledger in this run.
         changed: Documents that changed in the shop after they were posted.
         warnings: What a person should know although the document was posted.
+        login: What a person should know about the Exact login.
         still_parked: Parked by earlier runs and not looked at in this one.
         resume_at: When held documents can be sent (UTC), or None.
         held_because: Why documents are held, or None.
@@ -72,6 +73,7 @@ class Summary:
     held: int = 0
     changed: dict[str, Line] = field(default_factory=dict)
     warnings: list[Line] = field(default_factory=list)
+    login: list[str] = field(default_factory=list)
     still_parked: int = 0
     resume_at: datetime | None = None
     held_because: str | None = None

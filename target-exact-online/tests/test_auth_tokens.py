@@ -412,6 +412,29 @@ def test_keep_alive_renews_what_is_idle(config: dict[str, Any], sandbox: Sandbox
     assert answers(sandbox, build_token_source(config).access_token()) == 200
 
 
+def test_a_quiet_shop_keeps_its_login(config: dict[str, Any], sandbox: SandboxHandle) -> None:
+    source = build_token_source(config)
+    assert source.look_after() == []
+    assert source.look_after() == []
+    assert token_calls(sandbox) == [200]
+    for _ in range(3):
+        sandbox.advance(26 * DAY)
+        (warning,) = build_token_source(config).look_after()
+        assert "26 days ago" in warning
+    assert answers(sandbox, build_token_source(config).access_token()) == 200
+
+
+def test_a_dead_login_is_told_by_a_quiet_run(
+    config: dict[str, Any], sandbox: SandboxHandle
+) -> None:
+    build_token_source(config).access_token()
+    sandbox.advance(31 * DAY)
+    (warning,) = build_token_source(config).look_after()
+    assert "authorize" in warning
+    sandbox.fault(TOKEN, "error_before", times=2)
+    assert build_token_source(sandbox.exact_config()).look_after() == []
+
+
 def test_plain_settings_leave_no_secret_in_the_file(
     config: dict[str, Any], sandbox: SandboxHandle, tmp_path: Path
 ) -> None:
