@@ -9,10 +9,13 @@ import click
 import msgspec
 from singer_sdk.exceptions import ConfigValidationError
 
+from connector_credentials import CredentialStoreError
 from mapper_gl_rules.booking.replay import book_documents, read_documents
-from mapper_gl_rules.exceptions import InputError, MapperError
+from mapper_gl_rules.exceptions import MapperError
+from mapper_gl_rules.inputs import read_input
 from mapper_gl_rules.mapper import MapperGLRules
 from mapper_gl_rules.rules.loading import load_rules
+from mapper_gl_rules.rules_cli import rules as rules_commands
 
 __all__ = ["main", "tools"]
 
@@ -28,20 +31,17 @@ def tools() -> None:
 def book(rules_file: Path, input_file: Path) -> None:
     """Book documents in Adobe's REST shape and print the balanced entries as JSON.
 
-    The input is {"order" or "orders", "invoices", "creditmemos"}. The entries have the
-    debtor and VAT lines that Exact will make.
+    The input is {"order" or "orders", "invoices", "creditmemos"}; - reads standard input. The
+    entries have the debtor and VAT lines that Exact will make.
     """
     rules = load_rules(rules_file)
-    try:
-        text = input_file.read_bytes()
-    except OSError as error:
-        raise InputError(
-            what=f"cannot read the documents: {error.strerror}",
-            where=str(input_file),
-            what_to_do="Check the option --input.",
-        ) from error
-    report = book_documents(read_documents(text, str(input_file)), rules)
-    print(msgspec.json.format(msgspec.json.encode(report), indent=1).decode())
+    base = rules.settings.amounts == "base"
+    documents = read_documents(read_input(input_file), str(input_file), base=base)
+    report = book_documents(documents, rules)
+    click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1))
+
+
+tools.add_command(rules_commands)
 
 
 def main() -> None:
@@ -53,8 +53,11 @@ def main() -> None:
             MapperGLRules.cli()
     except ConfigValidationError as error:
         details = "; ".join(error.errors) or str(error)
-        print(f"ERROR: the configuration is not right: {details}.", file=sys.stderr)
-        sys.exit(1)
-    except MapperError as error:
-        print(f"ERROR: {error}", file=sys.stderr)
-        sys.exit(1)
+        _fail(f"the configuration is not right: {details}.")
+    except (MapperError, CredentialStoreError) as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> None:
+    print(f"ERROR: {message}", file=sys.stderr)
+    sys.exit(1)

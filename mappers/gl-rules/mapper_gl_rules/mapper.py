@@ -15,10 +15,11 @@ from singer_sdk.mapper_base import InlineMapper
 from mapper_gl_rules.booking import Booked, Booker
 from mapper_gl_rules.contract import KEY_PROPERTIES, SCHEMAS
 from mapper_gl_rules.day_store import DayStore
+from mapper_gl_rules.decoding import Decoder
 from mapper_gl_rules.exceptions import ConfigError
 from mapper_gl_rules.messages import Envelope, LineReader, LineWriter, decode_any, encode_any
 from mapper_gl_rules.rules.loading import load_rules
-from mapper_gl_rules.source import Document, Order
+from mapper_gl_rules.rules_store import RulesStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from mapper_gl_rules.rules.model import Rules
 
 __all__ = ["MapperGLRules"]
-
-_orders = msgspec.json.Decoder(Order)
-_documents = msgspec.json.Decoder(Document)
 
 
 class MapperGLRules(InlineMapper):
@@ -46,6 +44,12 @@ class MapperGLRules(InlineMapper):
             th.StringType,
             title="Rules file",
             description="YAML file with the rules.",
+        ),
+        th.Property(
+            "rules_store",
+            th.StringType,
+            title="Rules store",
+            description="Credential store with the versions of the rules; the newest holds.",
         ),
         th.Property(
             "days_file",
@@ -84,6 +88,7 @@ class MapperGLRules(InlineMapper):
         if wanted is not None:
             settings = msgspec.structs.replace(rules.settings, sales_orders=bool(wanted))
             rules = msgspec.structs.replace(rules, settings=settings)
+        self._decoder = Decoder(base=rules.settings.amounts == "base")
         self._days = self._day_store(rules)
         self._state: Any = None
         self.booker = Booker(rules, self._days)
@@ -92,11 +97,19 @@ class MapperGLRules(InlineMapper):
 
     def _rules(self) -> Rules:
         """Load the rules the configuration names."""
-        file = self.config.get("rules_file")
+        file, store = self.config.get("rules_file"), self.config.get("rules_store")
+        if file and store:
+            raise ConfigError(
+                what="two sources of rules are named",
+                where="settings rules_file and rules_store",
+                what_to_do="Keep one of them.",
+            )
+        if store:
+            return RulesStore(store).rules()
         if not file:
             raise ConfigError(
                 what="no rules are named",
-                where="setting rules_file",
+                where="setting rules_file or rules_store",
                 what_to_do="Name a rules file, such as one made by `mapper-gl-rules rules init`.",
             )
         return load_rules(Path(file))
@@ -131,11 +144,11 @@ class MapperGLRules(InlineMapper):
         stream = envelope.stream
         try:
             if stream == "invoices":
-                return self.booker.document("invoice", _documents.decode(envelope.record))
+                return self.booker.document("invoice", self._decoder.document(envelope.record))
             if stream == "credit_memos":
-                return self.booker.document("credit_memo", _documents.decode(envelope.record))
+                return self.booker.document("credit_memo", self._decoder.document(envelope.record))
             if stream == "orders":
-                return self.booker.order(_orders.decode(envelope.record))
+                return self.booker.order(self._decoder.order(envelope.record))
         except msgspec.ValidationError as error:
             return [self.booker.unreadable(stream, decode_any(envelope.record), str(error))]
         if stream not in self._ignored:

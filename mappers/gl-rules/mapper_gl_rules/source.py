@@ -8,7 +8,7 @@ that are null, so nearly every field is optional.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -193,6 +193,9 @@ class Order(msgspec.Struct, gc=False):
     payment: Payment | None = None
     extension_attributes: OrderExtension | list[Any] | None = None
     source: Source | None = None
+    raw: Any = None  # the bytes it was decoded from; not a field of the shop
+
+    is_invoice: ClassVar[bool] = False
 
     @property
     def extension(self) -> OrderExtension:
@@ -253,10 +256,17 @@ class Document(msgspec.Struct, gc=False):
     tax_amount: Amount = None
     discount_tax_compensation_amount: Amount = None
     shipping_discount_tax_compensation_amount: Amount = None
+    adjustment: Amount = None
     adjustment_positive: Amount = None
     adjustment_negative: Amount = None
     extension_attributes: DocumentExtension | list[Any] | None = None
     source: Source | None = None
+    raw: Any = None  # the bytes it was decoded from; not a field of the shop
+
+    @property
+    def is_invoice(self) -> bool:
+        """True for an invoice: only credit memos have an adjustment or an invoice."""
+        return self.adjustment is None
 
     @property
     def extension(self) -> DocumentExtension:

@@ -47,7 +47,7 @@ def read_document(document: Document, order: Order, options: Options) -> Amounts
     """
     rows = _rows(document, order, options)
     lines: list[AmountLine] = []
-    discounts = compensation = line_vat = ZERO
+    discounts = compensation = ZERO
     for row in rows:
         line = row.line
         discount = line.discount_amount or ZERO
@@ -57,7 +57,6 @@ def read_document(document: Document, order: Order, options: Options) -> Amounts
             continue
         discounts += discount
         compensation += hidden
-        line_vat += vat
         rate = _rate(row, vat)
         net = row.raw - discount + hidden
         _check_vat(row, net, vat, rate)
@@ -71,7 +70,7 @@ def read_document(document: Document, order: Order, options: Options) -> Amounts
         if discount and options.discounts == "separate":
             lines.append(_split_discount(shipping, discount, ZERO))
     lines += adjustment_lines(document, order, lines, options)
-    extra, parts = explain_total(document, order, lines, line_vat, options)
+    extra, parts = explain_total(document, order, lines, options)
     lines += extra
     return Amounts(lines, document.grand_total, parts)
 

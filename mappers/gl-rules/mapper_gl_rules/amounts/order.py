@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mapper_gl_rules.amounts.fixed_product_tax import spread_vat
 from mapper_gl_rules.amounts.model import AmountLine, Amounts, Options
 from mapper_gl_rules.amounts.rows import choose_rows
 from mapper_gl_rules.amounts.shipping import shipping_line
+from mapper_gl_rules.amounts.totals import PAYMENTS, explain_total
 from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import CENT, ZERO, rounded
 
@@ -84,32 +84,24 @@ def read_order(order: Order, options: Options) -> Amounts:
     """
     rows = _rows(order, options)
     lines = []
-    fixed = []
     for row in rows:
         item = row.item
         net = row.raw - _discount(item)
         vat = item.tax_amount or ZERO
         if row.raw or vat:
-            lines.append(
-                AmountLine("product", item.sku, net, vat, item.tax_percent, item, item.qty_ordered),
-            )
-        if item.weee_tax_applied_row_amount:
-            amount = item.weee_tax_applied_row_amount
-            fixed.append(AmountLine("fixed_product_tax", item.sku, amount, ZERO, ZERO, item))
+            rate = item.tax_percent or ZERO
+            lines.append(AmountLine("product", item.sku, net, vat, rate, item, item.qty_ordered))
     if order.shipping_amount:
-        lines.append(
-            shipping_line(
-                order,
-                order,
-                sum([row.item.discount_amount or ZERO for row in rows], ZERO),
-                sum([row.item.discount_tax_compensation_amount or ZERO for row in rows], ZERO),
-            )[0],
+        discounts = sum([row.item.discount_amount or ZERO for row in rows], ZERO)
+        compensation = sum(
+            [row.item.discount_tax_compensation_amount or ZERO for row in rows],
+            ZERO,
         )
-    open_tax = (order.tax_amount or ZERO) - sum([line.vat for line in lines], ZERO)
-    if fixed and open_tax:
-        spread_vat(fixed, order, open_tax)
-    lines += fixed
-    return Amounts(lines, order.grand_total, [("subtotal", order.subtotal or ZERO)])
+        lines.append(shipping_line(order, order, discounts, compensation)[0])
+    extra, parts = explain_total(order, order, lines, options)
+    paid = {kind for kind, _ in PAYMENTS}
+    lines += [line for line in extra if line.kind not in paid]
+    return Amounts(lines, order.grand_total, parts)
 
 
 def _rows(order: Order, options: Options) -> list[_Row]:

@@ -7,20 +7,22 @@ gift cards, store credit and reward points off and adds gift wrapping; extension
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from mapper_gl_rules.amounts.fixed_product_tax import fixed_product_tax_lines
 from mapper_gl_rules.amounts.model import AmountLine, LineKind, Options, arithmetic
 from mapper_gl_rules.amounts.shipping import derive_rate
+from mapper_gl_rules.amounts.surcharges import custom_fees, mapped_surcharges, suspects
 from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import ZERO, show
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from mapper_gl_rules.source import Document, Order
 
-__all__ = ["explain_total"]
+__all__ = ["PAYMENTS", "explain_total"]
+
+Parts = list[tuple[str, Decimal]]
 
 _PARTS = (
     "subtotal",
@@ -31,7 +33,7 @@ _PARTS = (
     "shipping_discount_tax_compensation_amount",
     "adjustment_positive",
 )
-_PAYMENTS: tuple[tuple[LineKind, str], ...] = (
+PAYMENTS: tuple[tuple[LineKind, str], ...] = (
     ("gift_card", "gift_cards_amount"),
     ("store_credit", "customer_balance_amount"),
     ("reward", "reward_currency_amount"),
@@ -44,13 +46,18 @@ _WRAPS = (
 
 
 def explain_total(
-    document: Document,
+    document: Document | Order,
     order: Order,
     lines: list[AmountLine],
-    line_vat: Decimal,
     options: Options,
-) -> tuple[list[AmountLine], list[tuple[str, Decimal]]]:
+) -> tuple[list[AmountLine], Parts]:
     """Find the lines that the header adds to products, shipping and adjustments.
+
+    Args:
+        document: The invoice, credit memo or order itself.
+        order: The order.
+        lines: What was found in the document's lines, shipping and adjustments.
+        options: The accountant's choices.
 
     Returns:
         The lines, and the parts of the grand total for messages.
@@ -58,51 +65,81 @@ def explain_total(
     Raises:
         DocumentRefusedError: When more than the rounding limit stays unexplained.
     """
-    parts = [(name, getattr(document, name) or ZERO) for name in _PARTS]
-    parts.append(("adjustment_negative", -(document.adjustment_negative or ZERO)))
-    extra: list[AmountLine] = []
-    for kind, name in _PAYMENTS:
-        amount = getattr(document.extension, name)
-        if amount:
-            parts.append((name, -amount))
-            extra.append(AmountLine(kind, name, -amount, ZERO, None))
-    for name, tax_name in _WRAPS:
-        amount = getattr(document.extension, name)
-        if amount:
-            tax = getattr(document.extension, tax_name) or ZERO
-            line_vat += tax
-            parts.append((name, amount))
-            rates = {line.rate for line in lines if line.rate}
-            rate = derive_rate(amount, tax, rates, where=tax_name) if tax else ZERO
-            extra.append(AmountLine("gift_wrap", name, amount, tax, rate))
+    parts = [(name, getattr(document, name, None) or ZERO) for name in _PARTS]
+    fee = getattr(document, "adjustment_negative", None)
+    if fee:
+        parts.append(("adjustment_negative", -fee))
+    extra = _named_totals(document, parts, lines)
     gap = document.grand_total - sum([amount for _, amount in parts], ZERO)
-    if gap or any(line.weee_tax_applied_row_amount for line in document.items):
-        open_tax = (document.tax_amount or ZERO) - line_vat - (document.shipping_tax_amount or ZERO)
-        fixed = fixed_product_tax_lines(document, order, gap, open_tax)
-        for line in fixed:
-            parts.append((f"fixed product tax {line.name}", line.net))
-            gap -= line.net
-        extra += fixed
     if gap:
-        found = _by_order(order, gap)
-        if found:
-            extra.append(found)
-            parts.append((found.name, found.net))
-            gap -= found.net
+        gap = _explain(document, order, lines, extra, parts, gap, options)
     if abs(gap) > options.rounding_limit:
+        found = suspects(document, gap)
         raise DocumentRefusedError(
             reason=f"grand_total is {show(abs(gap))} {'more' if gap > 0 else 'less'} than its "
-            f"parts: {arithmetic(parts, document.grand_total)}",
-            where="grand_total",
-            what_to_do="Find the total of an extension that makes the difference and map it.",
+            f"parts: {arithmetic(parts, document.grand_total)}"
+            + (f"; {', '.join(found)} may be it" if found else ""),
+            where=found[0].split()[0] if found else "grand_total",
+            what_to_do="Map the extension's total under surcharges in the rules."
+            if found
+            else "Find the extension's total that makes the difference and map it.",
         )
     return extra, parts
 
 
-def _by_order(order: Order, gap: Decimal) -> AmountLine | None:
+def _named_totals(
+    document: Document | Order, parts: Parts, lines: list[AmountLine]
+) -> list[AmountLine]:
+    """Give Adobe Commerce's own totals: means of payment and gift wrapping."""
+    extension = document.extension
+    found = []
+    for kind, name in PAYMENTS:
+        amount = getattr(extension, name)
+        if amount:
+            parts.append((name, -amount))
+            found.append(AmountLine(kind, name, -amount, ZERO, None))
+    for name, tax_name in _WRAPS:
+        amount = getattr(extension, name)
+        if amount:
+            tax = getattr(extension, tax_name) or ZERO
+            parts.append((name, amount))
+            rate = derive_rate(amount, tax, _rates(lines), where=tax_name) if tax else ZERO
+            found.append(AmountLine("gift_wrap", name, amount, tax, rate))
+    return found
+
+
+def _explain(
+    document: Document | Order,
+    order: Order,
+    lines: list[AmountLine],
+    extra: list[AmountLine],
+    parts: Parts,
+    gap: Decimal,
+    options: Options,
+) -> Decimal:
+    """Explain what the total has more or less than its parts; gives what stays open."""
+
+    def take(found: list[AmountLine]) -> Decimal:
+        extra.extend(found)
+        parts.extend((f"{line.kind} {line.name}", line.net) for line in found)
+        return gap - sum([line.net for line in found], ZERO)
+
+    gap = take(mapped_surcharges(document, options.surcharges, _rates(lines)))
+    taxed = sum([line.vat for line in (*lines, *extra) if line.kind != "adjustment"], ZERO)
+    open_tax = (document.tax_amount or ZERO) - taxed
+    gap = take(fixed_product_tax_lines(document, order, gap, open_tax))
+    gap = take(custom_fees(document, order, gap))
+    return take(_payment_by_order(order, gap))
+
+
+def _rates(lines: list[AmountLine]) -> set[Decimal]:
+    return {line.rate for line in lines if line.rate}
+
+
+def _payment_by_order(order: Order, gap: Decimal) -> list[AmountLine]:
     """Explain what the invoice leaves out by the order: older releases hide means of payment."""
-    for kind, name in _PAYMENTS:
+    for kind, name in PAYMENTS:
         amount = getattr(order.extension, name) or ZERO
         if gap < 0 and -gap <= amount:
-            return AmountLine(kind, name, gap, ZERO, None)
-    return None
+            return [AmountLine(kind, name, gap, ZERO, None)]
+    return []

@@ -2,53 +2,77 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from mapper_gl_rules.booking.booker import Booker
 from mapper_gl_rules.booking.daily_journal import DaysInMemory
 from mapper_gl_rules.booking.ledger_view import ledger_view
+from mapper_gl_rules.decoding import Decoder
 from mapper_gl_rules.exceptions import InputError
-from mapper_gl_rules.source import Document, Order  # noqa: TC001  # msgspec reads the types
 
 if TYPE_CHECKING:
     from mapper_gl_rules.booking.result import Booked
     from mapper_gl_rules.rules.model import Rules
+    from mapper_gl_rules.source import Document, Order
 
 __all__ = ["Documents", "book_documents", "read_documents"]
 
 
-class Documents(msgspec.Struct):
-    """Documents in Adobe's REST shape; each invoice and credit memo finds its order by id."""
+class Documents(NamedTuple):
+    """Documents in Adobe's REST shape; each invoice and credit memo has its order."""
 
-    order: Order | None = None
-    orders: list[Order] = []
-    invoices: list[Document] = []
-    creditmemos: list[Document] = []
+    orders: list[Order]
+    invoices: list[Document]
+    creditmemos: list[Document]
 
 
-def read_documents(text: bytes, origin: str) -> Documents:
-    """Decode documents from JSON.
+class _File(msgspec.Struct):
+    """A file of documents, not decoded yet."""
+
+    order: msgspec.Raw = msgspec.Raw()
+    orders: list[msgspec.Raw] = []
+    invoices: list[msgspec.Raw] = []
+    creditmemos: list[msgspec.Raw] = []
+
+
+def read_documents(text: bytes, origin: str, *, base: bool = False) -> Documents:
+    """Decode documents from JSON; each finds its order by `order_id`.
+
+    Args:
+        text: {"order" or "orders", "invoices", "creditmemos"}.
+        origin: File name, for messages.
+        base: Whether to take the amounts in base currency.
 
     Raises:
         InputError: When the JSON has not the shape of Adobe's REST documents.
     """
+    decoder = Decoder(base=base)
+    place = origin
     try:
-        documents = msgspec.json.decode(text, type=Documents)
+        file = msgspec.json.decode(text, type=_File)
+        raws = [*file.orders, *([file.order] if bytes(file.order) else [])]
+        orders = []
+        documents: dict[str, list[Document]] = {"invoices": [], "creditmemos": []}
+        for number, raw in enumerate(raws):
+            place = f"{origin}, order {number + 1}"
+            orders.append(decoder.order(raw))
+        for name, found in documents.items():
+            for number, raw in enumerate(getattr(file, name)):
+                place = f"{origin}, {name}[{number}]"
+                found.append(decoder.document(raw))
     except msgspec.DecodeError as error:
         raise InputError(
             what=f"cannot read the documents: {error}",
-            where=origin,
+            where=place,
             what_to_do='Give {"order" or "orders", "invoices", "creditmemos"} in REST shape.',
         ) from error
-    orders = {order.entity_id: order for order in documents.orders}
-    if documents.order is not None:
-        orders[documents.order.entity_id] = documents.order
-    for document in (*documents.invoices, *documents.creditmemos):
+    by_id = {order.entity_id: order for order in orders}
+    for document in (*documents["invoices"], *documents["creditmemos"]):
         if document.order is None and document.order_id is not None:
-            document.order = orders.get(document.order_id)
-    return documents
+            document.order = by_id.get(document.order_id)
+    return Documents(orders, **documents)
 
 
 def book_documents(documents: Documents, rules: Rules) -> dict[str, Any]:

@@ -78,7 +78,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "line": Condition("line", "text", _line("kind"), "kind of line", LINE_KINDS),
     "sku": Condition("line", "text", _line("sku"), "SKU, exactly"),
     "sku_pattern": Condition("line", "pattern", _line("sku"), "SKU with * and ?"),
-    "name": Condition("line", "pattern", _line("name"), "the shop's field, such as gw_price"),
+    "field": Condition("line", "pattern", _line("name"), "the shop's field, such as gw_price"),
     "rate": Condition("line", "number", _line("rate"), "VAT percentage charged by the shop"),
     "supply": Condition("line", "text", _line("supply"), "kind of supply", SUPPLIES),
     "product_type": Condition("line", "text", _line("product_type"), "Adobe's product type"),

@@ -29,7 +29,7 @@ from mapper_gl_rules.vat import VatCode
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["load_rules", "parse_rules", "parse_yaml"]
+__all__ = ["load_rules", "parse_rules", "parse_yaml", "read_rules"]
 
 _LONGEST = 60  # of a quoted value in a message
 _OPTIONS = ("discounts", "rounding_limit", "adjustments", "surcharges")
@@ -68,13 +68,22 @@ _Constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: str(
 
 
 def load_rules(path: Path) -> Rules:
-    """Read a rules file.
+    """Read and check a rules file.
 
     Raises:
         RulesError: When the file cannot be read or is not right.
     """
+    return parse_rules(read_rules(path), origin=str(path))
+
+
+def read_rules(path: Path) -> str:
+    """Read the text of a rules file.
+
+    Raises:
+        RulesError: When the file cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise RulesError(
@@ -82,7 +91,6 @@ def load_rules(path: Path) -> Rules:
             where=str(path),
             what_to_do="Check the setting rules_file.",
         ) from error
-    return parse_rules(text, origin=str(path))
 
 
 def parse_rules(text: str, *, origin: str, version: str | None = None) -> Rules:
