@@ -7,6 +7,7 @@ import math
 import signal
 import sys
 import time
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from threading import Event
@@ -169,7 +170,7 @@ def plan_faults(
         values = {name: _json_or_text(value) for name, _, value in pairs}
         faults.add(database, faults.Fault(route, kind, method, nth, times, values))
     for fault in faults.planned(database):
-        click.echo(fault)
+        click.echo(json.dumps(asdict(fault)))
 
 
 @main.command()

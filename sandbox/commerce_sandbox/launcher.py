@@ -20,6 +20,8 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
+from commerce_sandbox.exceptions import StartError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -46,6 +48,9 @@ class Launcher:
         Args:
             arguments: Of ``commerce-sandbox``.
             log: File its output is added to.
+
+        Raises:
+            StartError: The launcher itself has ended.
         """
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None  # noqa: S101 -- both are pipes
@@ -54,7 +59,10 @@ class Launcher:
             line = json.dumps({"arguments": arguments, "log": str(log)})
             stdin.write(line.encode() + b"\n")
             stdin.flush()
-            return int(stdout.readline())
+            answer = stdout.readline()
+        if not answer:
+            raise StartError(log, "the launcher has ended")
+        return int(answer)
 
     def close(self) -> None:
         """End the launcher and every server it started."""

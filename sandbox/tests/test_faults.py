@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -132,6 +135,28 @@ def test_two_faults_on_one_route_count_every_call(sandbox: SandboxHandle) -> Non
 def test_control_routes_never_suffer(sandbox: SandboxHandle) -> None:
     sandbox.fault("*", "drop_before", times=0)
     assert get(sandbox, "/_sandbox/health").json()["status"] == "ok"
+
+
+def test_faults_are_planned_and_cleared_from_the_command_line(sandbox: SandboxHandle) -> None:
+    program = [sys.executable, "-m", "commerce_sandbox", "faults"]
+    program += ["--data-dir", str(sandbox.data_dir)]
+    plan = ["--route", ROUTE, "--kind", "error_before", "--param", 'body="boom"', "--times", "2"]
+    shown = subprocess.run([*program, *plan], check=True, capture_output=True, text=True)
+    fault = json.loads(shown.stdout)
+    assert (fault["kind"], fault["times"], fault["params"]) == ("error_before", 2, {"body": "boom"})
+    assert get(sandbox).text == "boom"
+    subprocess.run([*program, "--clear"], check=True)
+    assert get(sandbox).status_code == 200
+
+
+def test_faults_are_planned_and_cleared_over_http(sandbox: SandboxHandle) -> None:
+    url = sandbox.url + "/_sandbox/faults"
+    fault = {"route": ROUTE, "kind": "unavailable", "times": 0}
+    assert requests.post(url, json=fault, timeout=10).json()["id"] == 1
+    assert get(sandbox).status_code == 503
+    assert requests.get(url, timeout=10).json()[0]["fired"] == 1
+    requests.delete(url, timeout=10)
+    assert get(sandbox).status_code == 200
 
 
 def test_an_unknown_kind_is_refused(sandbox: SandboxHandle) -> None:
