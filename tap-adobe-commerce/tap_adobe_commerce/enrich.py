@@ -14,11 +14,11 @@ from tap_adobe_commerce.keyset import read_by_key
 from tap_adobe_commerce.search import among, parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tap_adobe_commerce.client import Client
     from tap_adobe_commerce.exceptions import AdobeCommerceError
-    from tap_adobe_commerce.listing import Listing
+    from tap_adobe_commerce.listing import Listing, Row
 
 logger = logging.getLogger("tap-adobe-commerce.enrich")
 
@@ -128,9 +128,8 @@ class Products:
     def _read(self, numbers: set[int]) -> None:
         try:
             for part in parts(sorted(numbers)):
-                for rows, _ in read_by_key(self._listing, filters=(among("entity_id", part),)):
-                    for row in rows:
-                        self._known[row.key] = on_line(_answers.DECODER.decode(row.raw))
+                for row in _rows(self._listing, part):
+                    self._known[row.key] = on_line(_answers.DECODER.decode(row.raw))
         except PermissionDeniedError as error:
             self._allowed = False
             logger.warning(
@@ -186,8 +185,8 @@ class Orders:
         numbers = sorted({document["order_id"] for document in documents})
         found: dict[int, dict[str, Any]] = {}
         for part in parts(numbers):
-            for rows, _ in read_by_key(self._listing, filters=(among("entity_id", part),)):
-                found |= {row.key: _answers.DECODER.decode(row.raw) for row in rows}
+            for row in _rows(self._listing, part):
+                found[row.key] = _answers.DECODER.decode(row.raw)
         self._prepare(list(found.values()))
         complete: list[dict[str, Any]] = []
         incomplete: list[tuple[int, AdobeCommerceError]] = []
@@ -199,6 +198,13 @@ class Orders:
                 document["order"] = order
                 complete.append(document)
         return complete, incomplete
+
+
+def _rows(listing: Listing, keys: Sequence[int]) -> Iterator[Row]:
+    """Rows with these keys."""
+    wanted = (among(listing.columns.key_filter, keys),)
+    for rows, _ in read_by_key(listing, filters=wanted, expected=len(keys)):
+        yield from rows
 
 
 def _no_order(document: dict[str, Any]) -> NotFoundError:

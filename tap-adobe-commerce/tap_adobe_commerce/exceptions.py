@@ -11,7 +11,8 @@ AdobeCommerceError
 │   ├── NotCommerceError       what answers is not an Adobe Commerce REST API
 │   ├── NotFoundError          an order that was asked for does not exist
 │   ├── UnreadableRecordError  one record makes the shop answer with an error
-│   └── GaveUpError            a retriable error outlasted the allowed time
+│   ├── GaveUpError            a retriable error outlasted the allowed time
+│   └── TargetGoneError        nobody reads the tap's output any more
 └── RetriableError             worth another try
     ├── UnreachableError       no connection, or it broke
     ├── SlowError              no answer in time
@@ -94,6 +95,10 @@ class UnreadableRecordError(FatalError):
 
 class GaveUpError(FatalError):
     """A retriable error outlasted the time allowed for one call."""
+
+
+class TargetGoneError(FatalError):
+    """Nobody reads the tap's output any more."""
 
 
 class RetriableError(AdobeCommerceError):

@@ -105,7 +105,7 @@ def read_changes(listing: Listing, window: Window) -> Iterator[Batch]:
 
 
 def read_by_key(
-    listing: Listing, after: int = 0, filters: tuple[Filter, ...] = ()
+    listing: Listing, after: int = 0, filters: tuple[Filter, ...] = (), expected: int | None = None
 ) -> Iterator[tuple[list[Row], int]]:
     """Read the rows of a list in the order of their key.
 
@@ -113,6 +113,7 @@ def read_by_key(
         listing: The list.
         after: Key to begin behind.
         filters: Further conditions.
+        expected: The most rows there can be, if that is known.
 
     Yields:
         Rows of one page, and the highest key done with them.
@@ -123,7 +124,9 @@ def read_by_key(
         if page.rows:
             after = _last_key(listing, page, after)
             yield page.rows, after
-        if page.is_last:
+        if expected is not None:
+            expected -= len(page.rows)
+        if page.is_last or expected == 0:
             return
 
 

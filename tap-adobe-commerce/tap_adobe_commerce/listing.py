@@ -62,18 +62,28 @@ class ListPage:
     Attributes:
         rows: The rows.
         total: How many rows matched, or None if the shop does not say.
+        asked: How many rows were asked for.
     """
 
     rows: list[Row]
     total: int | None
+    asked: int
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether something cut the page below the size asked for: a short page proves nothing."""
+        return len(self.rows) < min(self.asked, self.total or 0)
 
     @property
     def is_last(self) -> bool:
         """Whether nothing that matched is missing.
 
-        A short page proves nothing: servers and proxies may cut pages below the size asked for.
+        The shop counts after it has read the rows. When rows change in between the count can be
+        as small as a full page, so only a short page is believed to be all.
         """
-        return not self.rows or (self.total is not None and len(self.rows) >= self.total)
+        return not self.rows or (
+            self.total is not None and self.total <= len(self.rows) < self.asked
+        )
 
 
 class PageSize:
@@ -84,6 +94,7 @@ class PageSize:
         self._lock = threading.Lock()
         self._maximum = wanted
         self._good = 0
+        self._cut_at = 0
         self.current = wanted
 
     def shrink(self, failed: int) -> None:
@@ -97,6 +108,12 @@ class PageSize:
         with self._lock:
             self._maximum = min(self._maximum, maximum)
             self.current = min(self.current, maximum)
+
+    def was_cut(self, rows: int) -> None:
+        """Take a page shorter than asked for as the shop's limit, if the page before was too."""
+        if rows == self._cut_at:
+            self.limit(rows)
+        self._cut_at = rows
 
     def succeeded(self) -> None:
         """Count a good page, and double a shrunken size after some of them."""
@@ -208,13 +225,18 @@ class Listing:
         return self._page_size.current
 
     def numbered(self, number: int) -> ListPage:
-        """Read a page by its number, always of the same size."""
-        while True:
-            search = Search(page_size=self._page_size.current, page=number, fields=self._fields)
-            try:
-                return self._fetch(search)
-            except PageTooLargeError as error:
-                self._page_size.limit(error.maximum)
+        """Read a page by its number.
+
+        Raises:
+            PageTooLargeError: The shop's pages are smaller; number one has to be read again.
+        """
+        return self._fetch(
+            Search(page_size=self._page_size.current, page=number, fields=self._fields)
+        )
+
+    def limit(self, maximum: int) -> None:
+        """Respect the shop's largest page from now on."""
+        self._page_size.limit(maximum)
 
     def whole(self) -> list[Row]:
         """Read a list that the shop sends in one piece."""
@@ -268,7 +290,10 @@ class Listing:
         for raw in envelope.items or ():
             head = _answers.decode(raw, answer.where, self._head)
             rows.append(Row(head.key, head.at, raw))
-        return ListPage(rows, envelope.total_count)
+        page = ListPage(rows, envelope.total_count, search.page_size)
+        if rows and page.is_cut:
+            self._page_size.was_cut(len(rows))
+        return page
 
     def _set_aside(self, search: Search, error: AdobeCommerceError) -> None:
         """Name the record that breaks a page of one row, then fail or park it."""
@@ -276,7 +301,10 @@ class Listing:
         if key is None:
             msg = f"{error} Pages of one row fail too. Run again when the shop is well."
             raise GaveUpError(msg) from error
-        self.park(key, error)
+        try:
+            self.one(key)
+        except (ServerFaultError, BrokenAnswerError) as again:
+            self.park(key, again)
 
     def park(self, key: int, error: AdobeCommerceError) -> None:
         """Go on without a record that cannot be read.
@@ -319,7 +347,7 @@ class Listing:
     def _fails(self, search: Search, highest_key: int) -> bool:
         bound = Filter(self.columns.key_filter, "lteq", str(highest_key))
         try:
-            self._fetch(replace(search, filters=(*search.filters, bound)))
+            self._fetch(replace(search, filters=(*search.filters, bound)), patient=False)
         except (ServerFaultError, BrokenAnswerError):
             return True
         return False

@@ -13,7 +13,12 @@ from singer_sdk.singerlib import RecordMessage
 
 from tap_adobe_commerce import _answers, schemas
 from tap_adobe_commerce.ahead import ahead, in_order
-from tap_adobe_commerce.exceptions import BrokenAnswerError, NotCommerceError, ServerFaultError
+from tap_adobe_commerce.exceptions import (
+    BrokenAnswerError,
+    NotCommerceError,
+    PageTooLargeError,
+    ServerFaultError,
+)
 from tap_adobe_commerce.keyset import Window, read_by_key
 from tap_adobe_commerce.listing import Columns
 from tap_adobe_commerce.projection import project
@@ -249,13 +254,17 @@ class NumberedStream(CommerceStream):
             NotCommerceError: Rows and count never agree.
         """
         for _ in range(ROUNDS):
-            rows, total = self._round()
+            try:
+                rows, total = self._round()
+            except PageTooLargeError as error:
+                self.listing.limit(error.maximum)
+                continue
             if total is None or len(rows) >= total:
                 yield from self.records(rows.values())
                 return
         msg = (
-            f"The shop counts {total} {self.name} but sends {len(rows)}. Run again when nobody "
-            "changes them."
+            f"The shop's list of {self.name} differs from its count each time it is read. Run "
+            "again when nobody changes it."
         )
         raise NotCommerceError(msg)
 
@@ -265,6 +274,10 @@ class NumberedStream(CommerceStream):
         while True:
             number += 1
             page = self.listing.numbered(number)
+            if page.is_cut and number == 1:
+                # Numbers only fit together when all pages have the size that was asked for.
+                msg = f"The shop cuts pages of {self.name} to {len(page.rows)} rows."
+                raise PageTooLargeError(msg, len(page.rows))
             known = len(rows)
             rows |= {row.key: row for row in page.rows}
             # Older releases repeat the last page instead of ending.

