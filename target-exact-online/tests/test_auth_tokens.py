@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+import time_machine
 
 from commerce_sandbox.exact.credentials import APP, INACTIVE_USER, SECOND_APP, issue_tokens
 from commerce_sandbox.testing import SandboxHandle
