@@ -113,7 +113,7 @@ def test_the_command_ends_with_one_line_and_code_1(run_command: Any, tmp_path: A
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({}, "setting rules_file"),
+        ({}, "setting rules_file or rules_store"),
         ({"rules_file": "nowhere.yml"}, "nowhere.yml"),
         ({"rules_file": "x.yml", "sales_orders": "perhaps"}, "sales_orders"),
     ],

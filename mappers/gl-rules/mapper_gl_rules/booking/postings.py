@@ -138,9 +138,9 @@ class Postings:
             line.kind,
             book,
             code,
-            sign * line.net,
-            sign * line.vat,
-            None if line.quantity is None else sign * line.quantity,
+            line.net if sign > 0 else -line.net,
+            line.vat if sign > 0 else -line.vat,
+            line.quantity if sign > 0 or line.quantity is None else -line.quantity,
             facts.sku,
             line.item.name if line.item else None,
         )
