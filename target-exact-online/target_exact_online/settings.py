@@ -62,6 +62,7 @@ CONFIG = th.PropertiesList(
         "credentials",
         th.StringType,
         title="Credential store",
+        secret=True,  # a database URL has a password
         description="File, SQLite or PostgreSQL URL of the encrypted store that holds client ID, "
         "client secret and tokens, instead of the three settings above.",
     ),

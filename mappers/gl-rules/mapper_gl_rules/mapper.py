@@ -49,6 +49,7 @@ class MapperGLRules(InlineMapper):
             "rules_store",
             th.StringType,
             title="Rules store",
+            secret=True,  # a database URL has a password
             description="Credential store with the versions of the rules; the newest holds.",
         ),
         th.Property(
