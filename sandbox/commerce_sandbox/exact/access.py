@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from commerce_sandbox.exact import views
 from commerce_sandbox.exact.credentials import (
     ACCESS_SECONDS,
     APPS,
@@ -86,7 +87,10 @@ def check_scope(database: Database, caller: Caller, resource: Resource, method: 
     Raises:
         ForbiddenError: The scope is missing.
     """
-    scope = resource.scope or _twin_scope(resource.path)
+    view = views.view(resource.path)
+    scope = resource.scope
+    if scope is None and view is not None:  # sync and bulk: as the resource behind them
+        scope = resources()[view.sources[0]].scope
     if scope is None or scope == "-":
         return
     if scope in caller.app.scopes and scope not in database.setting("exact.missing_scopes", []):
@@ -95,12 +99,3 @@ def check_scope(database: Database, caller: Caller, resource: Resource, method: 
     name = scope.replace(" ", ".")
     text = f"Forbidden - Application Scope Violated. Cannot {verb} '{name}' scope."
     raise ForbiddenError(text)
-
-
-def _twin_scope(path: str) -> str | None:
-    """Return the scope of the resource that a sync or bulk resource repeats."""
-    parts = path.split("/")
-    twin = resources().get(f"{parts[-2].lower()}/{parts[-1]}")
-    if twin is None and path.startswith("sync/SalesOrder/"):
-        return "sales orders"
-    return twin.scope if twin else None

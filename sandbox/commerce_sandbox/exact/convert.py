@@ -28,6 +28,9 @@ _NOT_AN_OBJECT = "The request should be a valid top-level resource object."
 _GUID = re.compile(r"\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,7})?)?(Z|[+-]\d\d:\d\d)?)?")
 _MS_DATE = re.compile(r"/Date\((-?\d+)\)/")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_YEAR = 1753  # the first that the database behind the real server stores
+_LARGEST_AMOUNT = 10**12  # beyond it a binary number no longer holds cents exactly
 _INTEGERS = {
     "Byte": (0, 255),
     "Int16": (-(2**15), 2**15 - 1),
@@ -204,19 +207,19 @@ def _datetime(name: str, value: Any) -> str:
     if type(value) is not str:
         raise _conversion(name, "DateTime")
     milliseconds = _MS_DATE.fullmatch(value)
-    if milliseconds:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
-            milliseconds=int(milliseconds.group(1))
-        )
-        return moment.strftime("%Y-%m-%dT%H:%M:%S")
-    if not _DATE.fullmatch(value):
-        raise _conversion(name, "DateTime")
     try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
+        if milliseconds:
+            moment = _EPOCH + timedelta(milliseconds=int(milliseconds.group(1)))
+        elif _DATE.fullmatch(value):
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is not None:
+                moment = moment.astimezone(UTC)
+        else:
+            raise _conversion(name, "DateTime")
+    except (ValueError, OverflowError):
         raise _conversion(name, "DateTime") from None
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC)
+    if moment.year < _FIRST_YEAR:
+        raise _conversion(name, "DateTime")
     return moment.strftime("%Y-%m-%dT%H:%M:%S")
 
 
@@ -229,7 +232,9 @@ def _double(name: str, value: Any) -> float | int:
 def _amount(name: str, value: Any, found: list[Message]) -> float | int:
     """Return an amount of money; more than two decimals are refused, never rounded."""
     amount = _double(name, value)
-    if type(amount) is float and round(amount * 100) / 100 != amount:
+    if abs(amount) >= _LARGEST_AMOUNT:
+        found.append(messages.invalid(name))
+    elif type(amount) is float and round(amount * 100) / 100 != amount:
         found.append(messages.TOO_FINE)
     return amount
 

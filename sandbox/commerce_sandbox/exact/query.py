@@ -188,10 +188,8 @@ def check_filter(resource: Resource, options: Options) -> None:
         if "Timestamp" not in used or used - allowed:
             _filter_needed(sorted(allowed))
         return
-    twin = resource.path
-    if resource.is_bulk():
-        _, service, name = resource.path.split("/")
-        twin = f"{service.lower()}/{name}"
+    view = views.view(resource.path)
+    twin = view.sources[0] if view and resource.is_bulk() else resource.path
     allowed_names = resources()[twin].filterable
     if twin in _FILTER_NEEDED and not used:
         _filter_needed(sorted(allowed_names or {resource.key, "Modified"}))

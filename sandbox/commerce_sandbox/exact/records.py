@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from commerce_sandbox.exact import booking, messages, store
 from commerce_sandbox.exact.company import ACCOUNT_CODE_WIDTH, pad_account_code
 from commerce_sandbox.exact.errors import ForbiddenError, refuse
+from commerce_sandbox.exact.metadata import resources
 from commerce_sandbox.exact.store import TABLES, field_sql
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def change(posting: Posting, path: str, key: str, changed: Row) -> None:
     for name in record.fixed & changed.keys():
         if changed[name] != row.get(name):
             posting.problems.append(messages.not_allowed(name))
-    row.update(changed)
+    row = {name: value for name, value in (row | changed).items() if value is not None}
     _check(posting, path, record, row, new=False)
     refuse(*posting.problems)
     store.update(posting.connection, path, row, posting.at)
@@ -121,6 +122,12 @@ _CODE_PROPERTIES = frozenset({"CostCenter", "CostUnit", "VATCode", "JournalCode"
 
 
 def _check(posting: Posting, path: str, record: Record, row: Row, *, new: bool) -> None:
+    if not new:
+        posting.problems.extend(
+            messages.mandatory(item.name)
+            for item in resources()[path].properties.values()
+            if item.mandatory and row.get(item.name) in {None, ""}
+        )
     booking.references(posting, row, record.references)
     for name, attribute in record.codes.items():
         code = row.get(name)
@@ -252,7 +259,10 @@ def _vat_code(posting: Posting, row: Row, _new: bool) -> None:  # noqa: FBT001 -
             posting.problems.append(messages.invalid("GLAccountType"))
 
 
-def _journal(_: Posting, row: Row, _new: bool) -> None:  # noqa: FBT001 -- one signature
+def _journal(posting: Posting, row: Row, _new: bool) -> None:  # noqa: FBT001 -- one signature
+    for name in ("Code", "Type"):
+        if not row.get(name):
+            posting.problems.append(messages.mandatory(name))
     for name in ("AllowVariableCurrency", "AllowVariableExchangeRate", "AllowVAT", "IsBlocked"):
         row.setdefault(name, False)
     row.setdefault("Currency", "EUR")

@@ -47,7 +47,7 @@ class View:
     def column(self, name: str) -> str:
         """Return the SQL of a property."""
         if name in self.constants:
-            return str(self.constants[name])
+            return f"({self.constants[name]} + 0)"  # a bare number would be a column's position
         source = self.renamed.get(name, name)
         table = self.table
         own = {"Division": "division", "Created": "created", "Modified": "modified"}
