@@ -40,6 +40,7 @@ class SandboxHandle:
     Attributes:
         url: Base URL of the server; one port serves both systems.
         data_dir: Folder of its database.
+        context: Its database and clock, for what works on both (such as ``ShopWriter``).
         database: The database, opened in this process.
     """
 
@@ -64,8 +65,8 @@ class SandboxHandle:
         self._pid: int | None = None
         self.url = ""
         self.start()
-        self._context = shop.open_context(data_dir)
-        self.database = self._context.database
+        self.context = shop.open_context(data_dir)
+        self.database = self.context.database
 
     def start(self, port: int = 0) -> None:
         """Start the server process and wait until it answers.
@@ -107,19 +108,19 @@ class SandboxHandle:
 
     def exact_config(self) -> dict[str, Any]:
         """Return settings for the target, with a fresh refresh token."""
-        return target_config(self._context, self.url)
+        return target_config(self.context, self.url)
 
     def advance(self, seconds: float) -> datetime:
         """Move the sandbox's clock and return its new time."""
-        return self._context.clock.advance(seconds)
+        return self.context.clock.advance(seconds)
 
     def set_clock(self, moment: datetime) -> datetime:
         """Let it be this moment in the sandbox (it runs on from there)."""
-        return self._context.clock.set(moment)
+        return self.context.clock.set(moment)
 
     def now(self) -> datetime:
         """Return the sandbox's time, UTC."""
-        return self._context.clock.now()
+        return self.context.clock.now()
 
     def set(self, name: str, value: Any) -> None:
         """Change a setting, such as ``exact.minute_limit``.
@@ -176,7 +177,7 @@ class SandboxHandle:
         """
         from commerce_sandbox.exact.query import read  # noqa: PLC0415 -- until it exists
 
-        return read(self._context, resource, **odata)
+        return read(self.context, resource, **odata)
 
     def kill(self) -> None:
         """End the server process at once (as ``kill -9``)."""

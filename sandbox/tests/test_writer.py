@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from commerce_sandbox import shop
+from commerce_sandbox.adobe.testing import Pairs, ShopClient
 from commerce_sandbox.data.writer import ShopWriter, running_numbers
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commerce_sandbox.context import SandboxContext
+    from commerce_sandbox.testing import SandboxHandle
 
 START = datetime(2026, 12, 1, tzinfo=UTC)
 KINDS = ("order", "invoice", "creditmemo", "shipment")
@@ -168,3 +170,21 @@ def test_the_writer_process_ends_in_order_when_told_to(tmp_path: Path) -> None:
     assert numbers == list(range(1, len(numbers) + 1))  # late ones are committed at the end
     assert {change["order_id"] for change in rest} <= set(documents(context, "order"))
     context.database.close()
+
+
+def test_a_reader_over_http_sees_what_is_committed(sandbox: SandboxHandle) -> None:
+    writer = ShopWriter(sandbox.database, sandbox.context.clock, 6)
+    client = ShopClient(sandbox.url)
+    seen = set()
+    for _ in range(40):
+        change = writer.step()
+        received = client.get(f"/rest/V1/orders/{change.order_id}")
+        if change in writer.pending:
+            continue
+        assert json.loads(received.body) == change.rows[0][1]
+        seen.add(change.order_id)
+    writer.settle()
+    pairs: Pairs = [("searchCriteria[pageSize]", "500")]
+    listed = json.loads(client.get("/rest/V1/orders", pairs).body)
+    assert listed["total_count"] == len(update_times(sandbox.context))
+    assert {order["entity_id"] for order in listed["items"]} >= seen
