@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 MASK = "***"
@@ -68,15 +69,30 @@ def _install() -> None:
         return record
 
     logging.setLogRecordFactory(clean_record)
-    previous_hook = sys.excepthook
+    sys.excepthook = _clean_hook(sys.excepthook)
+    thread_hook = threading.excepthook
 
+    def clean_thread_hook(failed: threading.ExceptHookArgs) -> None:
+        if failed.exc_value is not None and _tells_a_secret(failed.exc_value):
+            sys.stderr.write(redact("".join(traceback.format_exception(failed.exc_value))))
+        else:
+            thread_hook(failed)
+
+    threading.excepthook = clean_thread_hook
+
+
+def _clean_hook(previous: Callable[..., Any]) -> Callable[..., None]:
     def clean_hook(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        text = "".join(traceback.format_exception(kind, error, trace))
-        if redact(text) == text:
-            previous_hook(kind, error, trace)
+        if _tells_a_secret(error):
+            sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
         else:
-            sys.stderr.write(redact(text))
+            previous(kind, error, trace)
 
-    sys.excepthook = clean_hook
+    return clean_hook
+
+
+def _tells_a_secret(error: BaseException) -> bool:
+    text = "".join(traceback.format_exception(error))
+    return redact(text) != text

@@ -95,3 +95,22 @@ raise RuntimeError("it was secret-in-a-crash")
     _, errors = process.communicate(timeout=30)
     assert "it was ***" in errors
     assert "secret-in-a-crash" not in errors
+
+
+def test_an_uncaught_error_in_a_thread_is_cleaned(
+    python: Callable[..., subprocess.Popen[str]],
+) -> None:
+    code = """
+import threading
+from connector_credentials import protect
+protect("secret-in-a-thread")
+def fail():
+    raise RuntimeError("it was secret-in-a-thread")
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+"""
+    process = python("import sys; exec(sys.argv[1])", code)
+    _, errors = process.communicate(timeout=30)
+    assert "it was ***" in errors
+    assert "secret-in-a-thread" not in errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,7 +31,7 @@ class TargetGroup(click.Group):
             return super().invoke(ctx)
         except ConfigValidationError as error:
             for message in error.errors:
-                _complain(f"{message} (config).")
+                _complain(f"{_without_secret(message)} (config).")
         except (TargetError, InvalidInputLine, RecordsWithoutSchemaException) as error:
             _complain(str(error))
         except SQLAlchemyError as error:
@@ -74,6 +75,15 @@ cli = TargetGroup(
 
 for _command in (documents, audit, anonymise, authorize_command, keep_alive_command):
     cli.add_command(_command)
+
+
+def _without_secret(message: str) -> str:
+    """Return a validation message, without the value it quotes when that is a secret."""
+    named = re.search(r"config\['(\w+)'\]", message)
+    properties = TargetExactOnline.config_jsonschema["properties"]
+    if named and properties.get(named[1], {}).get("secret"):
+        return f"The setting {named[1]} must be text"
+    return message
 
 
 def _complain(message: str) -> None:

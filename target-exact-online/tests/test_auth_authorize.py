@@ -242,3 +242,19 @@ def test_doctor_leaves_other_credentials_alone(environment: dict[str, str]) -> N
     store = open_store(environment["TARGET_EXACT_ONLINE_CREDENTIALS"])
     store.put("adobe-commerce", {"consumer_key": "x"})
     assert check(store, "adobe-commerce") is None
+
+
+def test_a_setting_of_the_wrong_type_is_not_quoted(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"client_secret": ["not-to-be-told"], "division": 1}')
+    done = subprocess.run(
+        [Path(sys.executable).with_name("target-exact-online"), "--config", str(config)],
+        input="",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "ERROR: The setting client_secret must be text" in done.stderr
+    assert "not-to-be-told" not in done.stdout + done.stderr
