@@ -22,7 +22,7 @@ from typing import Any
 
 from commerce_sandbox.testing import SandboxHandle
 from target_exact_online.company import open_company
-from target_exact_online.ledger.database import open_engine
+from target_exact_online.ledger.store import Ledger
 
 TARGET = Path(sys.executable).with_name("target-exact-online")
 API = "/api/v1/"
@@ -79,7 +79,7 @@ def messages(kind: str, documents: int, customers: int) -> str:
 
 def create_customers(sandbox: SandboxHandle, folder: Path, customers: int) -> None:
     """Make the shop's customers known to Exact, as they are after some time."""
-    engine = open_engine(f"sqlite:///{folder}/customers.db")
+    engine = Ledger.open(f"sqlite:///{folder}/customers.db").engine
     company = open_company(sandbox.exact_config(), engine)
     for number in range(customers):
         account = {"Name": f"Customer {number}", "Status": "C", "PaymentConditionSales": "14"}

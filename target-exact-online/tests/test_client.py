@@ -23,6 +23,7 @@ from target_exact_online.exceptions import (
     TransientApiError,
 )
 from target_exact_online.ledger.database import open_engine
+from target_exact_online.ledger.store import Ledger
 from target_exact_online.limits import Budget
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def company(
     sandbox: SandboxHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ExactCompany]:
     monkeypatch.chdir(tmp_path)
-    engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
+    engine = Ledger.open(f"sqlite:///{tmp_path}/ledger.db").engine
     company = open_company(sandbox.exact_config(), engine)
     yield company
     company.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,9 @@ import pytest
 from commerce_sandbox.testing import SandboxHandle
 from target_exact_online import documents
 from target_exact_online.company import ExactCompany, open_company
-from target_exact_online.documents.prepared import DocumentSettings
+from target_exact_online.documents.prepared import DocumentSettings, ExpectedLine
 from target_exact_online.exceptions import DocumentRefusedError
-from target_exact_online.ledger.database import open_engine
+from target_exact_online.ledger.store import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def company(
     shared: SandboxHandle, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ExactCompany]:
     folder = tmp_path_factory.mktemp("company")
-    engine = open_engine(f"sqlite:///{folder}/ledger.db")
+    engine = Ledger.open(f"sqlite:///{folder}/ledger.db").engine
     config = shared.exact_config() | {"ledger_url": f"sqlite:///{folder}/ledger.db"}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -124,7 +125,8 @@ def test_a_sales_entry_arrives_to_the_cent(company: ExactCompany, shared: Sandbo
         line(amount=D("-0.05"), vat_amount=D("-0.01"), description="Rounding"),
         line(gl_account="8010", amount=D("0.10"), vat_code="9", vat_amount=D("0.01"),
              vat_percentage=D(9), cost_unit="OFFICE"),
-        line(gl_account="1700", amount=D("-5.00"), vat_code="0", vat_amount=D(0), vat_percentage=D(0)),
+        line(gl_account="1700", amount=D("-5.00"), vat_code="0", vat_amount=D(0),
+             vat_percentage=D(0)),
         payment_reference="000000001",
         order_number=17,
     )  # fmt: skip
@@ -307,8 +309,8 @@ def test_a_closed_period_is_refused_or_moved(company: ExactCompany, shared: Sand
 
 
 def test_a_sales_order_arrives(company: ExactCompany, shared: SandboxHandle) -> None:
-    result = post(company, order("O1", order_line(), order_line(item="FABRIC-M", quantity=D("0.35"))),
-                  "sales_orders")  # fmt: skip
+    record = order("O1", order_line(), order_line(item="FABRIC-M", quantity=D("0.35")))
+    result = post(company, record, "sales_orders")
     row = stored(shared, "salesorder/SalesOrders", "O1")
     assert row["OrderNumber"] == result.number
     assert D(str(row["AmountFC"])) == D("242.00")
@@ -359,6 +361,27 @@ def test_a_sales_invoice_is_printed_and_its_entry_compared(
         entry_row = stored(shared, "salesentry/SalesEntries", one.your_ref)
         assert number == entry_row["EntryNumber"]
         assert D(str(entry_row["AmountFC"])) == one.expected_total
+
+
+def test_an_entry_that_differs_from_the_invoice_is_reported_line_by_line(
+    company: ExactCompany,
+) -> None:
+    master = company.master(company.division)
+    record = entry("I4", line(item="TEA-POT", quantity=D(1), unit_price=D(100)))
+    record["invoice_date"] = "2026-02-11"
+    prepared = documents.prepare("sales_invoices", record, master, DocumentSettings())
+    number = documents.send(prepared, company.client)
+    assert number.number is None
+    expected = ExpectedLine("8010", "21", "", "", D("100.00"))
+    wrong = replace(prepared, expected_total=D("120.00"), expected_lines=(expected,))
+    missing = replace(prepared, document_key="other", your_ref="I5")
+    answers = documents.compare([wrong, missing], company.client)
+    assert answers[prepared.document_key][1] == [
+        "the total is 121, expected was 120.00",
+        "8000 / 21 has 100, expected was 0",
+        "8010 / 21 has 0, expected was 100.00",
+    ]
+    assert answers["other"] == (None, ["Exact has 0 entries of the printed invoice I5"])
 
 
 def test_an_invoice_that_was_stored_but_not_printed_is_printed_when_settled(

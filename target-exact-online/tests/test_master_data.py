@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from target_exact_online.company import open_company
 from target_exact_online.exceptions import AuthorizationRequiredError
-from target_exact_online.ledger.database import open_engine
+from target_exact_online.ledger.store import Ledger
 from target_exact_online.master_data import MasterData, NotUsableError
 from target_exact_online.master_data.cache import master_rows
 from target_exact_online.master_data.lookup import FRESH_SECONDS
@@ -31,7 +31,7 @@ ON_SQLITE = pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def engine(ledger_url: str) -> Iterator[Engine]:
-    engine = open_engine(ledger_url)
+    engine = Ledger.open(ledger_url).engine
     yield engine
     engine.dispose()
 
