@@ -26,6 +26,13 @@ _DATA_DIR = click.option(
     help="Folder of the sandbox's database; created if absent.",
 )
 
+_SHOP = click.option(
+    "--shop",
+    "name",
+    help="recorded, empty, generated:N or generated:N:SEED. Default: what is there already, "
+    "or the recorded shop.",
+)
+
 
 class _Group(click.Group):
     """Ends with one line instead of a traceback when the user made a mistake."""
@@ -46,9 +53,9 @@ def main() -> None:
 @_DATA_DIR
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
 @click.option("--port", default=0, show_default=True, help="Port; 0 takes any free one.")
-@click.option("--shop", "name", default=shop.RECORDED, show_default=True, help=shop.__doc__)
+@_SHOP
 @click.option("--ready-file", help="Write the base URL here once the server answers.")
-def serve(data_dir: Path, host: str, port: int, name: str, ready_file: str | None) -> None:
+def serve(data_dir: Path, host: str, port: int, name: str | None, ready_file: str | None) -> None:
     """Serve both systems until SIGTERM or Ctrl-C."""
     from commerce_sandbox import server  # noqa: PLC0415 -- other commands start faster without
 
@@ -68,8 +75,8 @@ def serve(data_dir: Path, host: str, port: int, name: str, ready_file: str | Non
 
 @main.command()
 @_DATA_DIR
-@click.option("--shop", "name", default=shop.RECORDED, show_default=True, help=shop.__doc__)
-def seed(data_dir: Path, name: str) -> None:
+@_SHOP
+def seed(data_dir: Path, name: str | None) -> None:
     """Fill a new sandbox without serving it."""
     shop.seed(shop.open_context(data_dir), name)
 

@@ -59,7 +59,6 @@ class SandboxHandle:
         path = data_dir / FILE_NAME
         if not path.exists():
             shutil.copyfile(_template(shop_name), path)
-        self._shop = shop_name
         self._log = data_dir / "server.log"
         self._ready = data_dir / "ready"
         self._pid: int | None = None
@@ -78,7 +77,7 @@ class SandboxHandle:
             StartError: The server did not come up.
         """
         self._ready.unlink(missing_ok=True)
-        arguments = ["serve", "--data-dir", str(self.data_dir), "--shop", self._shop]
+        arguments = ["serve", "--data-dir", str(self.data_dir)]
         arguments += ["--ready-file", str(self._ready), "--port", str(port)]
         self._pid = launcher.launcher().start(arguments, self._log)
         deadline = time.monotonic() + _START_SECONDS

@@ -39,7 +39,7 @@ def open_context(data_dir: Path) -> SandboxContext:
 
 def seed(
     context: SandboxContext,
-    shop: str = RECORDED,
+    shop: str | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Fill a fresh sandbox with a shop and an Exact company.
@@ -48,7 +48,8 @@ def seed(
 
     Args:
         context: The sandbox.
-        shop: ``recorded``, ``empty`` or ``generated:N[:SEED]``.
+        shop: ``recorded``, ``empty`` or ``generated:N[:SEED]``; None: what is there already, or
+            the recorded shop.
         progress: Called with the number of orders generated since the last call.
 
     Raises:
@@ -57,10 +58,11 @@ def seed(
     database = context.database
     present = database.setting(_SHOP)
     if present is not None:
-        if present != shop:
+        if shop not in (None, present):
             message = f"{database.path} holds the shop {present!r} already, not {shop!r}"
             raise ShopError(message)
         return
+    shop = RECORDED if shop is None else shop
     name, _, rest = shop.partition(":")
     if shop == RECORDED:
         recorded.load(database)

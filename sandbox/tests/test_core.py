@@ -242,9 +242,22 @@ def test_a_folder_keeps_its_shop(tmp_path: Path) -> None:
     context = shop.open_context(tmp_path)
     shop.seed(context, "empty")
     shop.seed(context, "empty")
+    shop.seed(context)
+    assert context.database.setting("shop") == "empty"
     with pytest.raises(ShopError, match="holds the shop 'empty' already, not 'recorded'"):
         shop.seed(context, "recorded")
     context.database.close()
+
+
+def test_a_generated_folder_is_served_as_it_is(
+    tmp_path: Path, sandbox_factory: Callable[..., SandboxHandle]
+) -> None:
+    done = command("generate", "--data-dir", str(tmp_path), "--orders", "30", "--seed", "2")
+    assert done.returncode == 0
+    handle = sandbox_factory(data_dir=tmp_path)
+    query = "SELECT count(*) FROM adobe_order"
+    assert handle.database.connection().execute(query).fetchone()[0] == 30
+    assert requests.get(handle.url + ROUTE, timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["", "real", "generated", "generated:x", "generated:1:2:3"])
