@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
-import requests
 import tenacity
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError, SSLError
 
 from target_exact_online import _answers
 from target_exact_online._answers import UnreadableAnswerError
+from target_exact_online._http import NoAnswerError, NotSentError, Transport
 from target_exact_online.error_catalogue import explain
 from target_exact_online.exceptions import (
     AuthorizationRequiredError,
@@ -34,19 +33,13 @@ from target_exact_online.limits import Priority
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from target_exact_online.limits import Budget
+    import requests
 
-TIMEOUT_SECONDS = (10.0, 60.0)
-"""To connect, and between two bytes of the answer; Exact is slow on large entries."""
+    from target_exact_online._http import Answer
+    from target_exact_online.limits import Budget
 
 _READ_ATTEMPTS = 4
 _MAX_RATE_LIMIT_WAITS = 3
-_HEADERS = {
-    "Accept": "application/json",
-    "Content-Type": "application/json",
-    "Prefer": "return=representation",
-    "User-Agent": "target-exact-online",
-}
 
 
 class TokenSource(Protocol):
@@ -90,22 +83,12 @@ class ExactClient:
         self.calls: Counter[tuple[str, str]] = Counter()
         self._token_source = token_source
         self._budget = budget
-        self._session = session or requests.Session()
-        # Proxies and certificates of the environment are looked up once, not per call.
-        environment = self._session.merge_environment_settings(
-            self.base_url, {}, stream=False, verify=None, cert=None
-        )
-        self._proxies = environment["proxies"]
-        self._verify = True if environment["verify"] is None else environment["verify"]
-        self._certificate = environment["cert"]
-        # Repeating is decided here, per verb; the pool must never do it by itself.
-        self._adapter = HTTPAdapter(max_retries=0, pool_maxsize=32)
+        self._transport = Transport(self.base_url, session)
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Close the connections and give unused calls back to the budget."""
-        self._adapter.close()
-        self._session.close()
+        self._transport.close()
         self._budget.release()
 
     @property
@@ -188,10 +171,10 @@ class ExactClient:
         """
         response = self._write("POST", resource, self._url(resource, division), payload, division)
         try:
-            return _answers.entity(_answers.decode(response.content))
+            return _answers.entity(_answers.decode(response.body))
         except UnreadableAnswerError as error:
             msg = f"Exact accepted {resource}, but its answer cannot be read ({error})"
-            raise OutcomeUnknownError(msg, status=response.status_code) from error
+            raise OutcomeUnknownError(msg, status=response.status) from error
 
     def put(
         self,
@@ -241,10 +224,10 @@ class ExactClient:
                 response = self._call("GET", resource, url, None, division, priority)
                 _raise_for_read(response, resource, division or self.division)
                 try:
-                    return _answers.rows_and_next(_answers.decode(response.content))
+                    return _answers.rows_and_next(_answers.decode(response.body))
                 except UnreadableAnswerError as error:
                     msg = f"Exact's answer to {resource} cannot be read ({error})"
-                    raise TransientApiError(msg, status=response.status_code) from error
+                    raise TransientApiError(msg, status=response.status) from error
         raise AssertionError  # pragma: no cover  # tenacity re-raises the last error
 
     def _write(
@@ -254,14 +237,14 @@ class ExactClient:
         url: str,
         payload: Mapping[str, Any] | None,
         division: int | None,
-    ) -> requests.Response:
+    ) -> Answer:
         body = None if payload is None else _answers.encode(dict(payload))
         try:
             response = self._call(method, resource, url, body, division, Priority.NORMAL)
-        except _SentError as error:
+        except NoAnswerError as error:
             msg = f"{resource} was sent, but no answer came ({error})"
             raise OutcomeUnknownError(msg) from error
-        _raise_for_write(response, resource, division or self.division)
+        _raise_for_write(response, f"{method} {resource}", division or self.division)
         return response
 
     def _call(
@@ -272,7 +255,7 @@ class ExactClient:
         body: bytes | None,
         division: int | None,
         priority: Priority,
-    ) -> requests.Response:
+    ) -> Answer:
         """Make one call; repeat it only after a 429, and once after a 401."""
         where = division or self.division
         token = self._token_source.access_token()
@@ -285,45 +268,33 @@ class ExactClient:
             except BaseException:
                 self._budget.unanswered(ticket)
                 raise
-            self._budget.observe(ticket, response.status_code, response.headers)
-            if response.status_code == requests.codes.too_many_requests:
+            self._budget.observe(ticket, response.status, response.headers)
+            if response.status == HTTPStatus.TOO_MANY_REQUESTS:
                 waits += 1
                 if waits > _MAX_RATE_LIMIT_WAITS:
                     msg = f"Exact keeps answering that the rate limit of {resource} is reached"
-                    raise TransientApiError(msg, status=response.status_code)
+                    raise TransientApiError(msg, status=response.status)
                 continue
-            if not _is_unauthorized(response):
+            if not response.is_unauthorized:
                 return response
             if renewed:
                 raise _not_authorized(response, resource, where)
             token = self._token_source.rejected(token)
             renewed = True
 
-    def _send(
-        self, method: str, resource: str, url: str, body: bytes | None, token: str
-    ) -> requests.Response:
+    def _send(self, method: str, resource: str, url: str, body: bytes | None, token: str) -> Answer:
         with self._lock:
             self.calls[method, resource] += 1
-        request = requests.PreparedRequest()
-        request.prepare(method=method, url=url, data=body, headers=_HEADERS | _bearer(token))
         try:
-            response = self._adapter.send(
-                request,
-                timeout=TIMEOUT_SECONDS,
-                proxies=self._proxies,
-                verify=self._verify,
-                cert=self._certificate,
-            )
-            _ = response.content  # the body may break off, too
-        except requests.RequestException as error:
-            # The reason is named without the request: its headers hold the token.
-            reason = type(_cause(error)).__name__
-            host = urlsplit(url).netloc
-            if method == "GET" or _nothing_was_sent(error):
-                msg = f"Exact Online at {host} cannot be reached ({reason})"
-                raise TransientApiError(msg) from None
-            raise _SentError(reason) from None
-        return response
+            return self._transport.exchange(method, url, body, token)
+        except NotSentError as error:
+            msg = f"Exact Online at {urlsplit(url).netloc} cannot be reached ({error})"
+            raise TransientApiError(msg) from error
+        except NoAnswerError as error:
+            if method != "GET":
+                raise
+            msg = f"Exact Online did not answer {resource} ({error})"
+            raise TransientApiError(msg) from error
 
     def _checked_next(self, url: str, following: str) -> str:
         """Return the next page's address, unless it would carry the token somewhere else."""
@@ -334,39 +305,8 @@ class ExactClient:
         return following
 
 
-class _SentError(Exception):
-    """A write left this machine and no complete answer came back."""
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
-def _cause(error: BaseException) -> BaseException:
-    """Return the innermost reason of a failed call."""
-    inner = error.args[0] if error.args else None
-    reason = getattr(inner, "reason", inner)
-    return reason if isinstance(reason, BaseException) else error
-
-
-def _nothing_was_sent(error: requests.RequestException) -> bool:
-    """Tell whether the connection failed before the request could leave."""
-    return isinstance(error, requests.exceptions.ConnectTimeout) or isinstance(
-        _cause(error), (NewConnectionError, ConnectTimeoutError, SSLError, ProxyError)
-    )
-
-
-def _is_unauthorized(response: requests.Response) -> bool:
-    """Tell whether the token was refused: 401, or a redirect to the login page."""
-    if response.status_code == requests.codes.unauthorized:
-        return True
-    return response.is_redirect and "login" in response.headers.get("Location", "").lower()
-
-
-def _not_authorized(
-    response: requests.Response, resource: str, division: int
-) -> AuthorizationRequiredError:
-    reason = response.headers.get("Reason") or f"HTTP {response.status_code}"
+def _not_authorized(answer: Answer, resource: str, division: int) -> AuthorizationRequiredError:
+    reason = answer.headers.get("Reason") or f"HTTP {answer.status}"
     msg = (
         f"Exact does not accept the access token for {resource} in division {division} "
         f"({reason}). Check the division, and connect again if the message stays."
@@ -374,64 +314,53 @@ def _not_authorized(
     return AuthorizationRequiredError(msg)
 
 
-def _forbidden(
-    response: requests.Response, resource: str, division: int
-) -> AuthorizationRequiredError:
-    said = _answers.error_text(response.content) or response.headers.get("Reason") or "Forbidden"
+def _forbidden(answer: Answer, asked: str, division: int) -> AuthorizationRequiredError:
+    said = _answers.error_text(answer.body) or answer.headers.get("Reason") or "Forbidden"
     msg = (
-        f"Exact does not permit {response.request.method} {resource} in division {division} "
-        f"({said}). "
+        f"Exact does not permit {asked} in division {division} ({said}). "
         "Check the app's scopes, the user's rights, the licence and the permitted companies."
     )
     return AuthorizationRequiredError(msg)
 
 
-def _raise_for_read(response: requests.Response, resource: str, division: int) -> None:
-    status = response.status_code
-    if status == requests.codes.ok and _is_json(response):
+def _raise_for_read(answer: Answer, resource: str, division: int) -> None:
+    if answer.status == HTTPStatus.OK and answer.is_json:
         return
-    if status == requests.codes.forbidden:
-        raise _forbidden(response, resource, division)
-    said = _answers.error_text(response.content)
-    client_error = 400 <= status < 500 and status != requests.codes.request_timeout  # noqa: PLR2004  # the HTTP class
-    if client_error or said:
+    if answer.status == HTTPStatus.FORBIDDEN:
+        raise _forbidden(answer, f"to read {resource}", division)
+    said = _answers.error_text(answer.body)
+    if answer.is_refusal or said:
         msg = (
-            f"Exact refuses to answer {resource} (HTTP {status}: {said or 'no reason given'}). "
-            "Check the division, and report it if that is right."
+            f"Exact refuses to answer {resource} (HTTP {answer.status}: "
+            f"{said or 'no reason given'}). Check the division, and report it if that is right."
         )
         raise RequestRefusedError(msg)
-    what = "a page instead of data" if response.ok else f"HTTP {status}"
+    what = "a page instead of data" if answer.is_success else f"HTTP {answer.status}"
     msg = f"Exact is not available: it answered {what} to {resource}"
-    raise TransientApiError(msg, status=status)
+    raise TransientApiError(msg, status=answer.status)
 
 
-def _raise_for_write(response: requests.Response, resource: str, division: int) -> None:
-    status = response.status_code
-    if response.ok and not response.is_redirect:
-        if status == requests.codes.no_content or _is_json(response):
+def _raise_for_write(answer: Answer, asked: str, division: int) -> None:
+    if answer.is_success:
+        if answer.status == HTTPStatus.NO_CONTENT or answer.is_json:
             return
-        msg = f"Exact answered a page instead of data to {resource}"
-        raise OutcomeUnknownError(msg, status=status)
-    if status == requests.codes.forbidden:
-        raise _forbidden(response, resource, division)
-    said = _answers.error_text(response.content)
-    if status == requests.codes.internal_server_error and said:
+        msg = f"Exact answered a page instead of data to {asked}"
+        raise OutcomeUnknownError(msg, status=answer.status)
+    if answer.status == HTTPStatus.FORBIDDEN:
+        raise _forbidden(answer, asked, division)
+    said = _answers.error_text(answer.body)
+    if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR and said:
         raise _refused(said)
-    client_error = 400 <= status < 500 and status != requests.codes.request_timeout  # noqa: PLR2004  # the HTTP class
-    if client_error:
-        raise DocumentRefusedError(
-            [
-                Problem(
-                    where="document",
-                    what=f"Exact does not accept the form of the document (HTTP {status})",
-                    what_to_do="Report this with the document's key.",
-                    original=said,
-                )
-            ],
-            by_exact=True,
+    if answer.is_refusal:
+        problem = Problem(
+            where="document",
+            what=f"Exact does not accept the form of the document (HTTP {answer.status})",
+            what_to_do="Report this with the document's key.",
+            original=said,
         )
-    msg = f"Exact answered HTTP {status} to {resource} without a reason"
-    raise OutcomeUnknownError(msg, status=status)
+        raise DocumentRefusedError([problem], by_exact=True)
+    msg = f"Exact answered HTTP {answer.status} to {asked} without a reason"
+    raise OutcomeUnknownError(msg, status=answer.status)
 
 
 def _refused(said: str) -> DocumentRefusedError | OutcomeUnknownError:
@@ -444,7 +373,3 @@ def _refused(said: str) -> DocumentRefusedError | OutcomeUnknownError:
         by_exact=True,
         duplicate=any(explanation.duplicate for explanation in explanations),
     )
-
-
-def _is_json(response: requests.Response) -> bool:
-    return "json" in response.headers.get("Content-Type", "")
