@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from singer_sdk import Stream
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.metrics import Metric, Point
 from singer_sdk.singerlib import RecordMessage
 
 from tap_adobe_commerce import _answers, schemas
@@ -124,6 +126,14 @@ class CommerceStream(Stream):
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Read the stream, or in a replay what belongs to the orders that were asked for."""
         del context
+        client = self._shop.client
+        requests, received = client.requests_sent, client.bytes_received
+        yield from self._wanted()
+        tags = {"stream": self.name, "bytes": client.bytes_received - received, "pid": os.getpid()}
+        requests = client.requests_sent - requests
+        self._log_metric(Point("counter", Metric.HTTP_REQUEST_COUNT, requests, tags))
+
+    def _wanted(self) -> Iterator[Record]:
         if not self.settings.order_ids:
             yield from self.read()
         elif self.order_key:
@@ -177,7 +187,9 @@ class ChangeStream(CommerceStream):
         workers = self.settings.parallel
         batches = read_span(self.listing, Window(start, until), workers)
         for page in in_order(self._completing(batches, progress), workers=COMPLETED_AHEAD):
-            yield from page.records
+            page.records.reverse()
+            while page.records:
+                yield page.records.pop()  # and let go of it
             if progress.checkpoint(page.position, page.marks, self.listing.parked):
                 self._write_state()
         progress.finish()

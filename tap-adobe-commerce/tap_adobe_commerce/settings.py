@@ -194,7 +194,7 @@ SCHEMA = th.PropertiesList(
     th.Property(
         "parallel",
         th.IntegerType(minimum=1, maximum=8),
-        default=4,
+        default=3,
         title="Parallel calls",
         description="Calls at once when a long span is read; short spans take one at a time.",
     ),
@@ -287,7 +287,7 @@ class Settings:
             lag=timedelta(seconds=config.get("lag_seconds", 5)),
             request_timeout=float(config.get("request_timeout_seconds", 180)),
             max_wait=float(config.get("max_wait_seconds", 300)),
-            parallel=int(config.get("parallel", 4)),
+            parallel=int(config.get("parallel", 3)),
             sweep_every=timedelta(days=int(days)) if days else None,
             park=config.get("unreadable") == "park",
             product_attributes=_attributes(config),
