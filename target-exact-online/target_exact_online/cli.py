@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from target_exact_online.authorize import authorize_command, keep_alive_command
 from target_exact_online.commands import anonymise, audit, documents
+from target_exact_online.doctor import doctor
 from target_exact_online.exceptions import TargetError
 from target_exact_online.summary import EXIT_ERROR
 from target_exact_online.target import TargetExactOnline
@@ -73,7 +74,7 @@ cli = TargetGroup(
     ],
 )
 
-for _command in (documents, audit, anonymise, authorize_command, keep_alive_command):
+for _command in (doctor, documents, audit, anonymise, authorize_command, keep_alive_command):
     cli.add_command(_command)
 
 

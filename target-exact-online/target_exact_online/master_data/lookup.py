@@ -180,6 +180,19 @@ class MasterData:
         journal: Journal = self._by_code(reading.JOURNALS, code)
         return journal
 
+    def journals(self) -> tuple[Journal, ...]:
+        """Return all journals."""
+        return self._table(reading.JOURNALS).rows
+
+    def counts(self) -> str:
+        """Say how much master data there is, for people."""
+        kinds = (reading.GL_ACCOUNTS, reading.VAT_CODES, reading.COST_CENTERS)
+        small = [f"{len(self._table(kind).rows)} {kind.label}s" for kind in kinds]
+        for kind in (reading.ITEMS, reading.ACCOUNTS):
+            self._ensure(kind, kind.name, None)
+            small.append(f"{len(self._cache.codes(kind.name))} {kind.label}s")
+        return ", ".join(small)
+
     def vat_code(self, code: str, *, on: date) -> VatCode:
         """Return a VAT code with its percentage on a day.
 
