@@ -42,6 +42,7 @@ TOKEN = "/api/oauth2/token"  # noqa: S105  # a path
 EXIT_LOGIN_NEEDED = 7
 STEP = (100.0, 700.0)  # seconds of one jump
 RENEWAL_DUE = 572.0  # seconds after issue, with the second that a Date header rounds away
+_PATIENCE = 4000  # times 5 ms; a loaded machine needs a while to start processes
 _processes = multiprocessing.get_context("forkserver")
 
 
@@ -55,7 +56,7 @@ class Figures:
         calls: Data calls that succeeded.
         kills: Processes killed.
         lost_answers: Logins lost because a process was killed between Exact's answer and the disk.
-        recovered: Renewals that were interrupted before Exact had answered, and repeated.
+        recovered: Renewals in the middle of which everything died, and that were repeated.
         lockouts: Logins lost in any other way.
         early_refreshes: Renewals refused as too early.
         token_reuse: Spent tokens sent, but for one try after each lost answer.
@@ -125,10 +126,9 @@ class Soak:
             self.figures.hours = round(passed / 3600, 1)
             self._sandbox.advance(self._random.uniform(*STEP))
             if self._random.random() < self._kills:
-                time.sleep(self._random.uniform(0, 0.06))
-                self._kill(self._random.randrange(len(self._workers)))
+                self._strike()
             self._wait_for_renewal()
-            if any(worker.exitcode is not None for worker in self._workers):
+            if "refused" in self._store.get(LOGIN):
                 self._replace_login()
         self.figures.hours = round(passed / 3600, 1)
 
@@ -146,21 +146,35 @@ class Soak:
         worker.start()
         return worker
 
-    def _kill(self, number: int) -> None:
-        worker = self._workers[number]
-        if worker.pid is None or worker.exitcode is not None:
+    def _strike(self) -> None:
+        """Kill one process at any moment, or all of them in the middle of a renewal."""
+        if self._random.random() < 1 / 2:
+            time.sleep(self._random.uniform(0, 0.1))
+            self._kill([self._random.randrange(len(self._workers))])
             return
-        os.kill(worker.pid, signal.SIGKILL)
-        worker.join()
+        for _ in range(200):
+            if self._store.get(LOGIN).get("unanswered"):
+                break
+            time.sleep(0.001)
+        time.sleep(self._random.uniform(0, 0.02))
+        self._kill(list(range(len(self._workers))))
+
+    def _kill(self, numbers: list[int]) -> None:
+        killed = [number for number in numbers if self._workers[number].exitcode is None]
+        for number in killed:
+            os.kill(self._workers[number].pid or 0, signal.SIGKILL)
+        for number in killed:
+            self._workers[number].join()
         self._last_kill = self._sandbox.now().timestamp()
-        self.figures.kills += 1
-        if self._store.get(LOGIN).get("unanswered"):
+        self.figures.kills += len(killed)
+        if len(killed) == len(self._workers) and self._store.get(LOGIN).get("unanswered"):
             self.figures.recovered += 1  # taken back below if the answer turns out to be lost
-        self._workers[number] = self._start()
+        for number in killed:
+            self._workers[number] = self._start()
 
     def _wait_for_renewal(self) -> None:
         """Give the processes time to renew a token that is due."""
-        for _ in range(400):
+        for _ in range(_PATIENCE):
             entry = self._store.get(LOGIN)
             age = self._sandbox.now().timestamp() - entry["issued_at"]
             if age < RENEWAL_DUE or "refused" in entry:
@@ -177,7 +191,7 @@ class Soak:
         )
         if row["used"] and self._last_kill >= entry["issued_at"] and "was lost" in entry["refused"]:
             self.figures.lost_answers += 1
-            self.figures.recovered -= 1
+            self.figures.recovered = max(0, self.figures.recovered - 1)
         else:
             self.figures.lockouts += 1
         for worker in self._workers:
@@ -226,7 +240,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--hours", type=float, default=1000, help="simulated hours")
     parser.add_argument("--processes", type=int, default=8)
-    parser.add_argument("--kills", type=float, default=0.03, help="chance at each clock jump")
+    parser.add_argument(
+        "--kills", type=float, default=0.03, help="chance of a strike at each jump of the clock"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="only the figures, as one line")
     arguments = parser.parse_args()

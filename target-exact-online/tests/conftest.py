@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet
 from sqlalchemy.engine import make_url
 
+from commerce_sandbox.testing import SandboxHandle
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from commerce_sandbox.testing import SandboxHandle
 
 TARGET = Path(sys.executable).with_name("target-exact-online")
 SCHEMA = {"type": "object", "properties": {"document_key": {"type": "string"}}}
@@ -67,7 +67,7 @@ def make_sales_entry(number: int, **changes: Any) -> dict[str, Any]:
     return record
 
 
-def messages(stream: str, records: Iterable[dict[str, Any]], *, state_every: int = 1) -> str:
+def make_messages(stream: str, records: Iterable[dict[str, Any]], *, state_every: int = 1) -> str:
     """Singer messages: a schema, the records, and a STATE with their count now and then."""
     schema = {"type": "SCHEMA", "stream": stream, "schema": SCHEMA, "key_properties": []}
     lines = [json.dumps(schema)]
@@ -140,13 +140,36 @@ class TargetProcess:
 
     def post(self, records: Iterable[dict[str, Any]], stream: str = "sales_entries") -> Outcome:
         """Post records of one stream."""
-        return self.run(messages(stream, records))
+        return self.run(make_messages(stream, records))
 
 
 @pytest.fixture
 def sales_entry() -> Callable[..., dict[str, Any]]:
     """Return a function that makes valid records: ``sales_entry(number, **changes)``."""
     return make_sales_entry
+
+
+@pytest.fixture
+def messages() -> Callable[..., str]:
+    """Return a function that makes Singer input: ``messages(stream, records)``."""
+    return make_messages
+
+
+@pytest.fixture(scope="module")
+def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHandle]:
+    """One sandbox for all tests of a module, where none changes its settings."""
+    handle = SandboxHandle(tmp_path_factory.mktemp("sandbox"))
+    yield handle
+    handle.stop()
+
+
+@pytest.fixture
+def next_day(running_sandbox: SandboxHandle) -> SandboxHandle:
+    """The module's sandbox on a new day: token calls are counted by the day."""
+    running_sandbox.clear_faults()
+    running_sandbox.clear_requests()
+    running_sandbox.advance(86400)
+    return running_sandbox
 
 
 @pytest.fixture
@@ -182,16 +205,11 @@ def postgres_server() -> Iterator[str]:
         server.cleanup()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ledger_url(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
-    """A database for a new ledger, on SQLite and on PostgreSQL."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/ledger.db"
-        return
+@pytest.fixture
+def postgres_ledger(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A PostgreSQL database for a new ledger, and the key it needs."""
     monkeypatch.setenv("CONNECTOR_KEY", Fernet.generate_key().decode())
-    server = make_url(request.getfixturevalue("postgres_server"))
+    server = make_url(postgres_server)
     name = f"ledger_{uuid.uuid4().hex}"
     engine = sa.create_engine(
         server.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
@@ -202,3 +220,12 @@ def ledger_url(
     with engine.connect() as connection:
         connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database for a new ledger, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/ledger.db"
+    url: str = request.getfixturevalue("postgres_ledger")
+    return url

@@ -21,10 +21,18 @@ from target_exact_online.auth import build_token_source
 from target_exact_online.authorize import authorize_command, keep_alive_command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from commerce_sandbox.testing import SandboxHandle
 
 DAY = 86400
 SECRETS = (APP.client_secret, "stampNL001")  # every token of the sandbox begins so
+
+
+@pytest.fixture
+def sandbox(next_day: SandboxHandle) -> SandboxHandle:
+    """No test here changes the sandbox's settings."""
+    return next_day
 
 
 @pytest.fixture
@@ -120,6 +128,29 @@ def test_the_browser_comes_back_to_this_machine(environment: dict[str, str]) -> 
     assert open_store(environment["TARGET_EXACT_ONLINE_CREDENTIALS"]).names() == ["exact-online"]
 
 
+@pytest.fixture
+def paste(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Run the command in this process and paste what a function makes of the right address."""
+
+    def run(change: Callable[[str], str]) -> str:
+        said = ""
+
+        def answer(*_: Any, **__: Any) -> str:
+            nonlocal said
+            said = capsys.readouterr().err
+            found = re.search(r"https?://\S+/api/oauth2/auth\S+", said)
+            assert found
+            return change(consent(found[0]))
+
+        monkeypatch.setattr("target_exact_online.authorize.click.prompt", answer)
+        assert authorize_command.main(["--paste"], standalone_mode=False) == 1
+        return said + capsys.readouterr().err
+
+    return run
+
+
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -132,22 +163,19 @@ def test_the_browser_comes_back_to_this_machine(environment: dict[str, str]) -> 
         (lambda back: back.partition("?")[0] + "?error=access_denied", "did not give consent"),
     ],
 )
-def test_what_is_pasted_is_checked(change: Any, message: str) -> None:
-    person = Person("--paste")
-    code, said = person.answer(change(consent(person.address())))
-    assert code == 1
+def test_what_is_pasted_is_checked(paste: Callable[..., str], change: Any, message: str) -> None:
+    said = paste(change)
     assert message in said
     assert said.count("ERROR: ") == 1
 
 
 @pytest.mark.usefixtures("environment")
-def test_a_code_older_than_three_minutes(sandbox: SandboxHandle) -> None:
-    person = Person("--paste")
-    back = consent(person.address())
-    sandbox.advance(181)
-    code, said = person.answer(back)
-    assert code == 1
-    assert "older than three minutes" in said
+def test_a_code_older_than_three_minutes(paste: Callable[..., str], sandbox: SandboxHandle) -> None:
+    def wait(back: str) -> str:
+        sandbox.advance(181)
+        return back
+
+    assert "older than three minutes" in paste(wait)
 
 
 @pytest.mark.usefixtures("environment")

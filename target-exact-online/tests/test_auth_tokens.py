@@ -11,7 +11,6 @@ import requests
 import time_machine
 
 from commerce_sandbox.exact.credentials import APP, INACTIVE_USER, SECOND_APP, issue_tokens
-from commerce_sandbox.testing import SandboxHandle
 from connector_credentials import generate_key, open_store
 from connector_credentials.exceptions import StoreUnavailableError
 from target_exact_online._token_endpoint import TokenPair
@@ -23,30 +22,19 @@ from target_exact_online.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from commerce_sandbox.testing import SandboxHandle
     from connector_credentials import CredentialStore
 
 TOKEN = "/api/oauth2/token"
 DAY = 86400
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHandle]:
-    """One sandbox for this module: no test here changes its settings."""
-    handle = SandboxHandle(tmp_path_factory.mktemp("sandbox"))
-    yield handle
-    handle.stop()
-
-
 @pytest.fixture
-def sandbox(running: SandboxHandle) -> SandboxHandle:
-    """The sandbox, on a new day, because token calls are counted by the day."""
-    running.clear_faults()
-    running.clear_requests()
-    running.advance(DAY)
-    return running
+def sandbox(next_day: SandboxHandle) -> SandboxHandle:
+    """No test here changes the sandbox's settings."""
+    return next_day
 
 
 @pytest.fixture
