@@ -149,7 +149,7 @@ def _refund_shipping(header: Amounts, totals: Amounts, share: float) -> None:
         tax = totals["shipping_tax_amount"] - totals.get("shipping_tax_refunded", 0)
     elif amount:
         tax = round_cents(totals["shipping_tax_amount"] * amount / whole)
-    if amount and totals["shipping_discount_amount"]:
+    if amount and amount == whole:  # rounding can leave a compensation without any discount
         taken = totals["shipping_discount_amount"]
         compensation = totals["shipping_discount_tax_compensation_amount"]
     header["shipping_amount"] = amount
