@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 
 def sync_folder(folder: Path) -> None:
-    """Write a folder's own entries to the disk."""
+    """Write a folder's own entries to the disk; Windows does that by itself."""
+    if os.name == "nt":
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

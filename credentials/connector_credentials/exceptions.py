@@ -4,7 +4,8 @@
 CredentialStoreError
 ├── RetriableStoreError
 │   ├── StoreUnavailableError   the file system or database does not answer
-│   └── LockTimeoutError        another process holds the lock for too long
+│   ├── LockTimeoutError        another process holds the lock for too long
+│   └── LockLostError           the lease ran out while the lock was held
 └── FatalStoreError
     ├── StoreNotFoundError      nothing there: `connector-credentials init` makes a store
     ├── StoreExistsError        something there already: it is never overwritten
@@ -12,8 +13,7 @@ CredentialStoreError
     ├── MissingKeyError         no key in environment, key file or keyring
     ├── WrongKeyError           the key does not open this store
     ├── InvalidNameError        a name the store cannot hold
-    ├── CredentialNotFoundError no such entry
-    └── LockLostError           the lease ran out while the lock was held
+    └── CredentialNotFoundError no such entry
 ```
 """
 
@@ -32,6 +32,10 @@ class StoreUnavailableError(RetriableStoreError):
 
 class LockTimeoutError(RetriableStoreError):
     """Another process holds the lock for longer than the caller would wait."""
+
+
+class LockLostError(RetriableStoreError):
+    """The lease ran out while the lock was held, and somebody else may have it now."""
 
 
 class FatalStoreError(CredentialStoreError):
@@ -64,7 +68,3 @@ class InvalidNameError(FatalStoreError):
 
 class CredentialNotFoundError(FatalStoreError):
     """The store has no entry of this name."""
-
-
-class LockLostError(FatalStoreError):
-    """The lease ran out while the lock was held, and somebody else may have it now."""

@@ -35,12 +35,11 @@ from target_exact_online.auth import (
     save_login,
 )
 from target_exact_online.exceptions import AuthorizationRequiredError, ConfigError, TargetError
-from target_exact_online.hosts import HOSTS
+from target_exact_online.hosts import HOSTS, LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CONSENT_SECONDS = 600.0  # how long the listener waits for a person
 ENVIRONMENT_PREFIX = "TARGET_EXACT_ONLINE_"
 

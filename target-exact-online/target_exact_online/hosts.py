@@ -10,6 +10,8 @@ from target_exact_online.exceptions import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
 HOSTS = {
     "NL": "https://start.exactonline.nl",
     "BE": "https://start.exactonline.be",
@@ -31,6 +33,9 @@ def base_url(settings: Mapping[str, Any]) -> str:
         parts = urlsplit(url)
         if parts.scheme not in {"https", "http"} or not parts.hostname:
             msg = f"The setting base_url is not a web address: {url!r}. Use country instead."
+            raise ConfigError(msg)
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            msg = f"The setting base_url would send secrets in the clear: {url!r}. Use https."
             raise ConfigError(msg)
         return url
     country = str(settings.get("country") or "").strip().upper()

@@ -366,6 +366,10 @@ def test_a_login_that_is_not_there(store: CredentialStore, config: dict[str, Any
         ({"client_secret": "s", "client_id": "c"}, "country is missing"),
         ({"client_secret": "s", "client_id": "c", "country": "IT"}, "country is 'IT'. Choose one"),
         ({"client_secret": "s", "client_id": "c", "base_url": "exact"}, "not a web address"),
+        (
+            {"client_secret": "s", "client_id": "c", "base_url": "http://start.exactonline.nl"},
+            "in the clear",
+        ),
         ({"credentials": "nowhere"}, "no credential store"),
     ],
 )
