@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from commerce_sandbox.exact import store
 from commerce_sandbox.testing import SandboxHandle
 from target_exact_online import documents
 from target_exact_online.company import ExactCompany, open_company
@@ -314,6 +315,43 @@ def test_a_sales_order_arrives(company: ExactCompany, shared: SandboxHandle) -> 
     row = stored(shared, "salesorder/SalesOrders", "O1")
     assert row["OrderNumber"] == result.number
     assert D(str(row["AmountFC"])) == D("242.00")
+
+
+def test_a_changed_order_is_changed_while_it_is_open(
+    company: ExactCompany, shared: SandboxHandle
+) -> None:
+    master = company.master(company.division)
+    before = order("O2", order_line(), order_line(item="TEA-POT"), order_line(item="FABRIC-M"))
+    sent = post(company, before, "sales_orders")
+    after = order("O2", order_line(), order_line(item="TEA-POT", quantity=D(5)),
+                  description="Changed", delivery_date="2026-03-01")  # fmt: skip
+    changed = documents.prepare("sales_orders", after, master, DocumentSettings())
+    for _ in range(2):  # what was done before is not done again
+        assert documents.update(changed, sent.exact_id, company.client).number == sent.number
+    row = stored(shared, "salesorder/SalesOrders", "O2")
+    assert (row["Description"], row["DeliveryDate"][:10]) == ("Changed", "2026-03-01")
+    assert D(str(row["AmountFC"])) == D(242)
+    lines = shared.exact("salesorder/SalesOrderLines", filter=f"OrderID eq guid'{sent.exact_id}'")
+    assert sorted((one["ItemCode"], one["Quantity"]) for one in lines) == [
+        ("TEA-BAGS", 2),
+        ("TEA-POT", 5),
+    ]
+    posts = shared.requests(system="exact", method="POST")
+    assert sum(call["path"].endswith("/SalesOrderLines") for call in posts) == 1
+
+    other = order("O2", debtor={"code": "90101"})
+    with pytest.raises(DocumentRefusedError, match="debtor of order"):
+        documents.update(
+            documents.prepare("sales_orders", other, master, DocumentSettings()),
+            sent.exact_id,
+            company.client,
+        )
+    with shared.database.transaction() as connection:  # somebody delivers it
+        table = "salesorder/SalesOrders"
+        (order_row,) = store.find(connection, table, company.division, YourRef="O2")
+        store.update(connection, table, order_row | {"Status": 21}, "2026-03-01T00:00:00.000")
+    with pytest.raises(DocumentRefusedError, match="already delivered"):
+        documents.update(changed, sent.exact_id, company.client)
 
 
 @pytest.mark.parametrize(

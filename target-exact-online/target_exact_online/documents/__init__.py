@@ -12,7 +12,8 @@ from target_exact_online.documents import (
 )
 from target_exact_online.documents.printing import compare
 from target_exact_online.documents.sending import send
-from target_exact_online.documents.settling import settle
+from target_exact_online.documents.settling import settle, settle_many
+from target_exact_online.documents.updating import update
 from target_exact_online.exceptions import DocumentRefusedError, Problem
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from target_exact_online.documents.prepared import DocumentSettings, Prepared
     from target_exact_online.master_data import MasterData
 
-__all__ = ["STREAMS", "compare", "prepare", "send", "settle"]
+__all__ = ["STREAMS", "compare", "prepare", "send", "settle", "settle_many", "update"]
 
 STREAMS = {
     "sales_entries": sales_entries.prepare,

@@ -5,12 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from target_exact_online import _odata
 from target_exact_online.documents import printing
 from target_exact_online.documents.prepared import Found
 from target_exact_online.exceptions import DocumentRefusedError, Problem
 from target_exact_online.limits import Priority
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from target_exact_online.client import ExactClient
     from target_exact_online.documents.prepared import Prepared
 
@@ -34,10 +37,67 @@ def settle(prepared: Prepared, client: ExactClient) -> Found | None:
     rows = client.get(
         prepared.settle_resource,
         division=prepared.division,
-        select=f"{prepared.id_field},{prepared.number_field},AmountFC,Status",
+        select=_columns(prepared),
         filter=prepared.settle_filter,
         priority=Priority.SETTLING,
     )
+    return _judged(prepared, rows, client)
+
+
+def settle_many(
+    prepared: Sequence[Prepared], client: ExactClient
+) -> dict[str, Found | DocumentRefusedError]:
+    """Ask for many documents of one stream and division at once.
+
+    Args:
+        prepared: Documents that Exact may have, all with a reference of their own.
+        client: Asks.
+
+    Returns:
+        By document key: what Exact has, or why that cannot be this document. A document that
+        Exact does not have is not among them.
+
+    Raises:
+        RetriableError: Exact cannot be asked now.
+    """
+    answers: dict[str, Found | DocumentRefusedError] = {}
+    for start in range(0, len(prepared), _odata.MAX_TERMS):
+        some = prepared[start : start + _odata.MAX_TERMS]
+        by_journal = "Journal" in some[0].payload
+        rows = list(
+            client.get(
+                some[0].settle_resource,
+                division=some[0].division,
+                select=_columns(some[0]) + ",YourRef" + (",Journal" if by_journal else ""),
+                filter=_odata.any_of("YourRef", [_odata.text(one.your_ref) for one in some]),
+                priority=Priority.SETTLING,
+            )
+        )
+        for one in some:
+            mine = [
+                row
+                for row in rows
+                if row.get("YourRef") == one.your_ref
+                and (not by_journal or row.get("Journal") == one.payload["Journal"])
+            ]
+            try:
+                found = _judged(one, mine, client)
+            except DocumentRefusedError as error:
+                answers[one.document_key] = error
+            else:
+                if found is not None:
+                    answers[one.document_key] = found
+    return answers
+
+
+def _columns(prepared: Prepared) -> str:
+    return f"{prepared.id_field},{prepared.number_field},AmountFC,Status"
+
+
+def _judged(
+    prepared: Prepared, rows: Iterable[dict[str, Any]], client: ExactClient
+) -> Found | None:
+    """Tell which of the rows with its reference is the document."""
     found = [one for row in rows if _same_side(one := _found(row, prepared), prepared)]
     wanted = _row_amount(prepared)
     same = [one for one in found if one.amount == wanted]
