@@ -147,11 +147,11 @@ def _refund_shipping(header: Amounts, totals: Amounts, share: float) -> None:
         amount = 0
     if amount and amount == left:
         tax = totals["shipping_tax_amount"] - totals.get("shipping_tax_refunded", 0)
+        taken = totals["shipping_discount_amount"]
+        # Rounding can leave a cent of compensation without any discount; the rest takes it.
+        compensation = totals["shipping_discount_tax_compensation_amount"]
     elif amount:
         tax = round_cents(totals["shipping_tax_amount"] * amount / whole)
-    if amount and amount == whole:  # rounding can leave a compensation without any discount
-        taken = totals["shipping_discount_amount"]
-        compensation = totals["shipping_discount_tax_compensation_amount"]
     header["shipping_amount"] = amount
     header["shipping_tax_amount"] = tax
     header["shipping_incl_tax"] = amount + tax + compensation
