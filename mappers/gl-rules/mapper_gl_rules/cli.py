@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -17,15 +18,27 @@ from mapper_gl_rules.mapper import MapperGLRules
 from mapper_gl_rules.rules.loading import load_rules
 from mapper_gl_rules.rules_cli import rules as rules_commands
 
-__all__ = ["main", "tools"]
+__all__ = ["cli", "main"]
+
+_singer = MapperGLRules.get_singer_command()
 
 
-@click.group()
-def tools() -> None:
-    """Tools beside the Singer mapper."""
+def _run_mapper(**options: Any) -> None:
+    """Book a shop's documents by rules (a Singer mapper); see also the commands."""
+    if click.get_current_context().invoked_subcommand is None and _singer.callback is not None:
+        _singer.callback(**options)
 
 
-@tools.command()
+cli = click.Group(
+    name=MapperGLRules.name,
+    callback=_run_mapper,
+    invoke_without_command=True,
+    help=_run_mapper.__doc__,
+    params=_singer.params,
+)
+
+
+@cli.command()
 @click.option("--rules", "rules_file", required=True, type=click.Path(path_type=Path))
 @click.option("--input", "input_file", required=True, type=click.Path(path_type=Path))
 def book(rules_file: Path, input_file: Path) -> None:
@@ -41,19 +54,22 @@ def book(rules_file: Path, input_file: Path) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1))
 
 
-tools.add_command(rules_commands)
+cli.add_command(rules_commands)
 
 
 def main() -> None:
     """Run the command; a user's mistake ends in one line on stderr and exit code 1."""
     try:
-        if len(sys.argv) > 1 and sys.argv[1] in tools.commands:
-            tools(prog_name="mapper-gl-rules")
-        else:
-            MapperGLRules.cli()
+        cli(prog_name=MapperGLRules.name)
     except ConfigValidationError as error:
-        details = "; ".join(error.errors) or str(error)
-        _fail(f"the configuration is not right: {details}.")
+        _fail(f"the configuration is not right: {'; '.join(error.errors) or error}.")
+    except FileNotFoundError as error:
+        _fail(f"{error} Check the option --config.")
+    except ValueError as error:
+        # The SDK reads the configuration with another library than the standard one.
+        if type(error).__name__ != "JSONDecodeError":
+            raise
+        _fail(f"the configuration is no JSON: {error}. Check the file of the option --config.")
     except (MapperError, CredentialStoreError) as error:
         _fail(str(error))
 

@@ -16,7 +16,7 @@ from mapper_gl_rules.booking import Booked, Booker
 from mapper_gl_rules.contract import KEY_PROPERTIES, SCHEMAS
 from mapper_gl_rules.day_store import DayStore
 from mapper_gl_rules.decoding import Decoder
-from mapper_gl_rules.exceptions import ConfigError
+from mapper_gl_rules.exceptions import ConfigError, InputError
 from mapper_gl_rules.messages import Envelope, LineReader, LineWriter, decode_any, encode_any
 from mapper_gl_rules.rules.loading import load_rules
 from mapper_gl_rules.rules_store import RulesStore
@@ -193,6 +193,18 @@ class MapperGLRules(InlineMapper):
     ) -> Iterable[singer.Message]:
         """Pass nothing on: documents are never replaced as a whole table."""
         yield from self._none(message_dict)
+
+    def map_batch_message(self, message_dict: dict[str, Any]) -> Iterable[singer.Message]:
+        """Refuse files of records: documents are booked one by one.
+
+        Raises:
+            InputError: Always.
+        """
+        raise InputError(
+            what="the tap sends BATCH messages, which cannot be booked",
+            where=f"stream {message_dict.get('stream')}",
+            what_to_do="Switch the tap's capability batch off.",
+        )
 
     @staticmethod
     def _none(_: dict[str, Any]) -> Iterable[singer.Message]:

@@ -159,10 +159,10 @@ MORE = {
 def make_rules() -> Callable[..., Any]:
     """Make rules: settings by keyword, further rules as YAML flow mappings first."""
 
-    def make(
-        *rules: str, every_kind: bool = True, more_codes: str = "", **options: Any
-    ) -> Any:
+    def make(*rules: str, every_kind: bool = True, more_codes: str = "", **options: Any) -> Any:
         text = RULES.replace("vat_codes:\n", f"vat_codes:\n{more_codes}\n")
+        if "debtor" in options:
+            text = text.replace('  debtor: "10"\n', "")
         for name, value in options.items():
             text = text.replace("settings:\n", f"settings:\n  {name}: {json.dumps(value)}\n")
         text = text.replace("rules:\n", "rules:\n" + "".join(f"  - {{{one}}}\n" for one in rules))
@@ -184,9 +184,9 @@ def make_document() -> Callable[..., Any]:
 
     def make(*lines: Any, order: Any = None, base: bool = False, **header: Any) -> Any:
         items, order_items = [], []
-        for number, (sku, net, rate, *more) in enumerate(lines, 1):
+        for number, (sku, price, rate, *more) in enumerate(lines, 1):
             fields = more[0] if more else {}
-            net = Decimal(str(net))
+            net = Decimal(str(price))
             vat = fields.get("tax_amount")
             if vat is None:
                 less = Decimal(str(fields.get("discount_amount", 0)))

@@ -184,7 +184,9 @@ def test_goodwill_alone_takes_the_rate_of_the_order(make_rules: Any, make_docume
     assert lines(booked) == {"8300": ("21", "-8.26", "-1.74")}
 
 
-def test_a_discount_on_prices_with_tax_nets_to_the_same(make_rules: Any, make_document: Any) -> None:
+def test_a_discount_on_prices_with_tax_nets_to_the_same(
+    make_rules: Any, make_document: Any
+) -> None:
     """121.00 with tax, 10 % off: 100.00 - 12.10 + 2.10 = 90.00, VAT 18.90."""
     less = {"discount_amount": "12.10", "discount_tax_compensation_amount": "2.10"}
     document = make_document(("LAMP", 100, 21, less))
@@ -257,7 +259,7 @@ def test_lines_that_do_not_give_the_subtotal_are_refused(
 
 @pytest.mark.parametrize(("cents", "refused"), [(5, False), (-5, False), (6, True), (-6, True)])
 def test_a_remainder_is_rounded_up_to_the_limit(
-    make_rules: Any, make_document: Any, cents: int, refused: bool
+    make_rules: Any, make_document: Any, cents: int, refused: Any
 ) -> None:
     document = make_document(LAMP, grand_total=Decimal("121.00") + Decimal(cents) / 100)
     booked = book(make_rules(), document)

@@ -83,6 +83,17 @@ def test_codes_written_as_numbers_keep_their_leading_zeros() -> None:
     assert rules.vat_codes[0].code == "21"
 
 
+def test_a_wrong_config_file_is_one_line(run_command: Any, tmp_path: Any) -> None:
+    file = tmp_path / "config.json"
+    for text, message in ((None, "was not found"), ("{", "no JSON")):
+        if text is not None:
+            file.write_text(text)
+        done = run_command("--config", file, input="")
+        assert done.returncode == 1
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_same_rule_name_twice_is_refused() -> None:
     again = "  - name: goods\n    when: {line: shipping}\n    book: {gl: '8100'}\n"
     with pytest.raises(RulesError, match=r"exists twice, first at line 11 .* line 14"):

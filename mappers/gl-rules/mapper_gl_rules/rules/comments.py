@@ -76,7 +76,8 @@ def _behind(line: str) -> str:
     quote = ""
     for position, character in enumerate(line):
         if quote:
-            quote = "" if character == quote else quote
+            escaped = quote == '"' and line[position - 1] == "\\"
+            quote = "" if character == quote and not escaped else quote
         elif character in "\"'" and line[:position].rstrip()[-1:] in ("", ":", ",", "[", "{", "-"):
             quote = character
         elif character == "#" and line[position - 1 : position].isspace():

@@ -118,6 +118,7 @@ class Matcher:
         self._remembered += 1
         if self._remembered > _MOST:
             self._decisions.clear()
+            self._last[1].lines.clear()
             self._remembered = 0
 
     def why_not(self, number: int, document: DocumentFacts, line: LineFacts) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.styles import Alignment, Font
@@ -88,7 +89,7 @@ def from_xlsx(data: bytes) -> str:
     """
     try:
         book = load_workbook(BytesIO(data))
-    except (InvalidFileException, KeyError, ValueError, OSError) as error:
+    except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
         raise RulesError(
             what="the file is no XLSX workbook",
             where="workbook",

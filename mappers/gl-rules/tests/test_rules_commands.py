@@ -1,0 +1,294 @@
+"""`mapper-gl-rules rules ...` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from connector_credentials import generate_key
+from mapper_gl_rules.cli import main
+from mapper_gl_rules.rules.lint import lint
+from mapper_gl_rules.rules.loading import load_rules, parse_rules
+
+DATA = Path(__file__).parent / "data"
+MASTER = DATA / "master.json"
+RATES = DATA / "tax_rates.json"
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: Any) -> None:
+    monkeypatch.setenv("CONNECTOR_KEY", generate_key())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "credentials.store"
+
+
+@pytest.fixture
+def rules(monkeypatch: Any, capsys: Any) -> Any:
+    """Run a command as the installed script does and give its output."""
+
+    def run(*arguments: Any, code: int = 0) -> str:
+        monkeypatch.setattr("sys.argv", ["mapper-gl-rules", "rules", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capsys.readouterr()
+        assert (left.value.code or 0) == code, out + err
+        if code == 1:
+            assert err.startswith("ERROR: ")
+            assert err.count("\n") == 1
+        return str(err if code == 1 else out)
+
+    return run
+
+
+@pytest.fixture
+def documents(tmp_path: Path, singer_input: str) -> Path:
+    file = tmp_path / "documents.jsonl"
+    file.write_text(singer_input)
+    return file
+
+
+def test_versions_are_kept_encrypted_and_only_added(
+    rules: Any, store: Path, example_rules: Path, tmp_path: Path
+) -> None:
+    rules("import", "--store", store, "--create", example_rules, "--note", "first")
+    changed = tmp_path / "changed.yml"
+    changed.write_text(example_rules.read_text().replace('"8100"', '"8110"'))
+    assert rules("import", "--store", store, changed) == "version 2, 27 rules\n"
+    assert "gl 8100" in rules("diff", "--store", store, "1")
+    assert rules("rollback", "--store", store, "1") == "version 3 is version 1 again\n"
+    assert rules("diff", "--store", store, "1", "3") == "no difference\n"
+    history = rules("history", "--store", store).splitlines()
+    assert [line.split()[0] for line in history] == ["1", "2", "3"]
+    assert history[0].endswith("first")
+    assert history[2].endswith("back to version 1")
+    assert b"8100" not in store.read_bytes()
+
+
+def test_export_and_import_as_spreadsheet(
+    rules: Any, store: Path, example_rules: Path, tmp_path: Path
+) -> None:
+    rules("import", "--store", store, "--create", example_rules)
+    for suffix in ("xlsx", "csv", "yml"):
+        file = tmp_path / f"rules.{suffix}"
+        rules("export", "--store", store, file)
+        rules("import", "--store", store, file)
+        assert rules("diff", "--store", store, "1") == "no difference\n"
+
+
+def test_a_change_holds_from_the_next_run(
+    rules: Any,
+    store: Path,
+    example_rules: Path,
+    tmp_path: Path,
+    run_command: Any,
+    singer_input: str,
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"rules_store": str(store)}))
+    found = []
+    for debtor in ("10", "90101"):
+        file = tmp_path / "rules.yml"
+        file.write_text(example_rules.read_text().replace('debtor: "10"', f'debtor: "{debtor}"'))
+        rules("import", "--store", store, "--create", file)
+        done = run_command("--config", config, input=singer_input)
+        assert done.returncode == 0, done.stderr
+        messages = [json.loads(line) for line in done.stdout.splitlines()]
+        entry = next(one["record"] for one in messages if one.get("stream") == "sales_entries"
+                     and one["type"] == "RECORD")  # fmt: skip
+        found.append((entry["debtor"]["code"], entry["rules_version"]))
+    assert found == [("10", "v1"), ("90101", "v2")]
+
+
+def test_wrong_use_of_the_store_is_one_line(
+    rules: Any, store: Path, example_rules: Path, tmp_path: Path, run_command: Any
+) -> None:
+    assert "no credential store" in rules("history", "--store", store, code=1)
+    assert "option --store" in rules("history", code=1)
+    rules("import", "--store", store, "--create", example_rules)
+    assert "no version 7" in rules("rollback", "--store", store, "7", code=1)
+    bad = tmp_path / "bad.yml"
+    bad.write_text(example_rules.read_text().replace("sales_orders", "sales_ordesr"))
+    assert "line 15, field settings.sales_ordesr" in rules("import", "--store", store, bad, code=1)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"rules_store": str(store), "rules_file": "x.yml"}))
+    done = run_command("--config", config, input="")
+    assert done.returncode == 1
+    assert "two sources of rules" in done.stderr
+
+
+def test_the_example_is_right_for_the_company(rules: Any, example_rules: Path) -> None:
+    out = rules("lint", "--rules", example_rules, "--master", MASTER)
+    assert out.splitlines()[-1].startswith("0 errors")
+
+
+def test_lint_reads_the_targets_cache(tmp_path: Path, rules: Any, example_rules: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    engine = sa.create_engine(url)
+    names = {
+        "GLAccounts": "gl_accounts",
+        "VATCodes": "vat_codes",
+        "Costcenters": "cost_centers",
+        "Costunits": "cost_units",
+        "Journals": "journals",
+    }
+    with engine.begin() as connection:
+        connection.execute(sa.text("create table master_rows (division int, kind text, data blob)"))
+        for name, entries in json.loads(MASTER.read_text()).items():
+            for entry in entries:
+                row = {"k": names[name], "d": msgspec.msgpack.encode(entry)}
+                connection.execute(sa.text("insert into master_rows values (1, :k, :d)"), row)
+    engine.dispose()
+    assert "0 errors" in rules("lint", "--rules", example_rules, "--master", url)
+    missing = rules("lint", "--rules", example_rules, "--master", "sqlite:///nowhere.db", code=1)
+    assert "cannot read the master data" in missing
+
+
+BAD = """\
+settings:
+  journal: "77"
+  home_country: NL
+  time_zone: Europe/Amsterdam
+  ledger_currency: EUR
+  debtor: "10"
+vat_codes:
+  "21": {rate: 21, gl: "1500"}
+  "9": {rate: 6, gl: "1501"}
+  "Q": {rate: 0}
+rules:
+  - {name: all lamps, when: {line: product, sku_pattern: "LAMP*"}, book: {gl: "8000"}}
+  - {name: one lamp, when: {line: product, sku: LAMP-DESK, rate: 21}, book: {gl: "8001"}}
+  - {name: wrong rate, when: {line: product, rate: 9}, book: {gl: "8000", vat_code: "21"}}
+  - {name: no center, when: {line: product, sku: A}, book: {gl: "8910", cost_unit: NOPE}}
+  - {name: center, when: {line: product, sku: B}, book: {gl: "8920", cost_center: WEB}}
+  - {name: blocked, when: {line: product, sku: C}, book: {gl: "8900", cost_center: OLD}}
+  - {name: vat account, when: {line: product, sku: D}, book: {gl: "1500"}}
+  - {name: clearing, when: {line: document}, book: {clearing_gl: "1299"}}
+"""
+
+
+def test_lint_finds_what_documents_would_show_too_late() -> None:
+    from mapper_gl_rules.master_data import load_master_data  # noqa: PLC0415
+
+    rules = parse_rules(BAD, origin="bad.yml")
+    found = lint(rules, load_master_data(str(MASTER)))
+    errors = {(one.line, one.kind) for one in found if one.level == "error"}
+    assert errors == {
+        (0, "missing default"),  # shipping and rounding: no rule takes any
+        (0, "unknown VAT code"),
+        (0, "unknown journal"),
+        (0, "wrong VAT rate"),
+        (13, "unreachable"),
+        (13, "unknown GL account"),
+        (14, "wrong VAT rate"),
+        (15, "cost center required"),
+        (15, "unknown cost unit"),
+        (16, "cost center not allowed"),
+        (17, "blocked GL account"),
+        (17, "unknown cost center"),
+        (18, "wrong GL account"),
+        (19, "unknown GL account"),
+    }
+    warnings = [one for one in found if one.level == "warning"]
+    assert {one.kind for one in warnings} == {"missing default", "overlapping"}
+    assert any("also takes lines that would match" in one.text for one in warnings)
+
+
+def test_lint_exits_with_2_on_errors(rules: Any, tmp_path: Path) -> None:
+    file = tmp_path / "bad.yml"
+    file.write_text(BAD)
+    out = rules("lint", "--rules", file, code=2)
+    assert (
+        "error: line 13: unreachable: rule 'one lamp' never matches: 'all lamps' (line 12)" in out
+    )
+
+
+def test_explain_says_which_rule_and_why_not_the_earlier(
+    rules: Any, documents: Path, example_rules: Path
+) -> None:
+    out = rules("explain", "--rules", example_rules, "--input", documents, "--order", "5000000002")
+    assert "not 'goods, uk': country is BE" in out
+    assert "'intra-EU goods, business' (line 81): GL 8020, VAT code 7, cost center B2B" in out
+    assert "sales_entries: 119.60 EUR, journal 70" in out
+    assert re.search(r"invoice 5000000002, rules sha256:", out)
+    missing = rules(
+        "explain", "--rules", example_rules, "--input", documents, "--order", "1", code=1
+    )
+    assert "there is no order 1 among the documents" in missing
+
+
+def test_explain_shows_refusals_too(rules: Any, documents: Path, tmp_path: Path) -> None:
+    text = "\n".join(
+        line for line in BAD.splitlines() if "wrong rate" not in line and "all lamps" not in line
+    )
+    file = tmp_path / "rules.yml"
+    file.write_text(text)
+    out = rules("explain", "--rules", file, "--input", documents, "--order", "000000009")
+    assert "no rule matches: the document is refused" in out
+
+
+def test_coverage_names_what_falls_through(
+    rules: Any, documents: Path, example_rules: Path, tmp_path: Path
+) -> None:
+    out = rules("coverage", "--rules", example_rules, "--input", documents)
+    assert out.splitlines()[-1] == "205 lines: 0 without a rule, 54 by a default"
+    file = tmp_path / "rules.yml"
+    text = example_rules.read_text().replace("sku: GIFT-VOUCHER", "sku: OTHER")
+    file.write_text(text.replace("name: NL 0 %\n    when: {", "name: NL 0 %\n    when: {sku: X, "))
+    out = rules("coverage", "--rules", file, "--input", documents)
+    assert "NO RULE: product GIFT-VOUCHER, 0 %, NL: 1 lines, 50.00 EUR" in out
+    late = rules("coverage", "--rules", file, "--input", documents, "--since", "2026-11-01")
+    assert "GIFT-VOUCHER" not in late
+
+
+def test_simulate_shows_the_money_per_account(
+    rules: Any, documents: Path, example_rules: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "new.yml"
+    text = example_rules.read_text().replace('"8100", cost_center: WEB', '"8110", cost_center: WEB')
+    file.write_text(text.replace("fee: none", "fee: 21"))
+    out = rules(
+        "simulate", "--rules", file, "--current", example_rules, "--input", documents
+    ).splitlines()
+    moved = re.search(r"GL 8110: 0.00 -> ([\d.]+) EUR \(\+\1\)", "\n".join(out))
+    assert moved
+    assert any(line.startswith("refused by the new rules: credit_memo 000000006") for line in out)
+    assert out[-1].endswith("documents would be booked differently")
+    same = rules(
+        "simulate", "--rules", example_rules, "--current", example_rules, "--input", documents
+    )
+    assert same == "0 documents would be booked differently\n"
+
+
+def test_init_makes_rules_that_book_the_recorded_shop(
+    rules: Any, tmp_path: Path, documents: Path
+) -> None:
+    file = tmp_path / "first.yml"
+    rules("init", "--master", MASTER, "--tax-rates", RATES, file)
+    assert "0 errors" in rules("lint", "--rules", file, "--master", MASTER)
+    out = rules("coverage", "--rules", file, "--input", documents)
+    # A voucher sold is no revenue: nobody but the accountant can say where it goes.
+    assert [line for line in out.splitlines() if line.startswith("NO RULE")] == [
+        "NO RULE: product GIFT-VOUCHER, 0 %, NL: 1 lines, 50.00 EUR",
+    ]
+    assert {code.code for code in load_rules(file).vat_codes} >= {"21", "9", "D19", "B6", "G20"}
+    assert "a file already" in rules("init", "--master", MASTER, "--tax-rates", RATES, file, code=1)
+
+
+def test_input_may_be_rest_documents(rules: Any, example_rules: Path, tmp_path: Path) -> None:
+    source = json.loads((DATA / "golden" / "P01.json").read_text())["source"]
+    file = tmp_path / "documents.json"
+    file.write_text(json.dumps(source))
+    out = rules("explain", "--rules", example_rules, "--input", file, "--order", "000000101")
+    assert "sales_entries: 148.79 EUR" in out
+    file.write_text('{"invoices": [{"entity_id": "x"}]}')
+    wrong = rules("coverage", "--rules", example_rules, "--input", file, code=1)
+    assert "invoices[0]" in wrong
