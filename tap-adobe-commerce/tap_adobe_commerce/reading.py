@@ -182,6 +182,9 @@ class ChangeStream(CommerceStream):
         self._shop.stores.source(None)  # the first answer tells the shop's time
         present = to_shop(self._shop.client.server_now() - self.settings.lag)
         until = min(present, self.settings.end_date or present)
+        if progress.is_past(until):
+            self.log("Nothing to read: an earlier run read beyond %s UTC.", until)
+            return
         start = progress.begin(self.settings.start_date, present)
         yield from self._retry_parked(progress)
         workers = self.settings.parallel

@@ -105,6 +105,10 @@ class Progress:
         start = min(position, Position(settled))
         return max(start, Position(start_date)) if start_date else start
 
+    def is_past(self, until: str) -> bool:
+        """Whether an earlier run has read beyond ``until`` (shop's form) already."""
+        return self._bookmark is not None and self._bookmark > until
+
     def is_new(self, row: Row) -> bool:
         """Whether a row, as it is now, has not been emitted."""
         return self._earlier.get(row.key) != row.mark

@@ -88,6 +88,12 @@ class TapAdobeCommerce(Tap):
         shop = Shop(self.config)
         return [stream(self, shop) for stream in STREAMS]
 
+    @property
+    def streams(self) -> dict[str, Stream]:
+        """The streams by name, orders and invoices before what takes them back."""
+        rank: dict[type[Stream], int] = {stream: number for number, stream in enumerate(STREAMS)}
+        return dict(sorted(super().streams.items(), key=lambda item: rank[type(item[1])]))
+
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Stop at once and say so by the exit code; the last STATE written is true."""
         del frame

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from commerce_sandbox.adobe import credentials
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -135,3 +137,40 @@ def test_missing_permissions_for_master_data_are_warned_of_once(
 
 def test_nothing_but_singer_messages_on_stdout(recorded: Run) -> None:
     assert {json.loads(line)["type"] for line in recorded.lines} == {"SCHEMA", "RECORD", "STATE"}
+
+
+def test_stream_maps_apply(sandbox: SandboxHandle, run_tap: Callable[..., Run]) -> None:
+    maps = {"orders": {"__alias__": "sales", "__filter__": "store_id == 4", "extra": "state"}}
+
+    run = run_tap(sandbox.adobe_config() | {"stream_maps": maps}, streams=("orders",))
+
+    records = run.records("sales")
+    assert records
+    assert {record["store_id"] for record in records} == {4}
+    assert all(record["extra"] == record["state"] for record in records)
+
+
+def test_the_cloud_service_is_read_with_its_own_paths_and_tokens(
+    sandbox: SandboxHandle, run_tap: Callable[..., Run]
+) -> None:
+    config = {
+        "base_url": f"{sandbox.url}/{credentials.TENANT}",
+        "ims_client_id": credentials.IMS_CLIENT_ID,
+        "ims_client_secret": credentials.IMS_CLIENT_SECRET,
+        "ims_org_id": credentials.IMS_ORG_ID,
+        "ims_token_url": f"{sandbox.url}/ims/token/v3",
+    }
+
+    run = run_tap(config, streams=("orders", "credit_memos"))
+
+    assert run.code == 0
+    assert len(run.keys("orders")) == 75
+    assert len(run.keys("credit_memos")) == 19
+    paths = {request["path"].split("/")[1] for request in sandbox.requests(system="adobe")}
+    assert paths == {credentials.TENANT, "ims"}
+
+
+def test_orders_come_before_invoices_and_invoices_before_credit_memos(recorded: Run) -> None:
+    streams = [m["stream"] for m in recorded.messages if m["type"] == "SCHEMA"]
+
+    assert streams[:3] == ["orders", "invoices", "credit_memos"]

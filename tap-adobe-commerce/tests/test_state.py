@@ -166,3 +166,11 @@ def test_a_sweep_is_due_after_its_time_and_goes_on_after_a_kill() -> None:
     killed.begin(None, LATER)
     killed.finish_sweep("2026-06-08 12:00:00")
     assert not progress(killed.state).is_sweep_due("2026-06-09 12:00:00", week)
+
+
+def test_a_run_that_ends_before_the_bookmark_has_nothing_to_read() -> None:
+    _, state = run({}, NOON)
+
+    assert progress(state).is_past("2026-06-01 11:50:00")
+    assert not progress(state).is_past(LATER)
+    assert not progress({}).is_past(LATER)
