@@ -11,6 +11,7 @@ from target_exact_online.client import ExactClient
 from target_exact_online.documents.prepared import DocumentSettings
 from target_exact_online.exceptions import (
     ConfigError,
+    DocumentRefusedError,
     OutcomeUnknownError,
     TransientApiError,
 )
@@ -18,15 +19,17 @@ from target_exact_online.hosts import base_url
 from target_exact_online.ledger.locks import exclusive
 from target_exact_online.limits import Budget
 from target_exact_online.master_data import MasterData, reading
+from target_exact_online.references import References
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.engine import Engine
 
     from target_exact_online.auth import TokenSource
     from target_exact_online.documents.prepared import Found, Prepared, Stored
     from target_exact_online.ledger.store import Document
+    from target_exact_online.limits import Left
     from target_exact_online.master_data.reading import Kind
 
 _MAX_WORKERS = 4
@@ -59,6 +62,7 @@ class ExactCompany:
         self._engine = engine
         self._settings = settings
         self._masters: dict[int, MasterData] = {}
+        self._references = References(client, engine)
 
     def master(self, division: int) -> MasterData:
         """Return the master data of a division, read when it is first needed.
@@ -127,10 +131,19 @@ class ExactCompany:
         """Ask whether Exact has a document."""
         return documents.settle(prepared, self.client)
 
-    def may_exist(self, document: Document) -> bool:
-        """Tell whether Exact may have it although this ledger never posted it."""
-        del document
-        return False
+    def compare(self, printed: Sequence[Prepared]) -> dict[str, tuple[int | None, list[str]]]:
+        """Return number and differences of printed invoices, by document key."""
+        answers: dict[str, tuple[int | None, list[str]]] = {}
+        for division in {one.division for one in printed}:
+            some = [one for one in printed if one.division == division]
+            answers |= documents.compare(some, self.client)
+        return answers
+
+    def foreign(
+        self, claims: Sequence[tuple[Document, Prepared]]
+    ) -> dict[str, Found | DocumentRefusedError]:
+        """Return what Exact has, from before this ledger, of documents that are new to it."""
+        return self._references.foreign(claims)
 
     def workers(self) -> int:
         """Return how many calls at once the minute's limit gives."""
@@ -140,6 +153,10 @@ class ExactCompany:
     def calls_left(self) -> int:
         """Return the calls left today, as far as the last answers told."""
         return self._budget.left(division=self.division).day[0]
+
+    def limits_left(self) -> Left:
+        """Return what is left of the limits, as far as the last answers told."""
+        return self._budget.left(division=self.division)
 
     def close(self) -> None:
         """Close connections and give unused calls back."""

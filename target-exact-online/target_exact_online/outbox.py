@@ -119,6 +119,7 @@ class Outbox:
                     self._write_state(state)
                 self._on_progress(self._queue.qsize())
             self._posting.settle(wait=not self._stop.is_set())
+            self._posting.compare_printed()
         except BaseException as error:  # noqa: BLE001  # raised again in the reading thread
             self._error = error
         finally:

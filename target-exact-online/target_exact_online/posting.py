@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from target_exact_online.comparing import Comparing
 from target_exact_online.exceptions import (
     BudgetExhaustedError,
     DocumentRefusedError,
@@ -57,8 +58,14 @@ class Company(Protocol):
         """Ask whether Exact has it."""
         ...
 
-    def may_exist(self, document: Document) -> bool:
-        """Tell whether Exact may have it although this ledger never posted it."""
+    def foreign(
+        self, claims: Sequence[tuple[Document, Prepared]]
+    ) -> dict[str, Found | DocumentRefusedError]:
+        """Return what Exact has, from before this ledger, of documents that are new to it."""
+        ...
+
+    def compare(self, printed: Sequence[Prepared]) -> dict[str, tuple[int | None, list[str]]]:
+        """Return number and differences of printed invoices, by document key."""
         ...
 
     def workers(self) -> int:
@@ -109,6 +116,7 @@ class Posting:
         self._run = run
         self._company = company
         self._summary = summary
+        self._comparing = Comparing(ledger, run, company, summary)
         self._max_attempts = max_attempts
         self._settle_after = settle_after
         self._stop = stop
@@ -220,11 +228,17 @@ class Posting:
             f"compare both with `documents show {document.document_key}` and correct it in Exact.",
         )
 
+    def compare_printed(self) -> None:
+        """Compare the rest of the printed invoices with the entries that Exact made of them."""
+        if not self._stopped():
+            self._comparing.compare(all_of_them=True)
+
     # Documents of earlier runs
 
     def drain(self) -> None:
         """Settle what dead runs left and post what waits; done before new work."""
         self._ledger.take_over(self._run)
+        self._comparing.add_left_over()
         self.settle(wait=False)
         after: Known | None = None
         while not self._stopped():
@@ -287,8 +301,12 @@ class Posting:
                 document.document_key, "sending", "not_settled", known.attempts, error=reason
             )
         if found is None:
-            return self._send(_Claim(document, prepared, known.attempts), ask=False)
+            claim = _Claim(document, prepared, known.attempts)
+            if known.attempts > 1:  # not there, and not for the first time: no hurry any more
+                return self._try_later(claim, known.error or "No answer came")
+            return self._send(claim, ask=False)
         self._summary.count_posted(document)
+        self._comparing.add(document, prepared)
         return _found(document, known.attempts, found, "settled")
 
     # Calls
@@ -306,16 +324,38 @@ class Posting:
             for arrival in arrivals
             if arrival.state == "sending" and arrival.document.document_key in taken
         ]
-        workers = self._company.workers() if len(claims) > 1 else 1
+        results = self._posted_before(claims)
+        rest = [claim for claim in claims if claim.document.document_key not in results]
+        workers = self._company.workers() if len(rest) > 1 else 1
         if workers == 1:
-            results = [self._send(claim) for claim in claims]
+            sent = [self._send(claim) for claim in rest]
         else:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(workers, thread_name_prefix="post")
-            results = list(self._pool.map(self._send, claims))
-        self._record(
-            [(claim.document, result) for claim, result in zip(claims, results, strict=True)]
-        )
+            sent = list(self._pool.map(self._send, rest))
+        results |= {result.document_key: result for result in sent}
+        self._record([(claim.document, results[claim.document.document_key]) for claim in claims])
+
+    def _posted_before(self, claims: list[_Claim]) -> dict[str, Result]:
+        """Return results for documents that a ledger that was lost has posted."""
+        new = [(claim.document, claim.prepared) for claim in claims if claim.attempts == 0]
+        try:
+            there = self._company.foreign(new)
+        except RetriableError as error:
+            self._hold(error)
+            return {}
+        results = {}
+        for document, _ in new:
+            answer = there.get(document.document_key)
+            if isinstance(answer, DocumentRefusedError):
+                self._summary.count_parked(document, str(answer))
+                results[document.document_key] = _result(
+                    document, 1, "parked", "parked", error=answer
+                )
+            elif answer is not None:
+                self._summary.count_already_there(document)
+                results[document.document_key] = _found(document, 0, answer, "already_there")
+        return results
 
     def _record(self, results: Sequence[tuple[Document, Result]]) -> None:
         self._ledger.record(self._run, [result for _, result in results])
@@ -325,12 +365,11 @@ class Posting:
     def _send(self, claim: _Claim, *, ask: bool | None = None) -> Result:
         """Make the call for one claimed document and name what came of it; never raises."""
         document, prepared = claim.document, claim.prepared
+        ask = claim.attempts > 0 if ask is None else ask
         if self._stopped() or prepared.resource in self._blocked:
             return self._held(claim)
         try:
             # A call is cheaper than a double: what was sent before is asked for, whatever came.
-            if ask is None:
-                ask = claim.attempts > 0 or self._company.may_exist(document)
             found = self._company.find(prepared) if ask else None
             posted = self._company.send(prepared) if found is None else None
         except TargetError as error:
@@ -343,6 +382,7 @@ class Posting:
             self._summary.count_already_there(document)
             return _found(document, claim.attempts, found, "already_there")
         self._summary.count_posted(document)
+        self._comparing.add(document, prepared)
         for warning in (*prepared.warnings, *posted.warnings):
             self._summary.warn(document, warning)
         return Result(
@@ -379,19 +419,28 @@ class Posting:
 
     def _failed(self, claim: _Claim, error: TransientApiError) -> Result:
         self._count_outage(error)
-        attempts = claim.attempts + 1
+        tried = replace(claim, attempts=claim.attempts + 1)
+        return self._try_later(tried, str(error), status=error.status)
+
+    def _try_later(self, claim: _Claim, reason: str, *, status: int | None = None) -> Result:
+        """Leave a document that Exact surely does not have to a later run, or to a person."""
+        attempts = claim.attempts
         if attempts >= self._max_attempts:
-            reason = f"{error}. Given up after {attempts} attempts."
+            reason = f"{reason}. Given up after {attempts} attempts."
             self._summary.count_parked(claim.document, reason)
-            return _result(claim.document, claim.attempts + 1, "parked", "parked", error=error)
-        next_retry_at = datetime.now(UTC) + backoff(attempts)
-        self._summary.count_failed(claim.document, str(error), next_retry_at)
-        return _result(
-            claim.document,
-            claim.attempts + 1,
-            "failed",
-            "failed",
-            error=error,
+            state: State = "parked"
+            next_retry_at = None
+        else:
+            next_retry_at = datetime.now(UTC) + backoff(attempts)
+            self._summary.count_failed(claim.document, reason, next_retry_at)
+            state = "failed"
+        return Result(
+            claim.document.document_key,
+            state,
+            state,
+            attempts,
+            status=status,
+            error=reason,
             next_retry_at=next_retry_at,
         )
 
@@ -453,13 +502,7 @@ def _found(document: Document, attempts: int, found: Found | None, kind: str) ->
 
 
 def _result(
-    document: Document,
-    attempts: int,
-    state: State,
-    kind: str,
-    *,
-    error: BaseException,
-    next_retry_at: datetime | None = None,
+    document: Document, attempts: int, state: State, kind: str, *, error: BaseException
 ) -> Result:
     return Result(
         document.document_key,
@@ -468,5 +511,4 @@ def _result(
         attempts,
         status=getattr(error, "status", None),
         error=str(error) or type(error).__name__,
-        next_retry_at=next_retry_at,
     )

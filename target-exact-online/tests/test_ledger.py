@@ -7,12 +7,12 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
+
 from target_exact_online.exceptions import ConfigError
 from target_exact_online.ledger import chain, payload
 from target_exact_online.ledger.runs import Run, dead_runs
@@ -21,6 +21,7 @@ from target_exact_online.ledger.tables import documents, events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 def document(key: str, amount: str = "121.00", **changes: Any) -> Document:
@@ -168,8 +169,10 @@ ledger.claim(run, [Arrival(Document.of("sales_entries", {"document_key": key}), 
         "DELETE FROM events WHERE seq = 2",
         "DELETE FROM events WHERE seq = 4",
         "DELETE FROM events",
-        "UPDATE events SET seq = 9 WHERE seq = 2; UPDATE events SET seq = 2 WHERE seq = 3; "
-        "UPDATE events SET seq = 3 WHERE seq = 9",
+        (
+            "UPDATE events SET seq = 9 WHERE seq = 2; UPDATE events SET seq = 2 WHERE seq = 3; "
+            "UPDATE events SET seq = 3 WHERE seq = 9"
+        ),
         "INSERT INTO events VALUES (5, '2026', 'posted', 'a', '{}', 'ff')",
         "UPDATE documents SET exact_id = 'other' WHERE document_key = 'a'",
         "UPDATE documents SET state = 'skipped' WHERE document_key = 'b'",

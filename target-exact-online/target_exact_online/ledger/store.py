@@ -268,6 +268,48 @@ class Ledger:
                 connection, self.keys, [Event("changed_in_shop", document.document_key, detail)]
             )
 
+    def without_number(self, stream: str, *, limit: int) -> list[Document]:
+        """Return posted documents of a stream of which Exact's number is not known yet.
+
+        Args:
+            stream: The stream.
+            limit: How many at most.
+        """
+        statement = (
+            sa.select(documents)
+            .where(
+                documents.c.stream == stream,
+                documents.c.state == "posted",
+                documents.c.exact_number.is_(None),
+            )
+            .order_by(documents.c.updated_at)
+            .limit(limit)
+        )
+        with reading(self.engine) as connection:
+            return [self._opened(row).document for row in connection.execute(statement)]
+
+    def compared(
+        self, run: Run, document_key: str, number: int | None, differences: Sequence[str]
+    ) -> None:
+        """Note how Exact booked a printed invoice.
+
+        Args:
+            run: The run that compared.
+            document_key: The invoice.
+            number: Exact's number, None when its entry was not found.
+            differences: What Exact booked otherwise than expected.
+        """
+        exact_number = None if number is None else str(number)
+        detail = {"run": run.run_id, "exact_number": exact_number, "differs": bool(differences)}
+        with self.engine.begin() as connection:
+            connection.execute(
+                documents.update()
+                .where(documents.c.document_key == document_key)
+                .values(exact_number=exact_number, updated_at=datetime.now(UTC))
+            )
+            note = "; ".join(differences) or None
+            chain.append(connection, self.keys, [Event("compared", document_key, detail, note)])
+
     def counts(self) -> Counter[str]:
         """Return how many documents are in each state."""
         counted = sa.select(documents.c.state, sa.func.count()).group_by(documents.c.state)

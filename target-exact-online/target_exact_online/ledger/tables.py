@@ -74,5 +74,5 @@ known_references = sa.Table(
     sa.Column("division", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("stream", sa.String(64), primary_key=True),
     sa.Column("complete", sa.Boolean, nullable=False),
-    sa.Column("read_at", UtcDateTime, nullable=False),
+    sa.Column("found", sa.Text, nullable=False),  # a JSON list of references
 )

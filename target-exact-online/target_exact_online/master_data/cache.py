@@ -9,11 +9,12 @@ import msgspec
 import sqlalchemy as sa
 
 from target_exact_online.ledger.database import reading
+from target_exact_online.ledger.locks import lock_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy.engine import Engine
+    from sqlalchemy.engine import Connection, Engine
 
     from target_exact_online.master_data.reading import Kind, Row
 
@@ -110,6 +111,7 @@ class Cache:
         gone = list(deleted)
         here = (master_rows.c.division == self._division) & (master_rows.c.kind == name)
         with self._engine.begin() as connection:
+            self._one_at_a_time(connection, name)
             if replace:
                 connection.execute(master_rows.delete().where(here))
             else:
@@ -160,6 +162,12 @@ class Cache:
                 .where(master_state.c.division == self._division, master_state.c.kind == name)
                 .values(read_at=read_at)
             )
+
+    def _one_at_a_time(self, connection: Connection, name: str) -> None:
+        """Wait for another process that writes the same rows; SQLite has one writer anyway."""
+        if connection.dialect.name == "postgresql":
+            number = lock_number(f"master:{self._division}:{name}")
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
     def _values(self, kind: Kind, name: str, row: Row) -> dict[str, Any]:
         keys = kind.match_keys(row)

@@ -73,5 +73,5 @@ def upgrade() -> None:
         sa.Column("division", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("stream", sa.String(64), primary_key=True),
         sa.Column("complete", sa.Boolean, nullable=False),
-        sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("found", sa.Text, nullable=False),
     )

@@ -1,0 +1,241 @@
+"""Each document exactly once: lost answers, kills, lost ledgers, several processes, signals."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from commerce_sandbox.testing import SandboxHandle
+
+    SalesEntry = Callable[..., dict[str, Any]]
+
+ENTRIES = "*/salesentry/SalesEntries"
+
+
+def references(sandbox: SandboxHandle) -> Counter[str]:
+    """How often each of our references is among the sales entries."""
+    rows = sandbox.exact("salesentry/SalesEntries")
+    return Counter(str(row["YourRef"]) for row in rows if str(row["YourRef"]) < "000009999")
+
+
+def once(*numbers: int) -> Counter[str]:
+    return Counter(f"{number:09}" for number in numbers)
+
+
+@pytest.mark.parametrize("kind", ["error_after", "drop_after", "truncate", "drop_before"])
+def test_a_lost_answer_is_settled_by_asking(
+    kind: str, target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    sandbox.fault(ENTRIES, kind, method="POST", nth=2)
+
+    outcome = target.post([sales_entry(n) for n in range(1, 5)])
+
+    assert outcome.exit_code == 0, outcome.stderr
+    assert references(sandbox) == once(1, 2, 3, 4)
+    assert outcome.state == {"records": 4}
+    assert outcome.report["failed"] == []
+    story = target.run("", "documents", "show", "shop:invoice:000000002").stdout
+    assert "unanswered" in story
+    assert ("settled" in story) == (kind != "drop_before")
+    assert target.run("", "audit", "verify").exit_code == 0
+
+
+@pytest.mark.parametrize("kind", ["error_before", "unavailable"])
+def test_what_surely_was_not_stored_waits_and_is_tried_again(
+    kind: str, target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    body = {"body": "busy"} if kind == "error_before" else {}
+    sandbox.fault(ENTRIES, kind, method="POST", times=0, **body)
+    first = target.post([sales_entry(1)])
+    assert references(sandbox) == Counter()
+    assert first.exit_code in {1, 3}
+    assert first.state == {"records": 1}
+    sandbox.clear_faults()
+
+    target.run("", "documents", "retry-all")
+    time.sleep(1.1)  # settle_after_seconds
+    second = target.run()
+
+    assert second.exit_code == 0, second.stderr
+    assert references(sandbox) == once(1)
+
+
+def test_a_lost_ledger_is_made_good_from_exact(
+    target: Any, make_target: Callable[..., Any], sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    records = [sales_entry(n) for n in range(1, 71)]
+    sandbox.set("exact.minute_limit", None)
+    target.post(records)
+    other_total = sales_entry(3)
+    other_total["lines"][0] |= {"amount": 200.00, "vat_amount": 42.00}
+    other_total["totals"] = {"amount": 242.00, "vat_amount": 42.00, "net_amount": 200.00}
+    records[2] = other_total
+    records.append(sales_entry(71))
+    records.append(sales_entry(1, kind="credit_memo"))  # shares its reference with an invoice
+    sandbox.clear_requests()
+
+    outcome = make_target("new", refresh_token=sandbox.exact_config()["refresh_token"]).post(
+        records
+    )
+
+    assert outcome.exit_code == 3
+    assert outcome.report["already_there"] == {"sales_entries": 69}
+    assert [line["document_key"] for line in outcome.report["parked"]] == ["shop:invoice:000000003"]
+    assert "of 121 instead of 242.0" in outcome.report["parked"][0]["reason"]
+    assert references(sandbox) == once(*range(1, 72)) + once(1)
+    asked = [r for r in sandbox.requests() if r["method"] == "GET" and "SalesEntries" in r["path"]]
+    assert len(asked) <= 6, "references are read in pages, not one by one"
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_two_processes_at_once_post_each_document_once(
+    database: str,
+    request: pytest.FixtureRequest,
+    make_target: Callable[..., Any],
+    sandbox: SandboxHandle,
+    sales_entry: SalesEntry,
+    messages: Callable[..., str],
+) -> None:
+    sandbox.set("exact.minute_limit", None)
+    config = {}
+    if database == "postgresql":
+        config["ledger_url"] = request.getfixturevalue("postgres_ledger")
+    target = make_target(**config)
+    debtor = {"match": {"email": "new@example.com"}, "create": {"name": "New", "country": "NL"}}
+    more = {"debtor": debtor, "payment_condition": "30"}
+    given = messages(
+        "sales_entries", [sales_entry(n, **(more if n % 7 == 0 else {})) for n in range(1, 61)]
+    )
+    target.write(create_accounts=True, report_file=None)
+    target.run()  # creates the ledger and the login
+
+    processes = [target.start() for _ in range(2)]
+    for process in processes:
+        process.stdin.write(given)
+        process.stdin.close()
+        process.stdin = None
+    ends = [process.communicate(timeout=90) for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0], ends
+    assert references(sandbox) == once(*range(1, 61))
+    new = [row for row in sandbox.exact("crm/Accounts") if row.get("Email") == "new@example.com"]
+    assert len(new) == 1
+    assert target.run("", "audit", "verify").exit_code == 0
+
+
+@pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_finishes_the_call_in_flight_and_leaves_a_true_state(
+    signum: int,
+    exit_code: int,
+    target: Any,
+    sandbox: SandboxHandle,
+    sales_entry: SalesEntry,
+    messages: Callable[..., str],
+) -> None:
+    sandbox.set("exact.minute_limit", None)
+    sandbox.fault(ENTRIES, "latency", method="POST", nth=2, seconds=1)
+    process = target.start()
+    process.stdin.write(messages("sales_entries", [sales_entry(n) for n in range(1, 41)]))
+    process.stdin.flush()  # and left open, like a tap that is still reading
+    while not any(fault.fired for fault in sandbox.faults()):
+        time.sleep(0.01)
+
+    process.send_signal(signum)
+    process.send_signal(signum)  # an impatient person
+    stdout, stderr = process.communicate(timeout=30)
+
+    assert process.returncode == exit_code, stderr
+    state = json.loads(stdout.splitlines()[-1])["records"]
+    posted = references(sandbox)
+    assert set(posted.values()) == {1}
+    held = target.run("", "documents", "list", "--json").stdout
+    safe = {json.loads(line)["your_ref"] for line in held.splitlines()}
+    assert safe >= {f"{n:09}" for n in range(1, state + 1)}, "STATE never runs ahead"
+    assert 2 <= len(posted) < 40
+    assert "Traceback" not in stderr
+
+    assert target.post([sales_entry(n) for n in range(state + 1, 41)]).exit_code == 0
+    assert references(sandbox) == once(*range(1, 41))
+
+
+def test_when_the_day_is_spent_documents_wait_and_state_goes_on(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    sandbox.set("exact.day_limit", 18)
+    outcome = target.post([sales_entry(n) for n in range(1, 21)])
+    assert outcome.exit_code == 0, outcome.stderr
+    assert outcome.state == {"records": 20}
+    assert outcome.report["held"] == 20 - len(references(sandbox)) > 0
+    assert "Run again after" in outcome.stderr
+    assert outcome.report["resume_at"] is not None
+    statuses = Counter(r["status"] for r in sandbox.requests())
+    assert statuses[429] == 0
+
+
+def test_an_unreachable_exact_costs_no_document(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    sandbox.set("exact.minute_limit", None)
+    target.post([sales_entry(1)])
+    target.write(base_url="http://127.0.0.1:1")
+    outcome = target.post([sales_entry(n) for n in range(1, 31)])
+    assert outcome.exit_code == 1
+    assert outcome.state == {"records": 30}
+    assert outcome.stderr.count("ERROR: ") == 1
+    target.write(base_url=sandbox.url)
+    target.run("", "documents", "retry-all")
+    assert target.run().exit_code == 0
+    assert references(sandbox) == once(*range(1, 31))
+
+
+def test_documents_that_fail_for_technical_reasons_are_parked_in_the_end(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    sandbox.fault(ENTRIES, "unavailable", method="POST", times=0)
+    target.write(max_attempts=3)
+    first = target.post([sales_entry(1)])  # sent, asked for, sent again
+    assert first.exit_code == 3
+    assert "answered HTTP 503" in first.report["failed"][0]["reason"]
+    time.sleep(1.1)  # settle_after_seconds
+
+    second = target.run()  # asked for: not there, and not for the first time
+
+    (failed,) = second.report["failed"]
+    assert failed["next_retry_at"] > second.report["finished_at"]
+    assert target.run().report["failed"] == [], "not before its time"
+    target.run("", "documents", "retry-all")
+    target.run()
+    time.sleep(1.1)
+    third = target.run()
+    (parked,) = third.report["parked"]
+    assert "3 attempts" in parked["reason"]
+    assert references(sandbox) == Counter()
+
+
+def test_the_crash_lab_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    path = Path(__file__).parents[2] / "benchmarks" / "crash_lab.py"
+    spec = importlib.util.spec_from_file_location("crash_lab", path)
+    assert spec is not None
+    assert spec.loader is not None
+    crash_lab = importlib.util.module_from_spec(spec)
+    sys.modules["crash_lab"] = crash_lab
+    spec.loader.exec_module(crash_lab)
+
+    figures = crash_lab.run(5, seed=7, folder=tmp_path)
+
+    assert figures["kills"] == 5
+    assert figures["documents"] > 10
+    bad = ("lost", "doubled", "foreign", "accounts_doubled")
+    assert {name: figures[name] for name in bad} == dict.fromkeys(bad, 0)
+    assert figures["chain_whole"] == 1
