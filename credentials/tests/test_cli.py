@@ -16,14 +16,14 @@ from connector_credentials import generate_key, open_store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Run = Callable[..., subprocess.CompletedProcess[str]]
+
 PROGRAM = Path(sys.executable).with_name("connector-credentials")
 SECRETS = {"client_id": "the-client-id", "client_secret": "the-client-secret"}
 
 
 @pytest.fixture
-def run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., subprocess.CompletedProcess[str]]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the program in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 
@@ -45,9 +45,6 @@ def run(
         return done
 
     return call
-
-
-Run = "Callable[..., subprocess.CompletedProcess[str]]"
 
 
 def test_a_store_from_nothing(run: Run, tmp_path: Path) -> None:
