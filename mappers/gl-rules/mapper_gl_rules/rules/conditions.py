@@ -93,8 +93,12 @@ CONDITIONS: Mapping[str, Condition] = {
         "kind of document",
         ("order", "invoice", "credit_memo"),
     ),
-    "country": Condition("document", "text", _document("country"), "destination (XI: N. Ireland)"),
-    "billing_country": Condition("document", "text", _document("billing_country"), "billing"),
+    "country": Condition(
+        "document", "text", _document("country"), "destination; XI for Northern Ireland"
+    ),
+    "billing_country": Condition(
+        "document", "text", _document("billing_country"), "billing address"
+    ),
     "zone": Condition(
         "document",
         "text",
@@ -109,11 +113,17 @@ CONDITIONS: Mapping[str, Condition] = {
         "the customer's VAT number",
         ("valid", "invalid", "none"),
     ),
-    "customer_group": Condition("document", "text", _document("customer_group"), "group id"),
+    "customer_group": Condition(
+        "document", "text", _document("customer_group"), "customer group id"
+    ),
     "store": Condition("document", "text", _document("store"), "store view code or id"),
     "website": Condition("document", "text", _document("website"), "website code"),
-    "payment_method": Condition("document", "pattern", _document("payment_method"), "code"),
-    "shipping_method": Condition("document", "pattern", _document("shipping_method"), "code"),
+    "payment_method": Condition(
+        "document", "pattern", _document("payment_method"), "payment method code"
+    ),
+    "shipping_method": Condition(
+        "document", "pattern", _document("shipping_method"), "shipping method code"
+    ),
     "currency": Condition("document", "text", _document("currency"), "document currency"),
     "from": Condition("document", "from", _document("entry_date"), "first entry date"),
     "until": Condition("document", "until", _document("entry_date"), "last entry date"),
