@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mapper_gl_rules.mapper import MapperGLRules
 from mapper_gl_rules.rules.conditions import CONDITIONS
 from mapper_gl_rules.rules.model import Outcome, Settings
 from mapper_gl_rules.rules.schema import RULES_SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["TABLES"]
 
@@ -98,6 +101,6 @@ def _meanings(doc: str | None) -> dict[str, str]:
     return found
 
 
-def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [titles, tuple("---" for _ in titles), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
