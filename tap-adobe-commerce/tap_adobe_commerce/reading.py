@@ -12,6 +12,7 @@ from singer_sdk.helpers._util import utc_now
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.metrics import Metric, Point
 from singer_sdk.singerlib import RecordMessage
+from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from tap_adobe_commerce import _answers, schemas
 from tap_adobe_commerce.ahead import ahead, in_order
@@ -178,7 +179,9 @@ class ChangeStream(CommerceStream):
 
     def read(self) -> Iterator[Record]:
         """Read what changed since the last run, then everything if a sweep is due."""
-        progress = Progress(self.stream_state, str(self.replication_key), self.settings.overlap)
+        is_incremental = self.replication_method == REPLICATION_INCREMENTAL
+        state = self.stream_state if is_incremental else {}
+        progress = Progress(state, str(self.replication_key), self.settings.overlap)
         self._shop.stores.source(None)  # the first answer tells the shop's time
         present = to_shop(self._shop.client.server_now() - self.settings.lag)
         until = min(present, self.settings.end_date or present)
@@ -223,7 +226,7 @@ class ChangeStream(CommerceStream):
         pages = partial(read_by_key, self.listing, progress.swept_to, filters)
         for rows, key in ahead(pages):
             yield from self.records(rows)
-            progress.swept(key)
+            progress.swept(key, self.listing.parked)
             self._write_state()
         progress.finish_sweep(present)
         self._write_state()

@@ -160,9 +160,16 @@ class Progress:
             return True
         return seconds_later(self._swept_at, every.total_seconds()) <= present
 
-    def swept(self, key: int) -> None:
-        """The sweep has emitted everything up to a key."""
-        self.state["sweep_after"] = self.swept_to = key
+    def swept(self, key: int, parked: Iterable[int]) -> None:
+        """The sweep has emitted everything up to a key.
+
+        Args:
+            key: Highest key that is out.
+            parked: What could not be read and waits for a later run.
+        """
+        self.swept_to = key
+        self.parked = set(parked)
+        self._write()
 
     def finish_sweep(self, present: str) -> None:
         """The sweep is complete.

@@ -14,7 +14,12 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import SingerCommand
 
-from tap_adobe_commerce.exceptions import AdobeCommerceError, ConfigError, TargetGoneError
+from tap_adobe_commerce.exceptions import (
+    AdobeCommerceError,
+    ConfigError,
+    RetriableError,
+    TargetGoneError,
+)
 from tap_adobe_commerce.settings import SCHEMA
 from tap_adobe_commerce.shop import Shop
 from tap_adobe_commerce.streams import STREAMS
@@ -37,6 +42,8 @@ class Command(SingerCommand):
         """Run, and say what went wrong."""
         try:
             return super().main(*args, **kwargs)
+        except RetriableError as error:
+            _fail(f"{error} Run again when the shop is well.")
         except AdobeCommerceError as error:
             _fail(str(error))
         except ConfigValidationError as error:

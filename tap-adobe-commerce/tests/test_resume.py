@@ -119,6 +119,19 @@ def test_a_sweep_brings_what_does_not_move_the_change_time(
     assert run_tap(config, streams=("orders",), state=swept.state).keys("orders") == []
 
 
+def test_a_stream_set_to_full_table_is_read_whole(
+    sandbox: SandboxHandle, run_tap: Callable[..., Run], catalog: Callable[..., dict[str, Any]]
+) -> None:
+    select = catalog("credit_memos")
+    entry = next(entry for entry in select["streams"] if entry["stream"] == "credit_memos")
+    entry["replication_method"] = "FULL_TABLE"
+    state = {"bookmarks": {"credit_memos": {"replication_key_value": "2026-11-01T00:00:00Z"}}}
+
+    run = run_tap(sandbox.adobe_config(), select=select, state=state)
+
+    assert sorted(run.keys("credit_memos")) == list(range(1, 20))
+
+
 def test_start_and_end_date_bound_a_backfill_and_the_next_run_goes_on(
     sandbox: SandboxHandle, run_tap: Callable[..., Run], recorded: Run
 ) -> None:

@@ -159,9 +159,10 @@ def test_a_sweep_is_due_after_its_time_and_goes_on_after_a_kill() -> None:
 
     one = progress(state)
     one.begin(None, LATER)
-    one.swept(500)
+    one.swept(500, {41})
     killed = progress(one.state)
     assert killed.swept_to == 500
+    assert killed.parked == {41}
     assert killed.is_sweep_due(LATER, week)
     killed.begin(None, LATER)
     killed.finish_sweep("2026-06-08 12:00:00")
