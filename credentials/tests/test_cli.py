@@ -1,4 +1,4 @@
-"""The command line, as a program of its own."""
+"""The command line; where the process matters, as the installed program."""
 
 from __future__ import annotations
 
@@ -6,30 +6,63 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
 from connector_credentials import generate_key, open_store
+from connector_credentials.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Run = Callable[..., subprocess.CompletedProcess[str]]
+    Run = Callable[..., "Done"]
 
 PROGRAM = Path(sys.executable).with_name("connector-credentials")
+
+
+@dataclass
+class Done:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 SECRETS = {"client_id": "the-client-id", "client_secret": "the-client-secret"}
+
+
+def _checked(code: int, stdout: str, stderr: str) -> Done:
+    assert "Traceback" not in stderr
+    for secret in SECRETS.values():
+        assert secret not in stdout + stderr
+    return Done(code, stdout, stderr)
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the program in a folder of its own."""
+    """Run the command line in a folder of its own."""
     monkeypatch.chdir(tmp_path)
 
-    def call(
-        *arguments: str, stdin: str = "", **environment: str
-    ) -> subprocess.CompletedProcess[str]:
+    def call(*arguments: str, stdin: str = "", **environment: str) -> Done:
+        done = CliRunner().invoke(
+            main, arguments, input=stdin, env=environment, catch_exceptions=False
+        )
+        return _checked(done.exit_code, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture
+def run_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run it as the installed program, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str, stdin: str = "", **environment: str) -> Done:
         done = subprocess.run(
             [PROGRAM, *arguments],
             input=stdin,
@@ -39,19 +72,18 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             timeout=60,
             check=False,
         )
-        assert "Traceback" not in done.stderr
-        for secret in SECRETS.values():
-            assert secret not in done.stdout + done.stderr
-        return done
+        return _checked(done.returncode, done.stdout, done.stderr)
 
     return call
 
 
-def test_a_store_from_nothing(run: Run, tmp_path: Path) -> None:
-    assert run("init", "--key-file", "key").returncode == 0
+def test_a_store_from_nothing(run_program: Run, tmp_path: Path) -> None:
+    assert run_program("init", "--key-file", "key").returncode == 0
     environment = {"CONNECTOR_KEY_FILE": "key"}
-    assert run("set", "exact-online", stdin=json.dumps(SECRETS), **environment).returncode == 0
-    listed = run("list", **environment)
+    assert (
+        run_program("set", "exact-online", stdin=json.dumps(SECRETS), **environment).returncode == 0
+    )
+    listed = run_program("list", **environment)
     assert "exact-online" in listed.stdout
     assert "client_id, client_secret" in listed.stdout
     key = (tmp_path / "key").read_text().strip()
@@ -176,19 +208,19 @@ class Keyring(KeyringBackend):
 """
 
 
-def test_the_key_in_a_keyring(run: Run) -> None:
+def test_the_key_in_a_keyring(run_program: Run) -> None:
     Path("file_keyring.py").write_text(KEYRING)
     environment = {"PYTHON_KEYRING_BACKEND": "file_keyring.Keyring", "PYTHONPATH": "."}
-    assert run("init", "--keyring", **environment).returncode == 0
-    assert run("set", "a", stdin=json.dumps(SECRETS), **environment).returncode == 0
+    assert run_program("init", "--keyring", **environment).returncode == 0
+    assert run_program("set", "a", stdin=json.dumps(SECRETS), **environment).returncode == 0
     before = Path("keyring.json").read_text()
-    assert run("rotate-key", **environment).returncode == 0
+    assert run_program("rotate-key", **environment).returncode == 0
     assert Path("keyring.json").read_text() != before
-    assert "client_id" in run("list", **environment).stdout
+    assert "client_id" in run_program("list", **environment).stdout
 
 
-def test_without_a_keyring_init_says_so(run: Run) -> None:
-    done = run("init", "--keyring")
+def test_without_a_keyring_init_says_so(run_program: Run) -> None:
+    done = run_program("init", "--keyring")
     assert done.returncode == 1
     assert "The keyring refuses" in done.stderr
 
