@@ -164,8 +164,9 @@ def log_in(
         port = redirect.port or 80
     listener = None if paste or port is None else _Listener(port)
     click.echo(f"Open this address and give consent:\n\n  {url}\n", err=True)
-    if listener:
+    if not paste:
         webbrowser.open(url)
+    if listener:
         answer = listener.wait()
     else:
         answer = click.prompt(
