@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: Numbers with a point become ``Decimal`` from their text: no binary float ever holds money.
 DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
+#: Finds out whether a document is complete without building it.
+_WHOLE = msgspec.json.Decoder(msgspec.Raw)
+
 BUSY = {
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.BAD_GATEWAY,
@@ -70,11 +73,11 @@ def _check_json(response: requests.Response, body: bytes, where: str) -> None:
         kind = response.headers.get("Content-Type", "something without a type").split(";")[0]
         msg = f"Not an Adobe Commerce REST API: {where} answers {kind}. Check the setting base_url."
         raise NotCommerceError(msg)
-    # A complete document ends in a bracket, brace, quote, digit or literal; decoding tells the
-    # rest. Here only what PHP leaves behind when its memory runs out.
     if not body.strip():
         msg = f"The answer is empty ({where})."
         raise BrokenAnswerError(msg)
+    # PHP that runs out of memory ends in the middle of a document, with status 200.
+    decode(body, where, _WHOLE)
 
 
 def decode(body: bytes, where: str, decoder: msgspec.json.Decoder[Any] = DECODER) -> Any:

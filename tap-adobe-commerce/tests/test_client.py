@@ -106,6 +106,7 @@ def error(message: str, **more: Any) -> str:
         (said(301, Location="https://www.shop.example/x?secret=1"), NotCommerceError, "base_url"),
         (said(200, "<html>", Content_Type="text/html"), NotCommerceError, "text/html"),
         (said(200, ""), BrokenAnswerError, "empty"),
+        (said(200, '{"items":[{"entity_id":1}'), BrokenAnswerError, "truncated"),
         (said(404, error("Request does not match any route.")), RequestRefusedError, "base_url"),
         (
             said(400, error("Maximum SearchCriteria pageSize is %max", parameters={"max": 50})),
