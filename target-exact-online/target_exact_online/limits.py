@@ -412,7 +412,8 @@ class Budget:
         )
 
     def _check_errors(self, share: _Share, endpoint: str, division: int, now: float) -> None:
-        if now - share.errors_read_at >= _ERRORS_FRESH_SECONDS:
+        # Where errors happen others make them, too: then every call looks at what they saw.
+        if share.errors.get(endpoint) or now - share.errors_read_at >= _ERRORS_FRESH_SECONDS:
             share.errors = self._recent_errors(division, now)
             share.errors_read_at = now
         recent = [at for at in share.errors.get(endpoint, ()) if at > now - HOUR]
