@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     pass
 
 
@@ -60,13 +60,13 @@ def test_no_more_is_made_than_there_is_room_for() -> None:
 def test_an_error_comes_after_the_items_before_it() -> None:
     def fail() -> Iterator[int]:
         yield 1
-        raise Broken
+        raise BrokenError
 
     items = in_order([partial(list, [0]), fail, partial(list, [2])], workers=3)
 
     assert next(items) == 0
     assert next(items) == 1
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         next(items)
 
 
