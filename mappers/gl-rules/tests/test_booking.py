@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from mapper_gl_rules.booking import Booker
@@ -90,13 +91,20 @@ def test_an_unpaid_order_has_no_prepayment(make_rules: Any, make_document: Any) 
 
 def test_journal_entries_need_a_journal(make_rules: Any, make_document: Any) -> None:
     rules = make_rules(CLEARING)
-    import msgspec  # noqa: PLC0415
-
     settings = msgspec.structs.replace(rules.settings, general_journal=None)
-    (booked,) = Booker(msgspec.structs.replace(rules, settings=settings)).document(
+    booked = Booker(msgspec.structs.replace(rules, settings=settings)).document(
         "invoice", make_document(LAMP)
     )
-    assert "no journal for journal entries" in booked.record["reason"]
+    assert booked[0].stream == "sales_entries"
+    assert booked[1].record["document_key"] == "demo:payment:000000007"
+    assert "no journal for journal entries" in booked[1].record["reason"]
+
+
+def test_the_payment_of_a_matched_customer_waits_alone(make_rules: Any, make_document: Any) -> None:
+    rules = make_rules(CLEARING, debtor="customer")
+    booked = Booker(rules).document("invoice", make_document(LAMP))
+    assert [one.stream for one in booked] == ["sales_entries", "refused_documents"]
+    assert "needs the code of the debtor" in booked[1].record["reason"]
 
 
 def test_a_whole_document_can_be_refused(make_rules: Any, make_document: Any) -> None:

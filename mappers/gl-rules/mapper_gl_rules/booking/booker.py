@@ -143,7 +143,11 @@ class Booker:
             kind, debit = "settlement", prepayment
         if amount < 0:  # a fee above the refund, or gift cards above the invoice
             debit, credit, amount = credit, debit, -amount
-        record = money_entry(kind, header, debit, credit, amount, facts.entry_date, settings)
+        try:
+            record = money_entry(kind, header, debit, credit, amount, facts.entry_date, settings)
+        except DocumentRefusedError as error:
+            # The invoice itself is right: only its payment waits for a person.
+            return [self._refused(kind, document, document.order, error)]
         roles = tuple(
             [
                 "debtor" if line["gl_account"] == debtor else _MONEY_ROLES.get(kind, "clearing")

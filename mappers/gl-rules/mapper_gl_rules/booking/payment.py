@@ -42,6 +42,9 @@ def money_entry(
         amount: In document currency, above 0.
         entry_date: Local date of the company.
         settings: Name the journal and the debtors' account.
+
+    Raises:
+        DocumentRefusedError: When the debtor has no code, or the rules name no journal.
     """
     source = header["source"]
     description = f"{kind.capitalize()} {header['your_ref']}, order {source['order_increment_id']}"
@@ -85,6 +88,12 @@ def _line(gl: str, amount: Decimal, header: Record, settings: Settings) -> dict[
         "rule": "payment",
     }
     if gl == settings.debtor_gl:
-        debtor = header["debtor"]
-        line["account"] = debtor.get("code", debtor)
+        code = header["debtor"].get("code")
+        if code is None:
+            raise DocumentRefusedError(
+                reason="a journal entry needs the code of the debtor, who is only matched",
+                where="debtor",
+                what_to_do="Book this payment by hand, or give such orders a debtor by code.",
+            )
+        line["account"] = code
     return line
