@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 from cryptography.fernet import Fernet
 from sqlalchemy.engine import make_url
 
 from commerce_sandbox.testing import SandboxHandle
+from target_exact_online.cli import cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -137,6 +140,20 @@ class TargetProcess:
             stdout, stderr = process.communicate(given, timeout=120)
         read = json.loads(report.read_text()) if report.is_file() else {}
         return Outcome(process.returncode, stdout, stderr, read)
+
+    def call(self, *arguments: str, given: str = "") -> Outcome:
+        """Run it in this process, which is faster; what it logs is left out."""
+        (self.folder / "input").write_text(given)
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        prefix = ["--config", str(self.config_file), "--input", str(self.folder / "input")]
+        try:
+            result = CliRunner().invoke(cli, [*prefix, *arguments])
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Outcome(result.exit_code, result.stdout, result.stderr)
 
     def post(self, records: Iterable[dict[str, Any]], stream: str = "sales_entries") -> Outcome:
         """Post records of one stream."""

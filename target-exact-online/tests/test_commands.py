@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def busy(target: Any, sales_entry: Callable[..., dict[str, Any]]) -> Any:
+def busy(
+    target: Any, sales_entry: Callable[..., dict[str, Any]], messages: Callable[..., str]
+) -> Any:
     """A target with a posted, a changed and two parked documents."""
     unknown = sales_entry(2)
     unknown["lines"][0]["gl_account"] = "8oo0"
@@ -23,67 +25,67 @@ def busy(target: Any, sales_entry: Callable[..., dict[str, Any]]) -> Any:
         "what_to_do": "Add a rule.",
         "source": {"order_increment_id": "000000003"},
     }
-    target.post([sales_entry(1), unknown])
-    target.post([refused], "refused_documents")
-    changed = sales_entry(1, currency="USD")
-    target.post([changed])
+    given = messages("sales_entries", [sales_entry(1), unknown])
+    given += messages("refused_documents", [refused])
+    given += messages("sales_entries", [sales_entry(1, currency="USD")])
+    target.call(given=given)
     return target
 
 
 def test_list_narrows(busy: Any) -> None:
-    parked = busy.run("", "documents", "list", "--state", "parked", "--json")
+    parked = busy.call("documents", "list", "--state", "parked", "--json")
     keys = [json.loads(line)["document_key"] for line in parked.stdout.splitlines()]
     assert keys == ["shop:invoice:000000002", "shop:invoice:000000003"]
-    by_order = busy.run("", "documents", "list", "--order", "000000001")
+    by_order = busy.call("documents", "list", "--order", "000000001")
     assert "shop:invoice:000000001" in by_order.stdout
     assert "000000002" not in by_order.stdout
-    by_reason = busy.run("", "documents", "list", "--error", "8oo0")
+    by_reason = busy.call("documents", "list", "--error", "8oo0")
     assert "shop:invoice:000000002" in by_reason.stdout
-    limited = busy.run("", "documents", "list", "--limit", "1")
+    limited = busy.call("documents", "list", "--limit", "1")
     assert "more than 1" in limited.stderr
 
 
 def test_show_tells_the_whole_story(busy: Any) -> None:
-    posted = busy.run("", "documents", "show", "shop:invoice:000000001").stdout
+    posted = busy.call("documents", "show", "shop:invoice:000000001").stdout
     for expected in ("posted", "changed_in_shop", "Later version", '"USD"', '"EUR"', "exact_id"):
         assert expected in posted
-    parked = busy.run("", "documents", "show", "shop:invoice:000000002").stdout
+    parked = busy.call("documents", "show", "shop:invoice:000000002").stdout
     assert "8oo0" in parked
-    unknown = busy.run("", "documents", "show", "nonsense")
+    unknown = busy.call("documents", "show", "nonsense")
     assert (unknown.exit_code, "ERROR: The ledger knows no document" in unknown.stderr) == (1, True)
 
 
 def test_replay_and_skip(busy: Any) -> None:
-    dry = busy.run("", "documents", "replay", "--order", "000000002", "--dry-run")
+    dry = busy.call("documents", "replay", "--order", "000000002", "--dry-run")
     assert dry.stdout.splitlines() == ["shop:invoice:000000002"]
-    assert busy.run("", "documents", "list", "--state", "received", "--json").stdout == ""
+    assert busy.call("documents", "list", "--state", "received", "--json").stdout == ""
 
-    assert busy.run("", "documents", "retry-all").stdout.splitlines() == ["shop:invoice:000000002"]
-    held = busy.run("", "documents", "list", "--state", "received", "--json").stdout
+    assert busy.call("documents", "retry-all").stdout.splitlines() == ["shop:invoice:000000002"]
+    held = busy.call("documents", "list", "--state", "received", "--json").stdout
     assert json.loads(held)["document_key"] == "shop:invoice:000000002"
 
     skip = ("documents", "skip", "shop:invoice:000000002", "--reason", "Booked by hand")
-    assert busy.run("", *skip).exit_code == 0
-    assert "Booked by hand" in busy.run("", "documents", "show", "shop:invoice:000000002").stdout
-    assert busy.run("", "documents", "skip", "shop:invoice:000000001", "--reason", "x").stdout == ""
-    assert busy.run("", "documents", "replay").exit_code == 2
-    assert busy.run("", "audit", "verify").exit_code == 0
+    assert busy.call(*skip).exit_code == 0
+    assert "Booked by hand" in busy.call("documents", "show", "shop:invoice:000000002").stdout
+    assert busy.call("documents", "skip", "shop:invoice:000000001", "--reason", "x").stdout == ""
+    assert busy.call("documents", "replay").exit_code == 2
+    assert busy.call("audit", "verify").exit_code == 0
 
 
 def test_anonymise_forgets_and_the_trail_stays_whole(busy: Any) -> None:
-    busy.run("", "documents", "skip", "shop:invoice:000000003", "--reason", "Ask Jansen")
-    nothing = busy.run("", "anonymise", "--older-than-days", "1")
+    busy.call("documents", "skip", "shop:invoice:000000003", "--reason", "Ask Jansen")
+    nothing = busy.call("anonymise", "--older-than-days", "1")
     assert nothing.stdout == ""
 
-    done = busy.run("", "anonymise", "--older-than-days", "0")
+    done = busy.call("anonymise", "--older-than-days", "0")
 
     assert done.stdout.splitlines() == ["shop:invoice:000000001", "shop:invoice:000000003"]
     for key in done.stdout.split():
-        shown = busy.run("", "documents", "show", key).stdout
+        shown = busy.call("documents", "show", key).stdout
         assert "Jansen" not in shown
         assert '"debtor"' not in shown
-    assert "121.0" in busy.run("", "documents", "show", "shop:invoice:000000001").stdout
-    verified = busy.run("", "audit", "verify")
+    assert "121.0" in busy.call("documents", "show", "shop:invoice:000000001").stdout
+    verified = busy.call("audit", "verify")
     assert verified.exit_code == 0, verified.stdout
 
 
@@ -93,7 +95,7 @@ def test_verify_tells_of_a_changed_trail(busy: Any) -> None:
         connection.execute(sa.text("UPDATE events SET note = NULL WHERE note IS NOT NULL"))
         connection.execute(sa.text("UPDATE events SET detail = '{}' WHERE seq = 2"))
     engine.dispose()
-    verified = busy.run("", "audit", "verify")
+    verified = busy.call("audit", "verify")
     assert verified.exit_code == 1
     assert "Event 2" in verified.stdout
     assert "words were removed" in verified.stdout

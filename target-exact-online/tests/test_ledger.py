@@ -7,21 +7,22 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
 
 from target_exact_online.exceptions import ConfigError
-from target_exact_online.ledger import chain, payload
+from target_exact_online.ledger import chain, database, payload
 from target_exact_online.ledger.runs import Run, dead_runs
 from target_exact_online.ledger.store import Arrival, Document, Ledger, Result
 from target_exact_online.ledger.tables import documents, events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 def document(key: str, amount: str = "121.00", **changes: Any) -> Document:
@@ -173,7 +174,7 @@ ledger.claim(run, [Arrival(Document.of("sales_entries", {"document_key": key}), 
             "UPDATE events SET seq = 9 WHERE seq = 2; UPDATE events SET seq = 2 WHERE seq = 3; "
             "UPDATE events SET seq = 3 WHERE seq = 9"
         ),
-        "INSERT INTO events VALUES (5, '2026', 'posted', 'a', '{}', 'ff')",
+        "INSERT INTO events VALUES (5, '2026', 'posted', 'a', '{}', NULL, 'ff')",
         "UPDATE documents SET exact_id = 'other' WHERE document_key = 'a'",
         "UPDATE documents SET state = 'skipped' WHERE document_key = 'b'",
         "UPDATE documents SET payload_hash = 'ff' WHERE document_key = 'a'",
@@ -230,6 +231,11 @@ def test_what_counts_as_the_same_document() -> None:
     assert same.payload_hash == document("a").payload_hash
     assert document("a", "121.01").payload_hash != document("a").payload_hash
     assert document("a", currency="USD").payload_hash != document("a").payload_hash
+
+
+def test_the_newest_migration_is_the_one_alembic_finds() -> None:
+    folder = Path(database.__file__).parent / "migrations"
+    assert ScriptDirectory(folder).get_current_head() == database.head()
 
 
 def test_amounts_keep_their_digits() -> None:

@@ -164,11 +164,12 @@ def test_a_changed_document_is_reported_with_both_versions_and_never_overwritten
 def test_a_wrong_setting_is_one_clear_line(
     target: Any,
     sales_entry: Callable[..., dict[str, Any]],
+    messages: Callable[..., str],
     changes: dict[str, Any],
     said: str,
 ) -> None:
     target.write(**changes)
-    outcome = target.post([sales_entry(1)])
+    outcome = target.call(given=messages("sales_entries", [sales_entry(1)]))
     assert outcome.exit_code == 1
     errors = [line for line in outcome.stderr.splitlines() if line.startswith("ERROR: ")]
     assert len(errors) == 1, outcome.stderr
@@ -176,7 +177,7 @@ def test_a_wrong_setting_is_one_clear_line(
     assert "Traceback" not in outcome.stderr
     assert target.config.get("client_secret", "sandbox-secret") not in outcome.stderr
     if said == "cannot be reached":
-        assert outcome.report["held"] == 1, "the document waits in the ledger, so STATE is true"
+        assert json.loads((target.folder / "report.json").read_text())["held"] == 1
     elif "report_file" not in changes:
         assert outcome.stdout == "", "no STATE for what was not posted"
 
@@ -196,7 +197,7 @@ def test_a_wrong_setting_is_one_clear_line(
 def test_broken_input_is_one_clear_line_without_personal_data(
     target: Any, line: str, said: str
 ) -> None:
-    outcome = target.run(line + "\n")
+    outcome = target.call(given=line + "\n")
     assert outcome.exit_code == 1
     (error,) = [text for text in outcome.stderr.splitlines() if text.startswith("ERROR: ")]
     assert said in error
@@ -224,7 +225,7 @@ def test_nothing_but_state_on_standard_output(
 
 
 def test_an_empty_state_is_not_written(target: Any) -> None:
-    outcome = target.run('{"type": "STATE", "value": {}}\n')
+    outcome = target.call(given='{"type": "STATE", "value": {}}\n')
     assert (outcome.exit_code, outcome.stdout) == (0, "")
 
 
@@ -232,18 +233,10 @@ def test_an_empty_state_is_not_written(target: Any) -> None:
 def test_the_exit_code_follows_the_policy(
     target: Any,
     sales_entry: Callable[..., dict[str, Any]],
+    messages: Callable[..., str],
     fail_on: str,
     exit_code: int,
 ) -> None:
-    outcome = target.run(
-        "\n".join(
-            json.dumps(message)
-            for message in (
-                {"type": "SCHEMA", "stream": "sales_entries", "schema": {"properties": {}}},
-                {"type": "RECORD", "stream": "sales_entries", "record": sales_entry(1, lines=[])},
-            )
-        ),
-        "--fail-on",
-        fail_on,
-    )
+    given = messages("sales_entries", [sales_entry(1, lines=[])])
+    outcome = target.call("--fail-on", fail_on, given=given)
     assert outcome.exit_code == exit_code

@@ -260,6 +260,7 @@ class Ledger:
                 .values(
                     newer_payload=self.keys.encrypt(payload.encode(document.record)),
                     newer_hash=document.payload_hash,
+                    error=None,
                     updated_at=datetime.now(UTC),
                 )
             )
@@ -267,6 +268,86 @@ class Ledger:
             chain.append(
                 connection, self.keys, [Event("changed_in_shop", document.document_key, detail)]
             )
+
+    def to_change(self, stream: str, *, limit: int) -> list[Waiting]:
+        """Return later versions of posted documents that Exact does not have yet, oldest first.
+
+        Args:
+            stream: The stream.
+            limit: How many at most.
+        """
+        statement = (
+            sa.select(documents)
+            .where(
+                documents.c.stream == stream,
+                documents.c.state == "posted",
+                documents.c.newer_hash.is_not(None),
+                documents.c.error.is_(None),
+            )
+            .order_by(documents.c.updated_at)
+            .limit(limit)
+        )
+        with reading(self.engine) as connection:
+            rows = connection.execute(statement).all()
+        return [
+            Waiting(
+                Document(
+                    payload.decode(self.keys.decrypt(row.newer_payload)),
+                    row.stream,
+                    row.document_key,
+                    row.newer_hash,
+                ),
+                self._opened(row).known,
+            )
+            for row in rows
+        ]
+
+    def changed(self, run: Run, document: Document, number: int | None) -> None:
+        """Note that Exact has the later version of a document now.
+
+        Args:
+            run: The run that changed it.
+            document: The later version.
+            number: Exact's number of it.
+        """
+        exact_number = None if number is None else str(number)
+        values = describe(document) | {
+            "payload": self.keys.encrypt(payload.encode(document.record)),
+            "newer_payload": None,
+            "newer_hash": None,
+            "exact_number": exact_number,
+            "error": None,
+            "updated_at": datetime.now(UTC),
+        }
+        detail = {
+            "run": run.run_id,
+            "payload_hash": document.payload_hash,
+            "exact_number": exact_number,
+        }
+        with self.engine.begin() as connection:
+            connection.execute(
+                documents.update()
+                .where(documents.c.document_key == document.document_key)
+                .values(**values)
+            )
+            chain.append(connection, self.keys, [Event("changed", document.document_key, detail)])
+
+    def not_changed(self, run: Run, document: Document, reason: str) -> None:
+        """Note why Exact keeps the posted version of a document.
+
+        Args:
+            run: The run that tried.
+            document: The later version.
+            reason: Why Exact does not take it.
+        """
+        with self.engine.begin() as connection:
+            connection.execute(
+                documents.update()
+                .where(documents.c.document_key == document.document_key)
+                .values(error=reason, updated_at=datetime.now(UTC))
+            )
+            event = Event("not_changed", document.document_key, {"run": run.run_id}, reason)
+            chain.append(connection, self.keys, [event])
 
     def without_number(self, stream: str, *, limit: int) -> list[Document]:
         """Return posted documents of a stream of which Exact's number is not known yet.
