@@ -86,8 +86,10 @@ def write_input(out: TextIO, invoices: int, days: int) -> None:
     out.write('{"type": "STATE", "value": {"bookmarks": {"invoices": {}}}}\n')
 
 
-def run(command: list[str], options: argparse.Namespace, output: Path) -> tuple[float, float]:
-    """Run a mapper on one core, fed by a pipe; gives seconds of wall time and peak memory in MB."""
+def run(
+    command: list[str], options: argparse.Namespace, output: Path
+) -> tuple[float, float, float]:
+    """Run a mapper on one core, fed by a pipe; gives seconds of wall and CPU time and peak MB."""
     write = [sys.executable, __file__, "--write", str(options.invoices), str(options.days)]
     feeder = subprocess.Popen(write, stdout=subprocess.PIPE)
     core = {max(os.sched_getaffinity(0))}
@@ -102,7 +104,7 @@ def run(command: list[str], options: argparse.Namespace, output: Path) -> tuple[
     feeder.wait()
     if status:
         sys.exit(f"{command[0]} failed")
-    return seconds, usage.ru_maxrss / 1024
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def configure(work: Path, days: int) -> Path:
@@ -146,18 +148,20 @@ def main() -> None:
         work = Path(folder)
         config = configure(work, options.days)
         ours = [str(COMMAND), "--config", str(config)]
-        seconds, memory = run(ours, options, work / "ours.jsonl")
+        seconds, cpu, memory = run(ours, options, work / "ours.jsonl")
         found = count(work / "ours.jsonl")
         figures |= {
             "invoices_per_s": round(options.invoices / seconds),
+            "invoices_per_cpu_s": round(options.invoices / cpu),
             "peak_mb": round(memory, 1),
         }
         if not options.no_stock:
             (work / "stock.py").write_text(STOCK)
             stock = [sys.executable, str(work / "stock.py")]
-            stock_seconds, stock_memory = run(stock, options, work / "stock.jsonl")
+            stock_seconds, stock_cpu, stock_memory = run(stock, options, work / "stock.jsonl")
             figures |= {
                 "stock_invoices_per_s": round(options.invoices / stock_seconds),
+                "stock_invoices_per_cpu_s": round(options.invoices / stock_cpu),
                 "stock_peak_mb": round(stock_memory, 1),
                 "ratio_to_stock": round(stock_seconds / seconds, 2),
             }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,11 @@ import click
 import msgspec
 from singer_sdk.exceptions import ConfigValidationError
 
-from connector_credentials import CredentialStoreError
 from mapper_gl_rules.booking.replay import book_documents, read_documents
 from mapper_gl_rules.exceptions import MapperError
 from mapper_gl_rules.inputs import read_input
 from mapper_gl_rules.mapper import MapperGLRules
 from mapper_gl_rules.rules.loading import load_rules
-from mapper_gl_rules.rules_cli import rules as rules_commands
 
 __all__ = ["cli", "main"]
 
@@ -29,7 +28,21 @@ def _run_mapper(**options: Any) -> None:
         _singer.callback(**options)
 
 
-cli = click.Group(
+class _Commands(click.Group):
+    """Loads the rules commands when they are asked for: a pipeline need not wait for them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands."""
+        return sorted([*super().list_commands(ctx), "rules"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command."""
+        if cmd_name == "rules":
+            return import_module("mapper_gl_rules.rules_cli").rules  # type: ignore[no-any-return]
+        return super().get_command(ctx, cmd_name)
+
+
+cli = _Commands(
     name=MapperGLRules.name,
     callback=_run_mapper,
     invoke_without_command=True,
@@ -54,9 +67,6 @@ def book(rules_file: Path, input_file: Path) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1))
 
 
-cli.add_command(rules_commands)
-
-
 def main() -> None:
     """Run the command; a user's mistake ends in one line on stderr and exit code 1."""
     try:
@@ -70,7 +80,7 @@ def main() -> None:
         if type(error).__name__ != "JSONDecodeError":
             raise
         _fail(f"the configuration is no JSON: {error}. Check the file of the option --config.")
-    except (MapperError, CredentialStoreError) as error:
+    except MapperError as error:
         _fail(str(error))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,7 +20,6 @@ from mapper_gl_rules.decoding import Decoder
 from mapper_gl_rules.exceptions import ConfigError, InputError
 from mapper_gl_rules.messages import Envelope, LineReader, LineWriter, decode_any, encode_any
 from mapper_gl_rules.rules.loading import load_rules
-from mapper_gl_rules.rules_store import RulesStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -106,7 +106,10 @@ class MapperGLRules(InlineMapper):
                 what_to_do="Keep one of them.",
             )
         if store:
-            return RulesStore(store).rules()
+            # The store brings cryptography and a database, which a rules file does not need.
+            module = import_module("mapper_gl_rules.rules_store")
+            stored: Rules = module.RulesStore(store).rules()
+            return stored
         if not file:
             raise ConfigError(
                 what="no rules are named",

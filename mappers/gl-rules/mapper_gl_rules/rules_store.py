@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from connector_credentials import open_store
-from mapper_gl_rules.exceptions import RulesError
+from connector_credentials import CredentialStoreError, open_store
+from mapper_gl_rules.exceptions import ConfigError, RulesError
 from mapper_gl_rules.rules.loading import parse_rules
 
 if TYPE_CHECKING:
@@ -50,10 +50,17 @@ class RulesStore:
         """Open the store; the key comes from the environment.
 
         Raises:
-            CredentialStoreError: When it does not exist, cannot be reached or has another key.
+            ConfigError: When it does not exist, cannot be reached or has another key.
         """
-        self._url = url
-        self._store: CredentialStore = open_store(url, create=create)
+        try:
+            self._store: CredentialStore = open_store(url, create=create)
+        except CredentialStoreError as error:
+            what, _, advice = str(error).partition(". ")
+            raise ConfigError(
+                what=what,
+                where="rules store",
+                what_to_do=advice or "Check the store and CONNECTOR_KEY.",
+            ) from error
 
     def history(self) -> list[Version]:
         """Give all versions, oldest first."""
