@@ -42,7 +42,7 @@ Stock.cli()
 """
 
 
-def templates() -> list[tuple[str, str]]:
+def templates() -> list[tuple[str, str, str, bool]]:
     """The recorded invoices as Singer lines, cut around number and date."""
     orders = {one["entity_id"]: one for one in json.loads((RECORDED / "orders.json").read_text())}
     stores = {1: "nl", 2: "de", 3: "be", 4: "intl", 5: "b2b_nl", 6: "uk"}
