@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from target_exact_online import _odata, documents
 from target_exact_online.auth import app_of, build_token_source, open_login
 from target_exact_online.client import ExactClient
-from target_exact_online.documents.prepared import DocumentSettings
+from target_exact_online.documents import accounts
+from target_exact_online.documents.prepared import DocumentSettings, Stored
 from target_exact_online.exceptions import (
     ConfigError,
     DocumentRefusedError,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from target_exact_online.auth import TokenSource
-    from target_exact_online.documents.prepared import Found, Prepared, Stored
+    from target_exact_online.documents.prepared import Found, Prepared
     from target_exact_online.ledger.store import Document
     from target_exact_online.limits import Left
     from target_exact_online.master_data.reading import Kind
@@ -89,16 +90,35 @@ class ExactCompany:
         Raises:
             TargetError: By type: nothing was stored, or it is unknown whether it was.
         """
+        if prepared.resource == accounts.RESOURCE:
+            return Stored(self._account(prepared), None)
         prepared = self._with_new_master_data(prepared)
-        return documents.send(prepared, self.client)
+        try:
+            return documents.send(prepared, self.client)
+        except DocumentRefusedError as error:
+            if error.by_exact:  # what the cache says is not what Exact has
+                self.master(prepared.division).distrust()
+            # A number that is taken may be taken by this very document.
+            found = self.find(prepared) if error.duplicate else None
+            if found is None:
+                raise
+            return Stored(found.exact_id, found.number)
+
+    def update(self, prepared: Prepared, exact_id: str) -> Stored:
+        """Make a sales order in Exact what it should be now; one process at a time.
+
+        Raises:
+            DocumentRefusedError: It cannot be changed any more.
+            RetriableError: It may be changed in part: update it again.
+        """
+        prepared = self._with_new_master_data(prepared)
+        with exclusive(self._engine, f"{prepared.division}:{exact_id}"):
+            return documents.update(prepared, exact_id, self.client)
 
     def _with_new_master_data(self, prepared: Prepared) -> Prepared:
         division = prepared.division
-        if (account := prepared.new_account) is not None:
-            found = self._found_or_created(
-                reading.ACCOUNTS, "crm/Accounts", account.match_filter, account.payload, division
-            )
-            prepared = prepared.with_account(found)
+        if prepared.new_account is not None:
+            prepared = prepared.with_account(self._account(prepared))
         for item in prepared.new_items:
             code = _odata.text(item.payload["Code"])
             found = self._found_or_created(
@@ -106,6 +126,15 @@ class ExactCompany:
             )
             prepared = prepared.with_item(item, found)
         return prepared
+
+    def _account(self, prepared: Prepared) -> str:
+        """Return the GUID of the relation that a document needs."""
+        if (new := prepared.new_account) is None:
+            msg = f"{prepared.document_key} needs no new relation"
+            raise ValueError(msg)
+        return self._found_or_created(
+            reading.ACCOUNTS, accounts.RESOURCE, new.match_filter, new.payload, prepared.division
+        )
 
     def _found_or_created(
         self, kind: Kind, resource: str, asked: str, payload: dict[str, Any], division: int

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from target_exact_online.changing import Changing
 from target_exact_online.comparing import Comparing
 from target_exact_online.exceptions import (
     BudgetExhaustedError,
@@ -62,6 +63,10 @@ class Company(Protocol):
         self, claims: Sequence[tuple[Document, Prepared]]
     ) -> dict[str, Found | DocumentRefusedError]:
         """Return what Exact has, from before this ledger, of documents that are new to it."""
+        ...
+
+    def update(self, prepared: Prepared, exact_id: str) -> Stored:
+        """Make a document in Exact what it should be now."""
         ...
 
     def compare(self, printed: Sequence[Prepared]) -> dict[str, tuple[int | None, list[str]]]:
@@ -117,6 +122,7 @@ class Posting:
         self._company = company
         self._summary = summary
         self._comparing = Comparing(ledger, run, company, summary)
+        self._changing = Changing(ledger, run, company, summary)
         self._max_attempts = max_attempts
         self._settle_after = settle_after
         self._stop = stop
@@ -162,7 +168,7 @@ class Posting:
             return self._arrive_unposted(document, known, prepared)
         same = document.payload_hash in {known.payload_hash, known.newer_hash}
         if not same and document.stream != REFUSED_STREAM:
-            self._note_change(document, known)
+            self._changing.take(document, known, call=not self._stopped())
         elif known.state == "sending":
             pass  # this run or another one has it in hand, and its answer settles it
         else:
@@ -219,15 +225,6 @@ class Posting:
             self._summary.count_held()
         return arrival
 
-    def _note_change(self, document: Document, known: Known) -> None:
-        self._ledger.hold_newer(self._run, document)
-        number = f" as {known.exact_number}" if known.exact_number else ""
-        self._summary.count_changed(
-            document,
-            f"It changed in the shop after it was posted{number}. Exact keeps the posted version; "
-            f"compare both with `documents show {document.document_key}` and correct it in Exact.",
-        )
-
     def compare_printed(self) -> None:
         """Compare the rest of the printed invoices with the entries that Exact made of them."""
         if not self._stopped():
@@ -240,6 +237,8 @@ class Posting:
         self._ledger.take_over(self._run)
         self._comparing.add_left_over()
         self.settle(wait=False)
+        if not self._stopped():
+            self._changing.change_left_over()
         after: Known | None = None
         while not self._stopped():
             page = self._ledger.due(datetime.now(UTC), limit=_DUE_PAGE, after=after)
@@ -335,6 +334,8 @@ class Posting:
             sent = list(self._pool.map(self._send, rest))
         results |= {result.document_key: result for result in sent}
         self._record([(claim.document, results[claim.document.document_key]) for claim in claims])
+        if not self._stopped():
+            self._comparing.compare(all_of_them=False)
 
     def _posted_before(self, claims: list[_Claim]) -> dict[str, Result]:
         """Return results for documents that a ledger that was lost has posted."""

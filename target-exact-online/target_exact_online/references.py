@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 _REFERENCE = "YourRef"
 _MOST_READ = 600  # ten pages of sixty
+# These lists are refused without a filter on one of a few properties.
+_ALL_OF_THEM = dict.fromkeys(
+    ("salesorder/SalesOrders", "salesinvoice/SalesInvoices"),
+    "Created gt datetime'2000-01-01T00:00:00'",
+)
 _CLOCKS_DIFFER = timedelta(hours=1)
 
 
@@ -103,7 +108,13 @@ class References:
             row = connection.execute(sa.select(known_references).where(here)).one_or_none()
         if row is not None:
             return frozenset(json.loads(row.found)) if row.complete else None
-        rows = self._client.get(resource, division=division, select=_REFERENCE, top=_MOST_READ + 1)
+        rows = self._client.get(
+            resource,
+            division=division,
+            select=_REFERENCE,
+            filter=_ALL_OF_THEM.get(resource),
+            top=_MOST_READ + 1,
+        )
         found = [str(row.get(_REFERENCE) or "") for row in rows]
         complete = len(found) <= _MOST_READ
         kept = sorted({reference for reference in found if reference}) if complete else []

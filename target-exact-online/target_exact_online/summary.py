@@ -100,6 +100,11 @@ class Summary:
         with self._lock:
             self.already_there[document.stream] += 1
 
+    def count_updated(self, document: Document) -> None:
+        """Count a document that was changed in Exact."""
+        with self._lock:
+            self.updated[document.stream] += 1
+
     def count_held(self) -> None:
         """Count a document that was only taken into the ledger."""
         with self._lock:

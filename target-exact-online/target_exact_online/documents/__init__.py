@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from target_exact_online.documents import (
+    accounts,
     general_journal_entries,
     sales_entries,
     sales_invoices,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["STREAMS", "compare", "prepare", "send", "settle", "settle_many", "update"]
 
 STREAMS = {
+    "accounts": accounts.prepare,
     "sales_entries": sales_entries.prepare,
     "sales_invoices": sales_invoices.prepare,
     "sales_orders": sales_orders.prepare,

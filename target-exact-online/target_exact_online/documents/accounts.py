@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from target_exact_online import _odata
+from target_exact_online.documents.checks import Checks
+from target_exact_online.documents.prepared import DocumentSettings, NewAccount, Prepared
 from target_exact_online.master_data.reading import vat_number
 
 if TYPE_CHECKING:
-    from target_exact_online.documents.checks import Checks
+    from target_exact_online.master_data import MasterData
 
+RESOURCE = "crm/Accounts"
 # Our field: Exact's property and the length Exact keeps.
 _FIELDS = {
     "name": ("Name", 50),
@@ -27,6 +32,38 @@ _FIELDS = {
 }
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _MAX_CODE_DIGITS = 18
+
+
+def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettings) -> Prepared:
+    """Check a record of the stream `accounts` and make its payload.
+
+    A relation that Exact has already is left as it is: the bookkeeper's data wins.
+
+    Raises:
+        DocumentRefusedError: With everything that is wrong.
+    """
+    del settings  # the stream itself says that relations are to be created
+    checks = Checks()
+    payload = account_payload(record, {}, checks)
+    checks.raise_if_any()
+    asked = match_filter(payload)
+    return Prepared(
+        stream="accounts",
+        document_key=str(record["document_key"]),
+        division=master.division,
+        resource=RESOURCE,
+        payload=payload,
+        lines_field="",
+        id_field="ID",
+        number_field="Code",
+        your_ref="",
+        currency="",
+        expected_total=Decimal(0),
+        document_date=datetime.now(UTC).date(),
+        settle_resource=RESOURCE,
+        settle_filter=asked,
+        new_account=NewAccount(payload, asked, ()),
+    )
 
 
 def account_payload(given: dict[str, Any], match: dict[str, Any], checks: Checks) -> dict[str, Any]:

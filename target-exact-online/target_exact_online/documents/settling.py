@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from target_exact_online import _odata
-from target_exact_online.documents import printing
+from target_exact_online.documents import accounts, printing
 from target_exact_online.documents.prepared import Found
 from target_exact_online.exceptions import DocumentRefusedError, Problem
 from target_exact_online.limits import Priority
@@ -34,6 +34,8 @@ def settle(prepared: Prepared, client: ExactClient) -> Found | None:
         TransientApiError: Exact cannot be asked now.
         BudgetExhaustedError: No calls left.
     """
+    if prepared.resource == accounts.RESOURCE:
+        return None  # creating a relation asks for it first
     rows = client.get(
         prepared.settle_resource,
         division=prepared.division,
