@@ -42,10 +42,10 @@ def test_a_passing_fault_costs_nothing_but_time(
 def test_a_page_that_is_too_slow_shrinks_and_grows_back(
     sandbox: SandboxHandle, run_tap: Callable[..., Run]
 ) -> None:
-    sandbox.fault(ORDERS, "latency", nth=2, times=2, seconds=2)
+    sandbox.fault(ORDERS, "latency", nth=2, times=2, seconds=4)
     config = sandbox.adobe_config() | {
         "page_size": 16,
-        "request_timeout_seconds": 0.6,
+        "request_timeout_seconds": 1.5,
         "parallel": 1,
     }
 
