@@ -37,6 +37,12 @@ EU = frozenset(
         "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
     ),
 )  # fmt: skip
+# Directive 2006/112/EC, articles 6 and 7.
+_REGIONS = {
+    "ES": ((("35", "38"), "IC"), (("51", "52"), "EA")),
+    "FI": ((("22",), "AX"),),
+}
+_SAME_AS = {"MC": "FR", "IM": "GB"}
 Supply = Literal[
     "domestic",
     "intra_eu_goods",
@@ -87,10 +93,21 @@ def vat_number_valid(number: str, country: str) -> bool:
 
 
 def vat_country(country: str | None, postcode: str | None, *, goods: bool) -> str | None:
-    """Give the country for VAT: Northern Ireland (postcodes BT) is XI for goods."""
-    if country == "GB" and goods and (postcode or "").strip().upper().startswith("BT"):
+    """Give the country for VAT, where the address alone would mislead.
+
+    Northern Ireland (postcodes BT) is XI for goods; Monaco is France and the Isle of Man the
+    United Kingdom; the Canary Islands (IC), Ceuta and Melilla (EA) and Aland (AX) are outside
+    the EU for VAT.
+    """
+    if country is None:
+        return None
+    code = "".join((postcode or "").split()).upper()
+    if country == "GB" and goods and code.startswith("BT"):
         return "XI"
-    return country
+    for prefixes, region in _REGIONS.get(country, ()):
+        if code.startswith(prefixes):
+            return region
+    return _SAME_AS.get(country, country)
 
 
 def supply_of(

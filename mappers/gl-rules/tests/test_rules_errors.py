@@ -65,6 +65,12 @@ rules:
         ("rate: 21, gl:", "rate: high, gl:", "line 9, field vat_codes.21.rate", "number"),
         (', gl: "1500"', "", "line 9, field vat_codes.21.gl", "Add gl"),
         ('    book: {gl: "8000", vat_code: "21"}\n', "", "line 11, field rules[0]", "refused"),
+        (
+            "sales_orders: false",
+            "mode: daily_journal",
+            "line 1, field settings.general_journal",
+            "general_journal",
+        ),
         ("rate: 21}\n", "rate: 21, from: 2026-02-30}\n", "line 12, field from", "2026-12-31"),
     ],
 )

@@ -55,6 +55,23 @@ def test_northern_ireland_is_in_the_eu_for_goods_only() -> None:
 
 
 @pytest.mark.parametrize(
+    ("country", "postcode", "expected"),
+    [
+        ("ES", "35001", "IC"),
+        ("ES", "51001", "EA"),
+        ("ES", "28001", "ES"),
+        ("FI", "22100", "AX"),
+        ("MC", "98000", "FR"),
+        ("IM", "IM1 1AA", "GB"),
+        ("DE", None, "DE"),
+        (None, "1", None),
+    ],
+)
+def test_addresses_that_would_mislead(country: Any, postcode: Any, expected: Any) -> None:
+    assert vat_country(country, postcode, goods=True) == expected
+
+
+@pytest.mark.parametrize(
     ("number", "country", "valid"),
     [
         ("NL000099998B57", "NL", True),

@@ -65,10 +65,10 @@ def read_document(document: Document, order: Order, options: Options) -> Amounts
         if discount and options.discounts == "separate":
             lines.append(_split_discount(product, discount - hidden, hidden))
     if document.shipping_amount:
-        shipping, discount = shipping_line(document, order, discounts, compensation)
+        shipping, discount, hidden = shipping_line(document, order, discounts, compensation)
         lines.append(shipping)
         if discount and options.discounts == "separate":
-            lines.append(_split_discount(shipping, discount, ZERO))
+            lines.append(_split_discount(shipping, discount, hidden))
     lines += adjustment_lines(document, order, lines, options)
     extra, parts = explain_total(document, order, lines, options)
     lines += extra

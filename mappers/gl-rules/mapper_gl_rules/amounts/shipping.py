@@ -24,8 +24,8 @@ def shipping_line(
     order: Order,
     discounts: Decimal,
     compensation: Decimal,
-) -> tuple[AmountLine, Decimal]:
-    """Give shipping before discount and its net discount.
+) -> tuple[AmountLine, Decimal, Decimal]:
+    """Give shipping after discount, and its discount.
 
     The header's discount and compensation have more than the lines: that is shipping's share.
     An order and an invoice show the compensation of shipping apart, a credit memo adds it in.
@@ -37,7 +37,8 @@ def shipping_line(
         compensation: Sum of the lines' VAT inside discounts.
 
     Returns:
-        The line after discount, and the net discount that is already taken off it.
+        The line after discount, the net discount that is taken off it, and the VAT inside the
+        discount (0 where prices exclude tax).
     """
     net = header.shipping_amount or ZERO
     vat = header.shipping_tax_amount or ZERO
@@ -49,7 +50,7 @@ def shipping_line(
     discount = -(header.discount_amount or ZERO) - discounts - hidden
     before = header.shipping_incl_tax - net if header.shipping_incl_tax else vat + hidden
     rate = shipping_rate(order, net, before)
-    return AmountLine("shipping", "shipping", net - discount, vat, rate), discount
+    return AmountLine("shipping", "shipping", net - discount, vat, rate), discount, hidden
 
 
 def shipping_rate(order: Order, net: Decimal, tax: Decimal) -> Decimal:

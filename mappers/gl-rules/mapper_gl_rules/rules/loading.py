@@ -113,6 +113,7 @@ def parse_rules(text: str, *, origin: str, version: str | None = None) -> Rules:
             for code, entry in tree["vat_codes"].items()
         )
         rules = tuple(_rules(tree["rules"], {code.code for code in codes}, origin))
+        _check_journal(tree, settings, rules, origin)
     except msgspec.ValidationError as error:  # pragma: no cover - the schema is as strict
         raise RulesError(what=str(error), where=origin, what_to_do="Correct the file.") from error
     digest = sha256(text.encode()).hexdigest()[:12]
@@ -350,6 +351,24 @@ def _rules(entries: CommentedSeq, codes: set[str], origin: str) -> Iterable[Rule
             book = Outcome(**entry["book"])
         comment = ""
         yield Rule(name, when, book, entry.get("refuse"), comment, line)
+
+
+def _check_journal(
+    tree: CommentedMap,
+    settings: Settings,
+    rules: tuple[Rule, ...],
+    origin: str,
+) -> None:
+    """Ask for the journal of journal entries where there will be some."""
+    needed = settings.mode == "daily_journal" or any(
+        rule.book and (rule.book.mode == "daily_journal" or rule.book.clearing_gl) for rule in rules
+    )
+    if needed and settings.general_journal is None:
+        raise RulesError(
+            what="daily summaries and payments need a general journal",
+            where=f"{origin}, line {_line(tree, 'settings')}, field settings.general_journal",
+            what_to_do='Add general_journal, such as "90".',
+        )
 
 
 def _plain(value: Any) -> Any:
