@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from commerce_sandbox.adobe import credentials
 from commerce_sandbox.testing import SandboxHandle
@@ -18,6 +19,10 @@ from tap_adobe_commerce.streams import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 PROGRAM = Path(sys.executable).with_name("tap-adobe-commerce")
 

@@ -9,6 +9,7 @@ import subprocess
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
 from commerce_sandbox.adobe.store import insert_many
@@ -117,6 +118,38 @@ def test_a_sweep_brings_what_does_not_move_the_change_time(
     assert swept.keys("orders") == list(range(1, 76))
     assert any(o.get("customer_note") for o in swept.records("orders") if o["entity_id"] == 5)
     assert run_tap(config, streams=("orders",), state=swept.state).keys("orders") == []
+
+
+def test_transactions_are_read_by_when_they_were_made(
+    sandbox: SandboxHandle, run_tap: Callable[..., Run]
+) -> None:
+    """The recorded shop has none: they need a payment gateway."""
+    captures = [
+        {
+            "transaction_id": number,
+            "order_id": number,
+            "payment_id": number,
+            "txn_id": f"capture-{number}",
+            "parent_txn_id": "",
+            "txn_type": "capture",
+            "is_closed": 1,
+            "created_at": f"2026-05-0{number} 10:00:00",
+            "child_transactions": [],
+        }
+        for number in (1, 2, 3)
+    ]
+    insert_many(sandbox.database, "transaction", captures)
+    config = sandbox.adobe_config()
+
+    run = run_tap(config | {"end_date": "2026-05-02T12:00:00Z"}, streams=("transactions",))
+    rest = run_tap(config, streams=("transactions",), state=run.state)
+
+    assert run.keys("transactions", "transaction_id") == [1, 2]
+    assert rest.keys("transactions", "transaction_id") == [3]
+    validator = jsonschema.Draft7Validator(
+        run.schema("transactions"), format_checker=jsonschema.FormatChecker()
+    )
+    assert list(validator.iter_errors(run.records("transactions")[0])) == []
 
 
 def test_a_stream_set_to_full_table_is_read_whole(
