@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from target_exact_online.ledger.store import Document, Known, Ledger, State
     from target_exact_online.summary import Summary
 
+_LOGGER = logging.getLogger("target-exact-online")
 REFUSED_STREAM = "refused_documents"
 DEFAULT_MAX_ATTEMPTS = 8
 _FIRST_WAIT = timedelta(minutes=5)
@@ -213,6 +215,16 @@ class Posting:
         except RetriableError as error:
             self._hold(error)
             return waits
+        except TargetError:
+            raise
+        except Exception as error:  # a poisonous record must not stop the others
+            _LOGGER.debug("Preparing %s failed", document.document_key, exc_info=True)
+            reason = (
+                f"The target failed on this document ({type(error).__name__}). "
+                "Report it with the document's key; run with LOGLEVEL=DEBUG for the details."
+            )
+            now = datetime.now(UTC)
+            return Arrival(document, "parked", known, error=reason, next_retry_at=now)
         if ready.resource in self._blocked:
             return waits
         prepared[document.document_key] = ready
