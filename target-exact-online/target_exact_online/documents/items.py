@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LONGEST_CODE = 30
 LONGEST_DESCRIPTION = 60
+_EVER_SINCE = "2000-01-01T00:00:00"  # from today by default, and then older orders are refused
 
 
 class Wanted:
@@ -56,7 +57,11 @@ class Wanted:
         checks.text(line, "item", f"{where}, item", longest=LONGEST_CODE)
         text = str(line.get("description") or code)[:LONGEST_DESCRIPTION]
         payload, indexes = self._new.setdefault(
-            code, ({"Code": code, "Description": text, "IsSalesItem": True}, [])
+            code,
+            (
+                {"Code": code, "Description": text, "IsSalesItem": True, "StartDate": _EVER_SINCE},
+                [],
+            ),
         )
         if quantity % 1:
             payload["IsFractionAllowedItem"] = True

@@ -1,0 +1,124 @@
+"""Through the real target: orders that change, relations and items that have to be made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from commerce_sandbox.testing import SandboxHandle
+
+ORDERS, LINES = "salesorder/SalesOrders", "salesorder/SalesOrderLines"
+ENTRIES, RELATIONS, ITEMS = "salesentry/SalesEntries", "crm/Accounts", "logistics/Items"
+
+
+def order(
+    sales_entry: Callable[..., dict[str, Any]], number: int, **changes: Any
+) -> dict[str, Any]:
+    record = sales_entry(number) | {"order_date": "2026-02-10"}
+    record["document_key"] = f"shop:order:{number:09}"
+    for field in ("kind", "journal", "entry_date"):
+        del record[field]
+    line = record["lines"][0] | {"item": "TEA-POT", "quantity": 2} | changes
+    del line["gl_account"]
+    record["lines"] = [line]
+    return record
+
+
+def test_a_changed_order_is_changed_in_exact(
+    target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
+) -> None:
+    assert target.post([order(sales_entry, 1)], "sales_orders").exit_code == 0
+    changed = order(sales_entry, 1, quantity=5)
+    outcome = target.post([changed], "sales_orders")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert outcome.report["updated"] == {"sales_orders": 1}
+    assert [row["Quantity"] for row in sandbox.exact(LINES, filter="LineNumber gt 0")] == [5]
+    posts = len(sandbox.requests(system="exact", method="POST"))
+    assert target.post([changed], "sales_orders").exit_code == 0
+    assert len(sandbox.requests(system="exact", method="POST")) == posts
+    assert target.run("", "audit", "verify").exit_code == 0
+
+
+def test_a_change_that_broke_off_is_made_by_the_next_run(
+    target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
+) -> None:
+    target.post([order(sales_entry, 1)], "sales_orders")
+    sandbox.fault(f"*/{LINES}", "drop_after", method="POST")
+    outcome = target.post([order(sales_entry, 1, quantity=5)], "sales_orders")
+    assert outcome.exit_code == 3
+    outcome = target.post([], "sales_orders")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert [row["Quantity"] for row in sandbox.exact(LINES, filter="LineNumber gt 0")] == [5]
+
+
+def test_a_changed_entry_is_never_overwritten(
+    target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
+) -> None:
+    assert target.post([sales_entry(1)]).exit_code == 0
+    outcome = target.post([sales_entry(1, entry_date="2026-02-11")])
+    assert outcome.exit_code == 3
+    assert "Exact keeps the posted version" in outcome.stderr
+    assert [row["EntryDate"][:10] for row in sandbox.exact(ENTRIES)] == ["2026-02-10"]
+
+
+def test_a_missing_debtor_is_created_once_for_all_its_documents(
+    target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
+) -> None:
+    debtor = {
+        "match": {"email": "New.Customer@example.com"},
+        "create": {"name": "New Customer", "country": "NL", "city": "Utrecht"},
+    }
+    records = [sales_entry(number, debtor=debtor, payment_condition="14") for number in range(1, 4)]
+    assert target.post(records).exit_code == 3  # not without being told to
+    target.write(create_accounts=True)
+    outcome = target.post(records)
+    outcome = target.run("", "documents", "retry-all") if outcome.exit_code else outcome
+    assert len(sandbox.exact(ENTRIES)) == 3, outcome.stderr
+    (made,) = sandbox.exact(RELATIONS, filter="Email eq 'New.Customer@example.com'")
+    assert (made["Name"], made["Status"], made["City"]) == ("New Customer", "C", "Utrecht")
+    assert {row["Customer"] for row in sandbox.exact(ENTRIES)} == {made["ID"]}
+
+
+def test_a_missing_item_is_created_once(
+    make_target: Callable[..., Any],
+    sandbox: SandboxHandle,
+    sales_entry: Callable[..., dict[str, Any]],
+) -> None:
+    target = make_target(create_items=True)
+    records = [order(sales_entry, number, item="NEW-1") for number in (1, 2)]
+    outcome = target.post(records, "sales_orders")
+    assert outcome.exit_code == 0, outcome.stderr
+    (item,) = sandbox.exact(ITEMS, filter="Code eq 'NEW-1'")
+    assert {row["Item"] for row in sandbox.exact(LINES, filter="LineNumber gt 0")} == {item["ID"]}
+
+
+def test_relations_are_created_and_found_again(target: Any, sandbox: SandboxHandle) -> None:
+    def relation(number: int, **fields: Any) -> dict[str, Any]:
+        key = {"document_key": f"shop:customer:{number}", "source": {"instance": "shop"}}
+        return key | {"name": f"Customer {number}", "search_code": f"SHOP-{number}"} | fields
+
+    records = [relation(1, email="one@example.com", country="NL"), relation(2)]
+    outcome = target.post(records, "accounts")
+    assert outcome.exit_code == 0, outcome.stderr
+    made = sandbox.exact(RELATIONS, filter="startswith(SearchCode,'SHOP-')")
+    assert sorted(row["Name"] for row in made) == ["Customer 1", "Customer 2"]
+    again = relation(1, name="Somebody else") | {"document_key": "shop:customer:3"}
+    assert target.post([again], "accounts").exit_code == 0
+    assert len(sandbox.exact(RELATIONS, filter="startswith(SearchCode,'SHOP-')")) == 2
+    outcome = target.post([relation(4, email="nonsense")], "accounts")
+    assert outcome.exit_code == 3
+    assert "is not an e-mail address" in outcome.stderr
+
+
+def test_a_number_that_this_document_took_is_adopted(
+    target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
+) -> None:
+    record = sales_entry(1, entry_number=26700077)
+    record["source"]["created_at"] = "2099-01-01T00:00:00Z"  # newer than any ledger
+    assert target.post([record]).exit_code == 0
+    target.write(ledger_url=f"sqlite:///{target.folder}/another.db")
+    outcome = target.post([record])
+    assert outcome.exit_code == 0, outcome.stderr
+    assert len(sandbox.exact(ENTRIES)) == 1
