@@ -88,7 +88,8 @@ class RenewingBearer(AuthBase, ABC):
         """Put the token in the request's header."""
         r.headers.update(self._headers)
         r.headers["Authorization"] = f"Bearer {self.token()}"
-        r.register_hook("response", self._repeat_if_revoked)
+        # requests leaves this method untyped
+        r.register_hook("response", self._repeat_if_revoked)  # type: ignore[no-untyped-call]
         return r
 
     @property
