@@ -146,8 +146,17 @@ def simulate(
 
 def _one_by_one(rules: Rules) -> Booker:
     """Book single documents, also where the rules sum up days."""
-    settings = msgspec.structs.replace(rules.settings, mode="sales_entry")
-    return Booker(msgspec.structs.replace(rules, settings=settings))
+    replace = msgspec.structs.replace
+    single = tuple(
+        replace(rule, book=replace(rule.book, mode=None))
+        if rule.book and rule.book.mode == "daily_journal"
+        else rule
+        for rule in rules.rules
+    )
+    settings = rules.settings
+    if settings.mode == "daily_journal":
+        settings = replace(settings, mode="sales_entry")
+    return Booker(replace(rules, settings=settings, rules=single))
 
 
 def _is_since(document: Document, kind: DocumentKind, rules: Rules, since: date | None) -> bool:

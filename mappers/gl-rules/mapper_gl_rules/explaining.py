@@ -52,6 +52,8 @@ def explain(booker: Booker, kind: DocumentKind, document: Document | Order) -> I
     )
     for one in booked:
         yield from _result(one)
+    if not booked and kind != "order":
+        yield f"  in the daily summary of {facts.entry_date}"
 
 
 def _lines(booker: Booker, facts: DocumentFacts, amounts: Amounts) -> Iterator[str]:

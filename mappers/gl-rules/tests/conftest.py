@@ -202,6 +202,7 @@ def make_document() -> Callable[..., Any]:
                     "product_type": "simple",
                     "tax_percent": rate,
                     "row_total": net,
+                    "tax_amount": vat,
                     **{key: value for key, value in fields.items() if key in _ORDER_FIELDS},
                 },
             )
@@ -258,5 +259,5 @@ def make_document() -> Callable[..., Any]:
     return make
 
 
-_ORDER_ONLY = ("product_type", "parent_item_id", "weee_tax_applied_amount", "product", "is_virtual")
+_ORDER_ONLY = ("product_type", "parent_item_id", "weee_tax_applied_amount", "product")
 _ORDER_FIELDS = (*_ORDER_ONLY, "discount_amount", "discount_tax_compensation_amount", "tax_amount")

@@ -242,3 +242,30 @@ def test_orders_that_are_not_delivered_are_skipped(
     (booked,) = Booker(make_rules(sales_orders=True)).order(document.order)
     assert booked.stream == "refused_documents"
     assert booked.record["skip"]
+
+
+def test_a_refusing_rule_holds_for_orders_too(make_rules: Any, make_document: Any) -> None:
+    rule = "name: no test orders, when: {line: document, store: nl}, refuse: these are tests"
+    order = {"subtotal": 100, "tax_amount": 21, "source": {"store_code": "nl"}}
+    document = make_document(LAMP, order=order)
+    (booked,) = Booker(make_rules(rule, sales_orders=True)).order(document.order)
+    assert "these are tests" in booked.record["reason"]
+
+
+def test_an_order_that_does_not_add_up_is_refused(make_rules: Any, make_document: Any) -> None:
+    document = make_document(LAMP, order={"subtotal": 100, "tax_amount": 21, "grand_total": 131})
+    (booked,) = Booker(make_rules(sales_orders=True)).order(document.order)
+    assert "grand_total is 10.00 more than its parts" in booked.record["reason"]
+
+
+def test_gift_cards_pay_an_order_but_are_no_line_of_it(make_rules: Any, make_document: Any) -> None:
+    order = {
+        "subtotal": 100,
+        "tax_amount": 21,
+        "grand_total": 101,
+        "extension_attributes": {"gift_cards_amount": 20},
+    }
+    document = make_document(LAMP, order=order)
+    (booked,) = Booker(make_rules(sales_orders=True)).order(document.order)
+    assert [line["item"] for line in booked.record["lines"]] == ["LAMP"]
+    assert booked.record["totals"]["amount"] == 121

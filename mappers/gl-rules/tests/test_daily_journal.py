@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -194,3 +197,57 @@ def test_two_runs_at_once_do_not_mix(tmp_path: Any, monkeypatch: Any) -> None:
     with pytest.raises(StoreUnavailableError, match="in use by another run"):
         DayStore(tmp_path / "days.db", rules_of("P12"), date(2026, 4, 9))
     first.close()
+
+
+def test_other_rules_begin_another_entry_and_keep_what_is_booked(
+    tmp_path: Any, singer_records: Any
+) -> None:
+    wanted = documents(singer_records)
+    text = (GOLDEN / "P12.rules.yml").read_text()
+    versions = [
+        parse_rules(text, origin="a", version="v1"),
+        parse_rules(text.replace('"8100"', '"8110"'), origin="b", version="v2"),
+    ]
+    for rules, some in zip(versions, (wanted[:1], wanted), strict=True):
+        store = DayStore(tmp_path / "days.db", rules, date(2026, 4, 7))
+        for stream, document in some:
+            kind = "invoice" if stream == "invoices" else "credit_memo"
+            assert Booker(rules, store).document(kind, document) == []  # type: ignore[arg-type]
+        assert list(store.close_days()) == []
+    store = DayStore(tmp_path / "days.db", versions[1], date(2026, 4, 9))
+    found = {one.record["document_key"]: one.record for one in store.close_days()}
+    first, second = found["demo:day:2026-04-07-nl-EUR"], found["demo:day:2026-04-07-nl-EUR-2"]
+    assert (first["rules_version"], second["rules_version"]) == ("v1", "v2")
+    assert first["includes"] == ["demo:invoice:000000221"]
+    assert "demo:invoice:000000221" not in second["includes"]
+    assert {line["gl_account"] for line in first["lines"]} >= {"8100"}
+
+
+def test_a_killed_run_changes_nothing(
+    tmp_path: Any, singer_records: Any, run_mapper: Any, daily: Any
+) -> None:
+    """kill -9 in the middle: the next run gives what one whole run would have given."""
+    lines = [json.dumps(one) for one in singer_records("P12")]
+    config = tmp_path / "killed.json"
+    days = str(tmp_path / "days.db")
+    config.write_text(json.dumps({"rules_file": str(GOLDEN / "P12.rules.yml"), "days_file": days}))
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("mapper-gl-rules")), "--config", str(config)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write("\n".join(lines[:3]) + "\n" + json.dumps({"type": "STATE", "value": 1}))
+    process.stdin.write("\n")
+    process.stdin.flush()
+    deadline = time.monotonic() + 60
+    while not Path(days + "-wal").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    out, _ = process.communicate()
+    assert out == ""  # no STATE: nothing of it is surely kept
+    after = entries(daily(run_mapper))
+    (tmp_path / "days.db").unlink()
+    assert after == entries(daily(run_mapper))

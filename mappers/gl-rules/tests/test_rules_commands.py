@@ -155,6 +155,7 @@ def test_lint_reads_the_targets_cache(tmp_path: Path, rules: Any, example_rules:
 BAD = """\
 settings:
   journal: "77"
+  general_journal: "90"
   home_country: NL
   time_zone: Europe/Amsterdam
   ledger_currency: EUR
@@ -186,16 +187,16 @@ def test_lint_finds_what_documents_would_show_too_late() -> None:
         (0, "unknown VAT code"),
         (0, "unknown journal"),
         (0, "wrong VAT rate"),
-        (13, "unreachable"),
-        (13, "unknown GL account"),
-        (14, "wrong VAT rate"),
-        (15, "cost center required"),
-        (15, "unknown cost unit"),
-        (16, "cost center not allowed"),
-        (17, "blocked GL account"),
-        (17, "unknown cost center"),
-        (18, "wrong GL account"),
-        (19, "unknown GL account"),
+        (14, "unreachable"),
+        (14, "unknown GL account"),
+        (15, "wrong VAT rate"),
+        (16, "cost center required"),
+        (16, "unknown cost unit"),
+        (17, "cost center not allowed"),
+        (18, "blocked GL account"),
+        (18, "unknown cost center"),
+        (19, "wrong GL account"),
+        (20, "unknown GL account"),
     }
     warnings = [one for one in found if one.level == "warning"]
     assert {one.kind for one in warnings} == {"missing default", "overlapping"}
@@ -207,7 +208,7 @@ def test_lint_exits_with_2_on_errors(rules: Any, tmp_path: Path) -> None:
     file.write_text(BAD)
     out = rules("lint", "--rules", file, code=2)
     assert (
-        "error: line 13: unreachable: rule 'one lamp' never matches: 'all lamps' (line 12)" in out
+        "error: line 14: unreachable: rule 'one lamp' never matches: 'all lamps' (line 13)" in out
     )
 
 

@@ -16,7 +16,7 @@ from mapper_gl_rules.amounts.rows import choose_rows
 from mapper_gl_rules.amounts.shipping import shipping_line
 from mapper_gl_rules.amounts.totals import PAYMENTS, explain_total
 from mapper_gl_rules.exceptions import DocumentRefusedError
-from mapper_gl_rules.money import CENT, ZERO, rounded
+from mapper_gl_rules.money import CENT, ZERO, rounded, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,9 +99,19 @@ def read_order(order: Order, options: Options) -> Amounts:
         )
         lines.append(shipping_line(order, order, discounts, compensation)[0])
     extra, parts = explain_total(order, order, lines, options)
+    lines += extra
+    amounts = Amounts(lines, order.grand_total, parts)
+    open_amount = order.grand_total - sum([line.net + line.vat for line in lines], ZERO)
+    if abs(open_amount) > max(options.rounding_limit, CENT * len(lines)):
+        raise DocumentRefusedError(
+            reason=f"the order's lines and its total differ by {show(open_amount)}: "
+            f"{amounts.arithmetic}",
+            where="grand_total",
+            what_to_do="Compare the order with the shop's admin, then send it by hand.",
+        )
     paid = {kind for kind, _ in PAYMENTS}
-    lines += [line for line in extra if line.kind not in paid]
-    return Amounts(lines, order.grand_total, parts)
+    amounts.lines = [line for line in lines if line.kind not in paid]
+    return amounts
 
 
 def _rows(order: Order, options: Options) -> list[_Row]:

@@ -57,6 +57,7 @@ class Booker:
             booked = self._prepayment(order, facts, decision) if self._prepayments else []
             if settings.sales_orders:
                 check_state(order)
+                _check_refusal(decision.refusal)
                 header = document_header(order, order, facts, self.rules)
                 header["debtor"] = debtor_of(order, facts, decision, settings)
                 entry = sales_order(header, order, facts, self.postings)

@@ -64,11 +64,13 @@ def _account(order: Order, match: dict[str, str]) -> dict[str, str]:
     company = billing.company if billing else None
     account = {"name": company or person or match.get("email", ""), **match}
     if billing is not None:
+        street = billing.street or []
+        street = [street] if isinstance(street, str) else street
         fields = {
             "country": billing.country_id,
             "postcode": billing.postcode,
             "city": billing.city,
-            "address_line1": " ".join(billing.street or ()),
+            "address_line1": " ".join(street),
             "phone": billing.telephone,
         }
         account.update({field: value for field, value in fields.items() if value})
