@@ -18,7 +18,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from tenacity import Retrying, retry_if_exception_type, stop_any, wait_random_exponential
 from tenacity.stop import stop_base, stop_before_delay
-from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
+from urllib3.exceptions import DecodeError, HTTPError, ProtocolError, ReadTimeoutError
 
 from tap_adobe_commerce import _answers
 from tap_adobe_commerce.exceptions import (
@@ -196,6 +196,9 @@ class Client:
         except requests.exceptions.ConnectionError as error:
             msg = f"Cannot reach {self.host}: {_reason(error)}."
             raise UnreachableError(msg) from error
+        except (requests.exceptions.RequestException, HTTPError) as error:
+            msg = f"{url.partition('?')[0]} is no usable address: {_reason(error)}. Check base_url."
+            raise ConfigError(msg) from error
         with self._counts:
             self.requests_sent += 1
             self.bytes_received += wire_bytes

@@ -216,6 +216,12 @@ def test_addresses_that_are_none(url: str) -> None:
         Client(url, HTTPBasicAuth("a", "b"))
 
 
+@pytest.mark.parametrize("url", ["https://shop.example:port", "https://shop..example"])
+def test_addresses_that_only_look_like_one(url: str) -> None:
+    with pytest.raises(ConfigError, match="Check base_url"):
+        Client(url, HTTPBasicAuth("a", "b"), max_wait=1).get("orders")
+
+
 @given(st.text(), st.integers(1, 9))
 def test_a_query_says_what_was_meant_whatever_it_holds(value: str, filters: int) -> None:
     search = Search(
