@@ -10,13 +10,15 @@ import queue
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_exact_online.ledger.store import Document
     from target_exact_online.posting import Posting
+
+Priority = Literal["waiting", "credit_memos", "new"]
 
 _QUEUE_SIZE = 500
 _MAX_BATCH = 100
@@ -40,6 +42,8 @@ class Outbox:
         write_state: Callable[[dict[str, Any]], None],
         stop: threading.Event,
         on_progress: Callable[[int], None],
+        *,
+        priority: Priority = "waiting",
     ) -> None:
         """Prepare; `start` begins.
 
@@ -48,7 +52,9 @@ class Outbox:
             write_state: Writes one STATE for the tap.
             stop: Ends posting after the calls in flight.
             on_progress: Called after every batch with the number of queued messages.
+            priority: Whether documents of earlier runs go before new ones.
         """
+        self._priority = priority
         self._posting = posting
         self._write_state = write_state
         self._stop = stop
@@ -106,7 +112,11 @@ class Outbox:
 
     def _run(self) -> None:
         try:
-            self._posting.drain()
+            self._posting.recover()
+            if self._priority == "credit_memos":
+                self._posting.drain("credit_memo")
+            if self._priority != "new":
+                self._posting.drain()
             self._on_progress(self._queue.qsize())
             last = False
             while not (last or self._stop.is_set()):
@@ -118,6 +128,8 @@ class Outbox:
                 if state is not None:
                     self._write_state(state)
                 self._on_progress(self._queue.qsize())
+            if self._priority == "new":
+                self._posting.drain()
             self._posting.settle(wait=not self._stop.is_set())
             self._posting.compare_printed()
         except BaseException as error:  # noqa: BLE001  # raised again in the reading thread

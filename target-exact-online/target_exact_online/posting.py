@@ -244,16 +244,23 @@ class Posting:
 
     # Documents of earlier runs
 
-    def drain(self) -> None:
-        """Settle what dead runs left and post what waits; done before new work."""
+    def recover(self) -> None:
+        """Settle what dead runs left; done before anything else."""
         self._ledger.take_over(self._run)
         self._comparing.add_left_over()
         self.settle(wait=False)
         if not self._stopped():
             self._changing.change_left_over()
+
+    def drain(self, kind: str | None = None) -> None:
+        """Post what waits: held documents, and those whose next try is due.
+
+        Args:
+            kind: Only this kind, e.g. ``credit_memo``.
+        """
         after: Known | None = None
         while not self._stopped():
-            page = self._ledger.due(datetime.now(UTC), limit=_DUE_PAGE, after=after)
+            page = self._ledger.due(datetime.now(UTC), limit=_DUE_PAGE, after=after, kind=kind)
             if not page:
                 return
             after = page[-1].known

@@ -69,7 +69,13 @@ def run_target(target: TargetExactOnline, file_input: IO[str] | None) -> int:
             stop=stop,
         )
         progress = cleanup.enter_context(Progress(summary, target.logger))
-        target.outbox = Outbox(posting, target._write_state_message, stop, progress.update)  # noqa: SLF001  # the SDK's own way to write STATE
+        target.outbox = Outbox(
+            posting,
+            target._write_state_message,  # noqa: SLF001  # the SDK's own way to write STATE
+            stop,
+            progress.update,
+            priority=config["priority"],
+        )
         error: TargetError | None = None
         try:
             target.outbox.start()

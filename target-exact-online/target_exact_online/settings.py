@@ -122,6 +122,15 @@ CONFIG = th.PropertiesList(
         "the first open day after it.",
     ),
     th.Property(
+        "priority",
+        th.StringType,
+        title="Priority",
+        default="waiting",
+        allowed_values=["waiting", "credit_memos", "new"],
+        description="What goes first when calls are scarce: `waiting` documents of earlier runs, "
+        "oldest first; of these the `credit_memos`; or what is `new` in this run.",
+    ),
+    th.Property(
         "max_attempts",
         th.IntegerType,
         title="Attempts",

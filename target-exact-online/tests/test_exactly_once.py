@@ -229,3 +229,30 @@ def test_the_crash_lab_loses_and_doubles_nothing(tmp_path: Path) -> None:
     bad = ("lost", "doubled", "foreign", "accounts_doubled")
     assert {name: figures[name] for name in bad} == dict.fromkeys(bad, 0)
     assert figures["chain_whole"] == 1
+
+
+@pytest.mark.parametrize(
+    ("priority", "order"),
+    [
+        ("waiting", ["000000001", "000000002", "000000003"]),
+        ("credit_memos", ["000000002", "000000001", "000000003"]),
+        ("new", ["000000003", "000000001", "000000002"]),
+    ],
+)
+def test_what_goes_first_when_calls_are_scarce(
+    priority: str,
+    order: list[str],
+    target: Any,
+    sandbox: SandboxHandle,
+    sales_entry: SalesEntry,
+    messages: Callable[..., str],
+) -> None:
+    target.write(base_url="http://127.0.0.1:1", priority=priority)
+    waiting = [sales_entry(1), sales_entry(2, kind="credit_memo")]
+    assert target.call(given=messages("sales_entries", waiting)).exit_code == 1
+    target.write(base_url=sandbox.url)
+
+    assert target.call(given=messages("sales_entries", [sales_entry(3)])).exit_code == 0
+
+    rows = sandbox.exact("salesentry/SalesEntries", orderby="EntryNumber")
+    assert [row["YourRef"] for row in rows if row["YourRef"] in order] == order

@@ -403,7 +403,9 @@ class Ledger:
             head: str = connection.execute(sa.select(chain_table.c.hash)).scalar_one()
             return head
 
-    def due(self, now: datetime, *, limit: int, after: Known | None) -> list[Waiting]:
+    def due(
+        self, now: datetime, *, limit: int, after: Known | None, kind: str | None = None
+    ) -> list[Waiting]:
         """Return documents that wait: held ones, and those whose next try is due; oldest first.
 
         Nothing is claimed: most of what is parked still cannot be booked, and looking at it
@@ -413,10 +415,12 @@ class Ledger:
             now: The time to compare ``next_retry_at`` with (UTC).
             limit: How many at most.
             after: The last one of the page before, or None.
+            kind: Only this kind, e.g. ``credit_memo``.
         """
         statement = (
             sa.select(documents)
             .where(
+                documents.c.kind == kind if kind else sa.true(),
                 sa.or_(
                     documents.c.state == "received",
                     sa.and_(
