@@ -176,7 +176,7 @@ class ExactCompany:
 
     def workers(self) -> int:
         """Return how many calls at once the minute's limit gives."""
-        per_minute = self._budget.left(division=self.division).minute[1]
+        per_minute = self._budget.minute_limit(division=self.division)
         return max(1, min(_MAX_WORKERS, math.floor(per_minute / 60 * _SECONDS_PER_CALL)))
 
     def calls_left(self) -> int:

@@ -15,7 +15,6 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -23,14 +22,23 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from target_exact_online.exceptions import BudgetExhaustedError
 from target_exact_online.ledger.database import reading
+from target_exact_online.windows import (
+    DAY,
+    GUARD_SECONDS,
+    MINUTE,
+    Observation,
+    Ticket,
+    Window,
+    later,
+    observed,
+    spent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sqlalchemy.engine import Connection, Engine
 
-MINUTE = 60.0
-DAY = 86_400.0
 HOUR = 3_600.0
 
 ASSUMED_MINUTE_LIMIT = 60
@@ -39,12 +47,10 @@ MAX_ERRORS_PER_HOUR = 6
 """Exact blocks an endpoint at ten; four are left for a person and for other programs."""
 
 _RESERVED_PART_OF_DAY = 100
-_GUARD_SECONDS = 1.0  # a window is not trusted to be over before this much after its end
 _MAX_LEASE = 500
 _LEASES_PER_MINUTE = 10
 _LONGEST_SLEEP = 1.0
 _ERRORS_FRESH_SECONDS = 2.0
-_MILLISECONDS_FROM = 1e12  # in seconds this is the year 33658
 _TOO_MANY_REQUESTS = 429
 
 metadata = sa.MetaData()
@@ -83,75 +89,6 @@ class Priority(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """One rate window as this side knows it.
-
-    Attributes:
-        limit: Calls it allows.
-        left: Calls not yet handed out.
-        ends_at: When it ends (seconds since 1970, UTC).
-    """
-
-    limit: int
-    left: int
-    ends_at: float
-
-    def at(self, now: float, length: float) -> Window:
-        """Return the window that is open now: this one, or a full new one."""
-        if now < self.ends_at + _GUARD_SECONDS:
-            return self
-        over = (now - self.ends_at) // length + 1
-        return Window(self.limit, self.limit, self.ends_at + over * length)
-
-    def corrected(self, seen: Observation, outstanding: int) -> Window:
-        """Return the window after an answer said what Exact counts.
-
-        Args:
-            seen: What the answer's headers said.
-            outstanding: Calls handed out that Exact may not have counted yet.
-        """
-        window = self
-        if seen.limit is not None and seen.limit != self.limit:
-            window = replace(self, limit=seen.limit, left=self.left + seen.limit - self.limit)
-        truly_left = max(seen.remaining - outstanding, 0)
-        if abs(seen.ends_at - window.ends_at) <= _GUARD_SECONDS:
-            return replace(window, left=max(min(window.left, truly_left), 0))
-        over = window.ends_at - _GUARD_SECONDS
-        if seen.ends_at < over and seen.asked_in < over:  # an answer from the window before
-            return replace(window, left=max(window.left, 0))
-        return Window(window.limit, truly_left, seen.ends_at)  # Exact's windows end differently
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What the headers of one answer said about one window.
-
-    Attributes:
-        limit: Calls the window allows, or None when the answer did not say.
-        remaining: Calls left in it.
-        ends_at: When it ends (seconds since 1970, UTC).
-        asked_in: End of the window, as we knew it, in which the call was made; tells an answer
-            that came late from one of the open window.
-    """
-
-    limit: int | None
-    remaining: int
-    ends_at: float
-    asked_in: float
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """The permission for one call; hand it back with the answer."""
-
-    endpoint: str
-    division: int
-    at: float
-    minute_ends_at: float
-    day_ends_at: float
-
-
-@dataclass(frozen=True, slots=True)
 class Left:
     """What is left of the limits, for people.
 
@@ -174,6 +111,7 @@ class _Share:
     lease: int = 0  # what the ledger counts as held by this process
     minute_ends_at: float = 0.0
     day_ends_at: float = 0.0
+    minute_limit: int = ASSUMED_MINUTE_LIMIT
     in_flight: int = 0
     bare_refusals: int = 0  # answers 429 without headers, in a row
     minute: Observation | None = None
@@ -251,16 +189,15 @@ class Budget:
         with self._lock:
             share = self._shares[ticket.division]
             share.in_flight -= 1
-            minute = _observation(headers, "X-RateLimit-Minutely-", now, MINUTE, ticket)
-            day = _observation(headers, "X-RateLimit-", now, DAY, ticket)
+            minute, day = observed(headers, ticket, now)
             if status == _TOO_MANY_REQUESTS:
                 share.tokens = 0
                 if minute is None and day is None:
                     # The minute at first; a second refusal in a row can only be the day's.
                     if share.bare_refusals == 0:
-                        minute = _spent(now, MINUTE)
+                        minute = spent(now, MINUTE)
                     else:
-                        day = _spent(now, DAY)
+                        day = spent(now, DAY)
                     share.bare_refusals += 1
                 # A refusal binds, whatever was seen before.
                 share.minute, share.day = minute or share.minute, day or share.day
@@ -268,8 +205,8 @@ class Budget:
                 share.bare_refusals = 0
                 if 400 <= status <= 500:  # noqa: PLR2004  # what Exact counts as an error
                     self._count_error(share, ticket, now)
-                share.minute = _later(share.minute, minute)
-                share.day = _later(share.day, day)
+                share.minute = later(share.minute, minute)
+                share.day = later(share.day, day)
 
     def unanswered(self, ticket: Ticket) -> None:
         """Note that a call ended without an answer; Exact may have counted it."""
@@ -282,6 +219,12 @@ class Budget:
             for division, share in self._shares.items():
                 if share.lease:
                     self._exchange(share, division, self._clock(), lambda *_: 0)
+
+    def minute_limit(self, *, division: int) -> int:
+        """Return the calls a minute allows, as far as the last answers told; costs nothing."""
+        with self._lock:
+            share = self._shares.get(division)
+            return share.minute_limit if share else ASSUMED_MINUTE_LIMIT
 
     def left(self, *, division: int) -> Left:
         """Return what is left, as far as the last answers told."""
@@ -317,7 +260,7 @@ class Budget:
                 f"Run again after {resume_at:%Y-%m-%d %H:%M} UTC."
             )
             raise BudgetExhaustedError(msg, resume_at=resume_at)
-        return minute.ends_at + _GUARD_SECONDS
+        return minute.ends_at + GUARD_SECONDS
 
     def _exchange(
         self,
@@ -363,6 +306,7 @@ class Budget:
             self._write(connection, division, minute, day, others + held)
         share.tokens, share.lease = taken, held
         share.minute_ends_at, share.day_ends_at = minute.ends_at, day.ends_at
+        share.minute_limit = minute.limit
         share.minute = share.day = None
         return minute, day
 
@@ -454,46 +398,3 @@ def _insert(connection: Connection) -> sqlite.Insert | postgresql.Insert:
     if connection.dialect.name == "postgresql":
         return postgresql.insert(call_windows).on_conflict_do_nothing()
     return sqlite.insert(call_windows).on_conflict_do_nothing()
-
-
-def _observation(
-    headers: Mapping[str, str], prefix: str, now: float, length: float, ticket: Ticket
-) -> Observation | None:
-    """Read one window's three headers; None when they are absent or unreadable."""
-    try:
-        limit = int(headers[f"{prefix}Limit"])
-        remaining = int(headers[f"{prefix}Remaining"])
-        reset = float(headers[f"{prefix}Reset"])
-    except (KeyError, ValueError):
-        return None
-    if reset > _MILLISECONDS_FROM:
-        reset /= 1000
-    asked_in = ticket.minute_ends_at if length == MINUTE else ticket.day_ends_at
-    ends_at = reset + _ahead(headers, ticket.at, now)
-    return Observation(limit, remaining, min(ends_at, now + length), asked_in)
-
-
-def _ahead(headers: Mapping[str, str], sent_at: float, now: float) -> float:
-    """Return by how many seconds our clock is ahead of Exact's, as far as that is certain."""
-    try:
-        date = parsedate_to_datetime(headers["Date"]).timestamp()
-    except (KeyError, ValueError):
-        return 0.0
-    if date > now:
-        return now - date
-    return max(sent_at - (date + 1), 0.0)  # the header has whole seconds
-
-
-def _spent(now: float, length: float) -> Observation:
-    """Return the window that a refusal without headers stands for."""
-    ends_at = (now // length + 1) * length
-    return Observation(None, 0, ends_at, ends_at)
-
-
-def _later(known: Observation | None, seen: Observation | None) -> Observation | None:
-    """Return the observation that binds: the later window, and in one window the smaller rest."""
-    if known is None or seen is None:
-        return seen or known
-    if abs(known.ends_at - seen.ends_at) > _GUARD_SECONDS:
-        return max(known, seen, key=lambda one: one.ends_at)
-    return min(known, seen, key=lambda one: one.remaining)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from target_exact_online.exceptions import BudgetExhaustedError
 from target_exact_online.ledger.database import open_engine
-from target_exact_online.limits import DAY, HOUR, MINUTE, Budget, Observation, Priority, Window
+from target_exact_online.limits import HOUR, Budget, Priority
+from target_exact_online.windows import DAY, MINUTE, Observation, Window
 
 if TYPE_CHECKING:
     from pathlib import Path
