@@ -52,6 +52,7 @@ rules:
             "look like",
         ),
         ("Europe/Amsterdam", "Europe/Zaandam", "line 4, field settings.time_zone", "IANA"),
+        ("    when: {line", "    wen: {line", "line 12, field rules[0].wen", "Did you mean when"),
         ("rate: 21}", "rte: 21}", "line 12, field rules[0].when.rte", "Did you mean rate"),
         (
             "line: product",

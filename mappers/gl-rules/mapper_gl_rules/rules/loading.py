@@ -185,8 +185,17 @@ def _check_shape(tree: CommentedMap, origin: str) -> None:
     )
     if not errors:
         return
-    line, field = _place(tree, errors[0])
-    what, advice = _explain(errors[0])
+    # A field that is missing was perhaps only misspelt: then the misspelt one is the error.
+    first = next(
+        (
+            error
+            for error in errors
+            if _unknown_keys(error) and error.absolute_path == errors[0].absolute_path
+        ),
+        errors[0],
+    )
+    line, field = _place(tree, first)
+    what, advice = _explain(first)
     raise RulesError(what=what, where=f"{origin}, line {line}, field {field}", what_to_do=advice)
 
 
