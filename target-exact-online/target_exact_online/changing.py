@@ -13,8 +13,9 @@ from target_exact_online.exceptions import DocumentRefusedError, RetriableError
 
 if TYPE_CHECKING:
     from target_exact_online.documents.prepared import Prepared, Stored
+    from target_exact_online.ledger.entries import Document, Known
     from target_exact_online.ledger.runs import Run
-    from target_exact_online.ledger.store import Document, Known, Ledger
+    from target_exact_online.ledger.store import Ledger
     from target_exact_online.summary import Summary
 
 CHANGEABLE = "sales_orders"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from target_exact_online.auth import TokenSource
     from target_exact_online.documents.prepared import Found, Prepared
-    from target_exact_online.ledger.store import Document
+    from target_exact_online.ledger.entries import Document
     from target_exact_online.limits import Left
     from target_exact_online.master_data.reading import Kind
 

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_exact_online.documents.prepared import Prepared
+    from target_exact_online.ledger.entries import Document
     from target_exact_online.ledger.runs import Run
-    from target_exact_online.ledger.store import Document, Ledger
+    from target_exact_online.ledger.store import Ledger
     from target_exact_online.summary import Summary
 
 STREAM = "sales_invoices"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_exact_online.ledger.store import Document
+    from target_exact_online.ledger.entries import Document
     from target_exact_online.posting import Posting
 
 Priority = Literal["waiting", "credit_memos", "new"]

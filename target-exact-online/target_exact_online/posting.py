@@ -26,15 +26,16 @@ from target_exact_online.exceptions import (
     TargetError,
     TransientApiError,
 )
-from target_exact_online.ledger.store import Arrival, Result
+from target_exact_online.ledger.entries import Arrival, Result
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
 
     from target_exact_online.documents.prepared import Found, Prepared, Stored
+    from target_exact_online.ledger.entries import Document, Known, State
     from target_exact_online.ledger.runs import Run
-    from target_exact_online.ledger.store import Document, Known, Ledger, State
+    from target_exact_online.ledger.store import Ledger
     from target_exact_online.summary import Summary
 
 _LOGGER = logging.getLogger("target-exact-online")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from target_exact_online.client import ExactClient
     from target_exact_online.documents.prepared import Found, Prepared
-    from target_exact_online.ledger.store import Document
+    from target_exact_online.ledger.entries import Document
 
 _REFERENCE = "YourRef"
 _MOST_READ = 600  # ten pages of sixty

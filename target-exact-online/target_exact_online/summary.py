@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from target_exact_online.ledger.store import Document
+    from target_exact_online.ledger.entries import Document
 
 FailOn = Literal["parked", "failed", "never"]
 EXIT_OK = 0

@@ -17,8 +17,9 @@ from cryptography.fernet import Fernet
 
 from target_exact_online.exceptions import ConfigError
 from target_exact_online.ledger import chain, database, payload
+from target_exact_online.ledger.entries import Arrival, Document, Result
 from target_exact_online.ledger.runs import Run, dead_runs
-from target_exact_online.ledger.store import Arrival, Document, Ledger, Result
+from target_exact_online.ledger.store import Ledger
 from target_exact_online.ledger.tables import documents, events
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ def test_processes_that_start_at_once_agree_on_schema_and_key(ledger_url: str) -
 _CLAIM = """
 import os, signal, sys
 from target_exact_online.ledger.runs import Run
-from target_exact_online.ledger.store import Arrival, Document, Ledger
+from target_exact_online.ledger.entries import Arrival, Document
+from target_exact_online.ledger.store import Ledger
 url, key, state = sys.argv[1:]
 ledger = Ledger.open(url)
 run = Run(ledger.engine)

@@ -7,10 +7,8 @@ intent before any call, :meth:`Ledger.record` commits what came of it.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,6 +16,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from target_exact_online.ledger import chain, payload
 from target_exact_online.ledger.chain import Event
 from target_exact_online.ledger.database import open_engine, reading
+from target_exact_online.ledger.entries import (
+    Document,
+    Known,
+    Waiting,
+    arrival_event,
+    describe,
+    result_event,
+)
 from target_exact_online.ledger.keys import open_keys
 from target_exact_online.ledger.runs import Run, dead_runs
 from target_exact_online.ledger.tables import chain as chain_table
@@ -28,119 +34,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
+    from target_exact_online.ledger.entries import Arrival, Result
     from target_exact_online.ledger.keys import LedgerKeys
 
-State = Literal["received", "sending", "posted", "parked", "failed", "skipped"]
 _LONG_PAST = timedelta(minutes=10)  # longer than any call waits for its minute and its answer
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One document as it arrived.
-
-    Attributes:
-        record: The Singer record, amounts as ``Decimal``.
-        stream: The stream it came in.
-        document_key: The business key.
-        payload_hash: The hash of its content.
-    """
-
-    record: dict[str, Any] = field(repr=False)
-    stream: str
-    document_key: str
-    payload_hash: str
-
-    @classmethod
-    def of(cls, stream: str, record: dict[str, Any]) -> Document:
-        """Return the document of a record that has a ``document_key``."""
-        return cls(record, stream, record["document_key"], payload.content_hash(record))
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the ledger knows of a document.
-
-    Attributes:
-        document_key: The business key.
-        stream: The stream it came in.
-        state: Where it stands.
-        payload_hash: The content it stands for.
-        newer_hash: The content of a version that came after it was posted, or None.
-        attempts: How often it was sent.
-        exact_id: Its GUID in Exact, or None.
-        exact_number: Its number in Exact, or None.
-        error: Why it is not posted, or None.
-        claimed_by: The run that has it in hand, or None.
-        sent_at: When its last call had begun at the latest (UTC), or None.
-        created_at: When the ledger first saw it (UTC).
-    """
-
-    document_key: str
-    stream: str
-    state: State
-    payload_hash: str
-    newer_hash: str | None
-    attempts: int
-    exact_id: str | None
-    exact_number: str | None
-    error: str | None
-    claimed_by: str | None
-    sent_at: datetime | None
-    created_at: datetime
-
-
-class Waiting(NamedTuple):
-    """A document out of the ledger, with what the ledger knows of it."""
-
-    document: Document
-    known: Known
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A document and the state it enters the ledger with.
-
-    Attributes:
-        document: The document.
-        state: ``sending`` claims it for a call, ``received`` holds it for later, ``parked`` and
-            ``skipped`` keep it with the reason.
-        replaces: What the ledger knew of it when this was decided, or None.
-        error: The reason, for ``parked`` and ``skipped``.
-        next_retry_at: When it is looked at again by itself (UTC), or None.
-    """
-
-    document: Document
-    state: State
-    replaces: Known | None = None
-    error: str | None = None
-    next_retry_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of a claimed document.
-
-    Attributes:
-        document_key: The business key.
-        state: The state it ends in; ``sending`` when the answer never came.
-        kind: The event, e.g. ``posted``, ``already_there``, ``parked``, ``unanswered``.
-        attempts: How often it was sent so far.
-        exact_id: Its GUID in Exact, or None.
-        exact_number: Its number in Exact, or None.
-        status: The HTTP status of the last answer, or None.
-        error: Why it is not posted, or None.
-        next_retry_at: When it is tried again by itself (UTC), or None.
-    """
-
-    document_key: str
-    state: State
-    kind: str
-    attempts: int
-    exact_id: str | None = None
-    exact_number: str | None = None
-    status: int | None = None
-    error: str | None = None
-    next_retry_at: datetime | None = None
 
 
 class Ledger:
@@ -203,7 +100,7 @@ class Ledger:
                 connection,
                 self.keys,
                 [
-                    _arrival_event(run, arrival)
+                    arrival_event(run, arrival)
                     for arrival in arrivals
                     if arrival.document.document_key in taken
                 ],
@@ -244,7 +141,7 @@ class Ledger:
             if written.rowcount != len(results):
                 msg = "the ledger was changed under a living run: a claim of this run is gone"
                 raise RuntimeError(msg)
-            chain.append(connection, self.keys, [_result_event(run, result) for result in results])
+            chain.append(connection, self.keys, [result_event(run, result) for result in results])
 
     def hold_newer(self, run: Run, document: Document) -> None:
         """Keep a later version of a document that is posted or in another run's hands.
@@ -567,54 +464,6 @@ class Ledger:
         record = payload.decode(self.keys.decrypt(row.payload))
         document = Document(record, row.stream, row.document_key, row.payload_hash)
         return Waiting(document, Known(*(getattr(row, name) for name in _KNOWN_NAMES)))
-
-
-def describe(document: Document) -> dict[str, Any]:
-    """Return the columns by which people look for a document."""
-    record = document.record
-    source = record.get("source") or {}
-    amount = (record.get("totals") or {}).get("amount", record.get("amount"))
-    return {
-        "document_key": document.document_key,
-        "stream": document.stream,
-        "kind": source.get("kind") or record.get("kind"),
-        "division": record.get("division"),
-        "your_ref": record.get("your_ref"),
-        "order_number": source.get("order_increment_id"),
-        "currency": record.get("currency"),
-        "amount": None if amount is None else str(Decimal(amount)),
-        "rules_version": record.get("rules_version"),
-        "payload_hash": document.payload_hash,
-    }
-
-
-def _arrival_event(run: Run, arrival: Arrival) -> Event:
-    document = arrival.document
-    detail: dict[str, Any] = {
-        "run": run.run_id,
-        "state": arrival.state,
-        "stream": document.stream,
-        "payload_hash": document.payload_hash,
-        "exact_id": None,
-        "exact_number": None,
-        "rules_version": document.record.get("rules_version"),
-    }
-    return Event(arrival.state, document.document_key, detail, arrival.error)
-
-
-def _result_event(run: Run, result: Result) -> Event:
-    return Event(
-        result.kind,
-        result.document_key,
-        {
-            "run": run.run_id,
-            "state": result.state,
-            "exact_id": result.exact_id,
-            "exact_number": result.exact_number,
-            "status": result.status,
-        },
-        result.error,
-    )
 
 
 def _insert_new(connection: Connection) -> Any:
