@@ -24,6 +24,7 @@ LONGEST_REFERENCE = 40
 LONGEST_PAYMENT_REFERENCE = 25
 SALES, GENERAL = 20, 90
 _CENT = Decimal("0.01")
+_CONDITION = "PaymentConditionSales"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +107,36 @@ def payment(
         if on and due < on:
             checks.add("due_date", f"The due date {due} is before {on}", "Correct the rules.")
         payload["DueDate"] = iso(due)
-    if code := str(record.get("payment_condition") or ""):
-        with checks.at("payment_condition"):
-            payload["PaymentCondition"] = master.payment_condition(code).code
-    elif debtor.account is not None and not debtor.account.payment_condition:
-        checks.add(
-            "payment_condition",
-            f"Neither the document nor relation {debtor.account.code} has a payment condition",
-            "Give the relation one in Exact, or name one in the rules.",
-        )
+    payload |= payment_condition(record, debtor, master, checks)
     reference = checks.text(
         record, "payment_reference", "payment_reference", longest=LONGEST_PAYMENT_REFERENCE
     )
     if reference:
         payload["PaymentReference"] = reference
     return payload
+
+
+def payment_condition(
+    record: dict[str, Any], debtor: Debtor, master: MasterData, checks: Checks
+) -> dict[str, str]:
+    """Return the document's payment condition; without one the debtor must have one."""
+    if code := str(record.get("payment_condition") or ""):
+        with checks.at("payment_condition"):
+            return {"PaymentCondition": master.payment_condition(code).code}
+        return {}
+    if debtor.account is not None and not debtor.account.payment_condition:
+        checks.add(
+            "payment_condition",
+            f"Neither the document nor relation {debtor.account.code} has a payment condition",
+            "Give the relation one in Exact, or name one in the rules.",
+        )
+    if debtor.new is not None and not debtor.new.payload.get(_CONDITION):
+        checks.add(
+            "payment_condition",
+            "The new relation would have no payment condition, and the document has none",
+            "Name one in the rules, or create the relation in Exact.",
+        )
+    return {}
 
 
 def journal(
@@ -291,6 +307,9 @@ def debtor(
             return Debtor(account)
         if create and settings.create_accounts:
             payload = account_payload(create, match, checks)
+            condition = create.get("payment_condition") or record.get("payment_condition")
+            if condition:
+                payload[_CONDITION] = str(condition)
             return Debtor(new=NewAccount(payload, match_filter(payload), (field,)))
         sought = ", ".join(f"{name} {value}" for name, value in match.items() if value)
         what = f"No relation in Exact has {sought}"

@@ -34,6 +34,7 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     given = header.totals(record, checks)
     payload: dict[str, Any] = header.references(record, checks)
     payload["Currency"] = currency
+    payload |= header.payment_condition(record, debtor, master, checks)
     if rate is not None:
         checks.warnings.append("Exact uses its own exchange rate for sales orders")
     if number := checks.number(record, "order_number", "order_number"):
