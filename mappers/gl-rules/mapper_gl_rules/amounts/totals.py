@@ -8,6 +8,7 @@ gift cards, store credit and reward points off and adds gift wrapping; extension
 from __future__ import annotations
 
 from decimal import Decimal
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from mapper_gl_rules.amounts.fixed_product_tax import fixed_product_tax_lines
@@ -16,9 +17,10 @@ from mapper_gl_rules.amounts.shipping import derive_rate
 from mapper_gl_rules.amounts.surcharges import custom_fees, mapped_surcharges, suspects
 from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import ZERO, show
+from mapper_gl_rules.source import Document
 
 if TYPE_CHECKING:
-    from mapper_gl_rules.source import Document, Order
+    from mapper_gl_rules.source import Order
 
 __all__ = ["PAYMENTS", "explain_total"]
 
@@ -31,8 +33,8 @@ _PARTS = (
     "tax_amount",
     "discount_tax_compensation_amount",
     "shipping_discount_tax_compensation_amount",
-    "adjustment_positive",
 )
+_amounts = attrgetter(*_PARTS)
 PAYMENTS: tuple[tuple[LineKind, str], ...] = (
     ("gift_card", "gift_cards_amount"),
     ("store_credit", "customer_balance_amount"),
@@ -65,11 +67,17 @@ def explain_total(
     Raises:
         DocumentRefusedError: When more than the rounding limit stays unexplained.
     """
-    parts = [(name, getattr(document, name, None) or ZERO) for name in _PARTS]
-    fee = getattr(document, "adjustment_negative", None)
-    if fee:
-        parts.append(("adjustment_negative", -fee))
-    extra = _named_totals(document, parts, lines)
+    parts = [
+        (name, amount) for name, amount in zip(_PARTS, _amounts(document), strict=True) if amount
+    ]
+    if isinstance(document, Document):
+        if document.adjustment_positive:
+            parts.append(("adjustment_positive", document.adjustment_positive))
+        if document.adjustment_negative:
+            parts.append(("adjustment_negative", -document.adjustment_negative))
+    extra = []
+    if document.extension_attributes:
+        extra = _named_totals(document, parts, lines)
     gap = document.grand_total - sum([amount for _, amount in parts], ZERO)
     if gap:
         gap = _explain(document, order, lines, extra, parts, gap, options)

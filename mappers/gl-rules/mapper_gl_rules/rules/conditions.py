@@ -30,24 +30,20 @@ class Condition(msgspec.Struct, frozen=True):
     Attributes:
         scope: Whether it looks at the document or at a line.
         value: How its values are written and compared.
-        read: Takes the fact out.
+        fact: Name of the fact.
         help: For the documentation.
         choices: Allowed values, when they are few.
     """
 
     scope: Literal["document", "line"]
     value: ValueType
-    read: Callable[[Any], Any]
+    fact: str
     help: str
     choices: tuple[str, ...] = ()
 
-
-def _line(name: str) -> Callable[[LineFacts], Any]:
-    return lambda facts: getattr(facts, name)
-
-
-def _document(name: str) -> Callable[[DocumentFacts], Any]:
-    return lambda facts: getattr(facts, name)
+    def read(self, facts: DocumentFacts | LineFacts) -> Any:
+        """Take the fact out."""
+        return getattr(facts, self.fact)
 
 
 LINE_KINDS = (
@@ -75,58 +71,48 @@ SUPPLIES = (
 )
 
 CONDITIONS: Mapping[str, Condition] = {
-    "line": Condition("line", "text", _line("kind"), "kind of line", LINE_KINDS),
-    "sku": Condition("line", "text", _line("sku"), "SKU, exactly"),
-    "sku_pattern": Condition("line", "pattern", _line("sku"), "SKU with * and ?"),
-    "field": Condition("line", "pattern", _line("name"), "the shop's field, such as gw_price"),
-    "rate": Condition("line", "number", _line("rate"), "VAT percentage charged by the shop"),
-    "supply": Condition("line", "text", _line("supply"), "kind of supply", SUPPLIES),
-    "product_type": Condition("line", "text", _line("product_type"), "Adobe's product type"),
-    "attribute_set": Condition("line", "text", _line("attribute_set"), "attribute set id"),
-    "category": Condition("line", "ids", _line("categories"), "category id"),
-    "tax_class": Condition("line", "text", _line("tax_class"), "product tax class id"),
-    "attributes": Condition("line", "attributes", _line("attributes"), "product attributes"),
+    "line": Condition("line", "text", "kind", "kind of line", LINE_KINDS),
+    "sku": Condition("line", "text", "sku", "SKU, exactly"),
+    "sku_pattern": Condition("line", "pattern", "sku", "SKU with * and ?"),
+    "field": Condition("line", "pattern", "name", "the shop's field, such as gw_price"),
+    "rate": Condition("line", "number", "rate", "VAT percentage charged by the shop"),
+    "supply": Condition("line", "text", "supply", "kind of supply", SUPPLIES),
+    "product_type": Condition("line", "text", "product_type", "Adobe's product type"),
+    "attribute_set": Condition("line", "text", "attribute_set", "attribute set id"),
+    "category": Condition("line", "ids", "categories", "category id"),
+    "tax_class": Condition("line", "text", "tax_class", "product tax class id"),
+    "attributes": Condition("line", "attributes", "attributes", "product attributes"),
     "document": Condition(
         "document",
         "text",
-        _document("kind"),
+        "kind",
         "kind of document",
         ("order", "invoice", "credit_memo"),
     ),
-    "country": Condition(
-        "document", "text", _document("country"), "destination; XI for Northern Ireland"
-    ),
-    "billing_country": Condition(
-        "document", "text", _document("billing_country"), "billing address"
-    ),
+    "country": Condition("document", "text", "country", "destination; XI for Northern Ireland"),
+    "billing_country": Condition("document", "text", "billing_country", "billing address"),
     "zone": Condition(
         "document",
         "text",
-        _document("zone"),
+        "zone",
         "destination",
         ("home", "eu", "non_eu"),
     ),
     "vat_number": Condition(
         "document",
         "text",
-        _document("vat_number_state"),
+        "vat_number_state",
         "the customer's VAT number",
         ("valid", "invalid", "none"),
     ),
-    "customer_group": Condition(
-        "document", "text", _document("customer_group"), "customer group id"
-    ),
-    "store": Condition("document", "text", _document("store"), "store view code or id"),
-    "website": Condition("document", "text", _document("website"), "website code"),
-    "payment_method": Condition(
-        "document", "pattern", _document("payment_method"), "payment method code"
-    ),
-    "shipping_method": Condition(
-        "document", "pattern", _document("shipping_method"), "shipping method code"
-    ),
-    "currency": Condition("document", "text", _document("currency"), "document currency"),
-    "from": Condition("document", "from", _document("entry_date"), "first entry date"),
-    "until": Condition("document", "until", _document("entry_date"), "last entry date"),
+    "customer_group": Condition("document", "text", "customer_group", "customer group id"),
+    "store": Condition("document", "text", "store", "store view code or id"),
+    "website": Condition("document", "text", "website", "website code"),
+    "payment_method": Condition("document", "pattern", "payment_method", "payment method code"),
+    "shipping_method": Condition("document", "pattern", "shipping_method", "shipping method code"),
+    "currency": Condition("document", "text", "currency", "document currency"),
+    "from": Condition("document", "from", "entry_date", "first entry date"),
+    "until": Condition("document", "until", "entry_date", "last entry date"),
 }
 
 

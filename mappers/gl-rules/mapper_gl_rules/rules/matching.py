@@ -7,6 +7,7 @@ conditions hold, and the rule of a line is remembered by the facts that any rule
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from mapper_gl_rules.rules.conditions import CONDITIONS, Predicate, predicate
@@ -37,7 +38,7 @@ class Decision:
     def __init__(self, candidates: list[int], rules: tuple[Rule, ...]) -> None:
         """Take the outcomes of whole documents: for each, the first rule that names it."""
         self.candidates = candidates
-        self.lines: dict[tuple[Any, ...], Rule | None] = {}
+        self.lines: dict[Any, Rule | None] = {}
         self.refusal: Rule | None = None
         self._outcomes: dict[str, str] = {}
         for rule in (rules[number] for number in candidates):
@@ -73,9 +74,9 @@ class Matcher:
                 tests[condition.scope].append((name, condition.read, predicate(name, value)))
             self._document_tests.append(tests["document"])
             self._line_tests.append(tests["line"])
-        self._document_reads = [CONDITIONS[name].read for name in sorted(used["document"])]
-        self._line_reads = [CONDITIONS[name].read for name in sorted(used["line"])]
-        self._decisions: dict[tuple[Any, ...], Decision] = {}
+        self._document_key = _key(used["document"], "kind")
+        self._line_key = _key(used["line"], "kind")
+        self._decisions: dict[Any, Decision] = {}
         self._remembered = 0
         self._last: tuple[DocumentFacts | None, Decision] = (None, Decision([], ()))
 
@@ -83,7 +84,7 @@ class Matcher:
         """Give what the rules say about a document."""
         if document is self._last[0]:
             return self._last[1]
-        key = tuple([read(document) for read in self._document_reads])
+        key = self._document_key(document)
         found = self._decisions.get(key)
         if found is None:
             self._forget_when_full()
@@ -99,7 +100,7 @@ class Matcher:
     def match(self, document: DocumentFacts, line: LineFacts) -> Rule | None:
         """Find the rule of a line, None when no rule matches."""
         decision = self.decide(document)
-        key = tuple([read(line) for read in self._line_reads])
+        key = self._line_key(line)
         if key in decision.lines:
             return decision.lines[key]
         self._forget_when_full()
@@ -132,6 +133,11 @@ class Matcher:
                 if not test(fact):
                     return f"{name} is {_shown(fact)}"
         return None
+
+
+def _key(conditions: set[str], always: str) -> Callable[[Any], Any]:
+    """Give what takes the facts out that conditions look at, for remembering decisions."""
+    return attrgetter(always, *sorted({CONDITIONS[name].fact for name in conditions}))
 
 
 def _shown(fact: Any) -> str:
