@@ -172,11 +172,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--orders", type=int, default=20_000)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--overlap", type=int, default=1, help="minutes; 0 shows what it is for")
     parser.add_argument("--json", action="store_true", help="figures as JSON on the last line")
     options = parser.parse_args()
     total: dict[str, int] = {}
-    for seed in range(options.seeds):
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
         figures = one_seed(options.orders, seed, options.overlap)
         print(f"seed {seed}: {figures}", flush=True)
         for name, value in figures.items():
