@@ -19,8 +19,8 @@ SDK_SETTINGS = ("stream_map", "faker_config", "flattening_")
 PROJECT: dict[str, Any] = YAML(typ="safe").load((ROOT / "meltano.yml").read_text())
 PLUGINS = {
     plugin["name"]: plugin
-    for kind in PROJECT["plugins"].values()
-    for plugin in kind
+    for kind in ("extractors", "mappers", "loaders")
+    for plugin in PROJECT["plugins"][kind]
     if "executable" in plugin
 }
 
@@ -59,7 +59,7 @@ def test_every_schedule_runs_a_job_of_known_plugins() -> None:
     }
     for schedule in PROJECT["schedules"]:
         for task in jobs[schedule["job"]]:
-            assert set(task.split()) <= known
+            assert {block.partition(":")[0] for block in task.split()} <= known
 
 
 def test_telemetry_is_off() -> None:
