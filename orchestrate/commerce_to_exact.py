@@ -1,7 +1,7 @@
 """Airflow DAGs for the schedules of this project.
 
-A static file: it reads only ``meltano.yml`` when Airflow parses it and runs no command then. A run that failed may be
-repeated safely, because the target posts each document once.
+A static file: it reads only ``meltano.yml`` when Airflow parses it and runs no command then. A run
+that failed may be repeated safely, because the target posts each document once.
 """
 
 from __future__ import annotations
