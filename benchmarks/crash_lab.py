@@ -138,9 +138,7 @@ class Lab:
             if str(row.get("YourRef", "")).startswith("LAB")
         )
         wanted = {(f"LAB{n:06}", n % 5 == 0) for n in range(1, self.fed + 1)}
-        accounts = Counter(
-            row.get("Email") for row in self.sandbox.exact("crm/Accounts") if row.get("Email")
-        )
+        accounts = Counter(str(row.get("Email")) for row in self.sandbox.exact("crm/Accounts"))
         verified = self._command("audit", "verify")
         return {
             "kills": self.kills,
