@@ -16,6 +16,7 @@ from target_exact_online.authorize import authorize_command, keep_alive_command
 from target_exact_online.commands import anonymise, audit, documents
 from target_exact_online.doctor import doctor
 from target_exact_online.exceptions import TargetError
+from target_exact_online.run import TerminatedError
 from target_exact_online.summary import EXIT_ERROR
 from target_exact_online.target import TargetExactOnline
 
@@ -39,6 +40,8 @@ class TargetGroup(click.Group):
             # Without its parameters: they are the document.
             reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
             _complain(f"The ledger failed: {reason} (setting ledger_url). Nothing is lost; repeat.")
+        except TerminatedError as ended:  # before or after the time in which calls are made
+            return ctx.exit(ended.exit_code)
         return ctx.exit(EXIT_ERROR)
 
 

@@ -166,7 +166,10 @@ def anonymise(obj: Any, /, *, older_than_days: int, dry_run: bool) -> None:
 
 
 def _ledger(obj: Any) -> Ledger:
-    return Ledger.open(with_defaults(obj.config)["ledger_url"])
+    """Open the ledger that the settings name, until the command ends."""
+    ledger = Ledger.open(with_defaults(obj.config)["ledger_url"])
+    click.get_current_context().call_on_close(ledger.close)
+    return ledger
 
 
 def _search(options: dict[str, Any], keys: tuple[str, ...] = ()) -> Search:

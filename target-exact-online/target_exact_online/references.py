@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -52,6 +52,8 @@ class References:
         self._client = client
         self._engine = engine
         self._known: dict[tuple[int, str], frozenset[str] | None] = {}
+        # Rows that this very run has read: later runs ask again, a person may have deleted some.
+        self._just_read: dict[tuple[int, str], list[dict[str, Any]]] = {}
         with reading(engine) as connection:
             self._born_at: datetime = connection.execute(sa.select(chain.c.created_at)).one()[0]
 
@@ -76,7 +78,13 @@ class References:
         answers: dict[str, Found | DocumentRefusedError] = {}
         for some in old.values():
             if _REFERENCE in some[0].settle_filter:
-                answers |= documents.settle_many(self._suspects(some), self._client)
+                suspects = self._suspects(some)
+                rows = self._just_read.get((some[0].division, some[0].stream))
+                answers |= (
+                    documents.settle_many(suspects, self._client)
+                    if rows is None
+                    else documents.found_among(suspects, rows, self._client)
+                )
             else:  # journal entries are few, and carry their key elsewhere
                 answers |= self._one_by_one(some)
         return answers
@@ -97,27 +105,32 @@ class References:
         """Return those whose reference was there; all of them where it was not read."""
         key = (some[0].division, some[0].stream)
         if key not in self._known:
-            self._known[key] = self._first_look(*key, some[0].settle_resource)
+            self._known[key] = self._first_look(some[0])
         there = self._known[key]
         return some if there is None else [one for one in some if one.your_ref in there]
 
-    def _first_look(self, division: int, stream: str, resource: str) -> frozenset[str] | None:
+    def _first_look(self, one: Prepared) -> frozenset[str] | None:
         """Return all references that were there at first, or None when they are too many."""
+        division, stream, resource = one.division, one.stream, one.settle_resource
         here = (known_references.c.division == division) & (known_references.c.stream == stream)
         with reading(self._engine) as connection:
             row = connection.execute(sa.select(known_references).where(here)).one_or_none()
         if row is not None:
             return frozenset(json.loads(row.found)) if row.complete else None
-        rows = self._client.get(
-            resource,
-            division=division,
-            select=_REFERENCE,
-            filter=_ALL_OF_THEM.get(resource),
-            top=_MOST_READ + 1,
+        rows = list(
+            self._client.get(
+                resource,
+                division=division,
+                select=documents.columns_of_many(one),
+                filter=_ALL_OF_THEM.get(resource),
+                top=_MOST_READ + 1,
+            )
         )
-        found = [str(row.get(_REFERENCE) or "") for row in rows]
-        complete = len(found) <= _MOST_READ
-        kept = sorted({reference for reference in found if reference}) if complete else []
+        complete = len(rows) <= _MOST_READ
+        found = {str(row.get(_REFERENCE) or "") for row in rows} - {""}
+        kept = sorted(found) if complete else []
+        if complete:
+            self._just_read[division, stream] = rows
         with self._engine.begin() as connection:
             insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
             connection.execute(

@@ -49,8 +49,12 @@ def run_target(target: TargetExactOnline, file_input: IO[str] | None) -> int:
     Raises:
         TargetError: What ended the run; the summary and the report are written before.
     """
+    with contextlib.closing(Ledger.open(target.config["ledger_url"])) as ledger:
+        return _run(target, ledger, file_input)
+
+
+def _run(target: TargetExactOnline, ledger: Ledger, file_input: IO[str] | None) -> int:
     config = target.config
-    ledger = Ledger.open(config["ledger_url"])
     summary = Summary()
     stop = threading.Event()
     with contextlib.ExitStack() as cleanup:

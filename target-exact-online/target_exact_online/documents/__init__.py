@@ -13,7 +13,12 @@ from target_exact_online.documents import (
 )
 from target_exact_online.documents.printing import compare
 from target_exact_online.documents.sending import send
-from target_exact_online.documents.settling import settle, settle_many
+from target_exact_online.documents.settling import (
+    columns_of_many,
+    found_among,
+    settle,
+    settle_many,
+)
 from target_exact_online.documents.updating import update
 from target_exact_online.exceptions import DocumentRefusedError, Problem
 
@@ -23,7 +28,17 @@ if TYPE_CHECKING:
     from target_exact_online.documents.prepared import DocumentSettings, Prepared
     from target_exact_online.master_data import MasterData
 
-__all__ = ["STREAMS", "compare", "prepare", "send", "settle", "settle_many", "update"]
+__all__ = [
+    "STREAMS",
+    "columns_of_many",
+    "compare",
+    "found_among",
+    "prepare",
+    "send",
+    "settle",
+    "settle_many",
+    "update",
+]
 
 STREAMS = {
     "accounts": accounts.prepare,

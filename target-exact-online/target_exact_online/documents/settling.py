@@ -65,31 +65,51 @@ def settle_many(
     answers: dict[str, Found | DocumentRefusedError] = {}
     for start in range(0, len(prepared), _odata.MAX_TERMS):
         some = prepared[start : start + _odata.MAX_TERMS]
-        by_journal = "Journal" in some[0].payload
-        rows = list(
-            client.get(
-                some[0].settle_resource,
-                division=some[0].division,
-                select=_columns(some[0]) + ",YourRef" + (",Journal" if by_journal else ""),
-                filter=_odata.any_of("YourRef", [_odata.text(one.your_ref) for one in some]),
-                priority=Priority.SETTLING,
-            )
+        rows = client.get(
+            some[0].settle_resource,
+            division=some[0].division,
+            select=columns_of_many(some[0]),
+            filter=_odata.any_of("YourRef", [_odata.text(one.your_ref) for one in some]),
+            priority=Priority.SETTLING,
         )
-        for one in some:
-            mine = [
-                row
-                for row in rows
-                if row.get("YourRef") == one.your_ref
-                and (not by_journal or row.get("Journal") == one.payload["Journal"])
-            ]
-            try:
-                found = _judged(one, mine, client)
-            except DocumentRefusedError as error:
-                answers[one.document_key] = error
-            else:
-                if found is not None:
-                    answers[one.document_key] = found
+        answers |= found_among(some, list(rows), client)
     return answers
+
+
+def found_among(
+    prepared: Sequence[Prepared], rows: Sequence[dict[str, Any]], client: ExactClient
+) -> dict[str, Found | DocumentRefusedError]:
+    """Return which of the documents are among rows; see `settle_many`.
+
+    Args:
+        prepared: Documents of one stream and division.
+        rows: What Exact has, with `columns_of_many`.
+        client: Finishes what was begun, such as the printing of an invoice.
+    """
+    by_reference: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_reference.setdefault(str(row.get("YourRef") or ""), []).append(row)
+    answers: dict[str, Found | DocumentRefusedError] = {}
+    for one in prepared:
+        journal = one.payload.get("Journal")
+        mine = [
+            row
+            for row in by_reference.get(one.your_ref, [])
+            if journal is None or row.get("Journal") == journal
+        ]
+        try:
+            found = _judged(one, mine, client)
+        except DocumentRefusedError as error:
+            answers[one.document_key] = error
+        else:
+            if found is not None:
+                answers[one.document_key] = found
+    return answers
+
+
+def columns_of_many(prepared: Prepared) -> str:
+    """Return the properties by which documents of this stream are told apart."""
+    return _columns(prepared) + ",YourRef" + (",Journal" if "Journal" in prepared.payload else "")
 
 
 def _columns(prepared: Prepared) -> str:

@@ -71,6 +71,10 @@ class Ledger:
         engine = open_engine(url)
         return cls(engine, open_keys(engine))
 
+    def close(self) -> None:
+        """Close the database's connections."""
+        self.engine.dispose()
+
     def known(self, document_keys: Collection[str]) -> dict[str, Known]:
         """Return what is known of these documents, by key."""
         if not document_keys:
