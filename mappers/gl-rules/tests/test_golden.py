@@ -47,3 +47,40 @@ def test_golden_case(name: Any, tmp_path: Any, run_command: Any) -> None:
             assert roles[line["gl"]] == line["role"]
         wanted = {(v["vat_code"], v["base"], v["vat"]) for v in expected.get("vat_summary", [])}
         assert {(v["vat_code"], v["base"], v["vat"]) for v in entry["vat_summary"]} == wanted
+
+
+def test_prepayment_and_settlement_leave_nothing_behind(tmp_path: Any, run_command: Any) -> None:
+    """P11 with money that came before the invoice: the prepayment account ends at 0."""
+    rules = tmp_path / "rules.yml"
+    text = (CASES / "P11.rules.yml").read_text()
+    rules.write_text(
+        text.replace('clearing_gl: "1240"', 'clearing_gl: "1240", prepayment_gl: "1800"')
+    )
+    documents = tmp_path / "documents.json"
+    documents.write_text(json.dumps(json.loads((CASES / "P11.json").read_text())["source"]))
+    report = json.loads(run_command("book", "--rules", rules, "--input", documents).stdout)
+    assert [(one["ref"], one["kind"]) for one in report["documents"]] == [
+        ("000000111", "prepayment"),
+        ("000000211", "sales_invoice"),
+        ("000000211", "settlement"),
+    ]
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for document in report["documents"]:
+        assert document["total_debit"] == document["total_credit"]
+        for line in document["lines"]:
+            sums[line["gl"]] += Decimal(line["debit"]) - Decimal(line["credit"])
+    assert sums["1800"] == sums["1300"] == 0
+    assert sums["1240"] == Decimal("96.80")
+
+
+def test_refusals_are_reported_beside_the_entries(tmp_path: Any, run_command: Any) -> None:
+    source = json.loads((CASES / "P01.json").read_text())["source"]
+    source["invoices"].append({**source["invoices"][0], "increment_id": "9", "grand_total": 150})
+    documents = tmp_path / "documents.json"
+    documents.write_text(json.dumps(source))
+    done = run_command("book", "--rules", CASES / "P01.rules.yml", "--input", documents)
+    report = json.loads(done.stdout)
+    assert len(report["documents"]) == 1
+    (refused,) = report["refused"]
+    assert refused["ref"] == "9"
+    assert "grand_total is 1.21 more than its parts" in refused["reason"]

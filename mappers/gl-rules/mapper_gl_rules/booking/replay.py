@@ -76,7 +76,7 @@ def read_documents(text: bytes, origin: str, *, base: bool = False) -> Documents
 
 
 def book_documents(documents: Documents, rules: Rules) -> dict[str, Any]:
-    """Book all invoices and credit memos.
+    """Book all invoices and credit memos, and prepayments of orders.
 
     Returns:
         `documents`: balanced entries with debtor and VAT lines; `refused`: reasons.
@@ -84,6 +84,9 @@ def book_documents(documents: Documents, rules: Rules) -> dict[str, Any]:
     days = DaysInMemory(rules)
     booker = Booker(rules, days)
     booked: list[Booked] = []
+    for order in documents.orders:
+        # A sales order books nothing; only money received before the invoice does.
+        booked += [one for one in booker.order(order) if one.stream == "general_journal_entries"]
     for invoice in documents.invoices:
         booked += booker.document("invoice", invoice)
     for memo in documents.creditmemos:
