@@ -184,6 +184,16 @@ def test_goodwill_alone_takes_the_rate_of_the_order(make_rules: Any, make_docume
     assert lines(booked) == {"8300": ("21", "-8.26", "-1.74")}
 
 
+def test_goodwill_on_an_order_of_free_samples_takes_the_rate_of_shipping(
+    make_rules: Any, make_document: Any
+) -> None:
+    order = {"shipping_amount": "4.09", "shipping_tax_amount": "0.86"}
+    document = make_document(("SAMPLE", 0, 21), order=order, adjustment=1, adjustment_positive=1)
+    document.items.clear()
+    booked = book(make_rules(adjustments={"refund": "goods"}), document, "credit_memo")
+    assert lines(booked) == {"8300": ("21", "-0.83", "-0.17")}
+
+
 def test_a_discount_on_prices_with_tax_nets_to_the_same(
     make_rules: Any, make_document: Any
 ) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from mapper_gl_rules.amounts.model import AmountLine, Options
+from mapper_gl_rules.amounts.shipping import shipping_rate
 from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import ZERO, show, vat_inside
 
@@ -62,11 +63,7 @@ def _rate(
             what_to_do=f"Set {setting} to goods, none or a percentage in the rules.",
         )
     rates = {line.rate for line in lines if line.kind == "product" and line.net}
-    rates = rates or {
-        item.tax_percent or ZERO
-        for item in order.items
-        if item.row_total and item.tax_percent is not None
-    }
+    rates = rates or _order_rates(order)
     if len(rates) != 1:
         known = ", ".join(
             f"{rate or ZERO:f} %" for rate in sorted(rates, key=lambda rate: rate or ZERO)
@@ -77,3 +74,16 @@ def _rate(
             what_to_do=f"Set {setting} to a percentage or none in the rules, or book it by hand.",
         )
     return rates.pop()
+
+
+def _order_rates(order: Order) -> set[Decimal | None]:
+    """Give the rates of what the order sold; where every product was free, of its shipping."""
+    rates: set[Decimal | None] = {
+        item.tax_percent
+        for item in order.items
+        if item.tax_percent is not None and (item.row_total or item.discount_amount)
+    }
+    if not rates and order.shipping_amount:
+        tax = order.shipping_tax_amount or ZERO
+        rates.add(shipping_rate(order, order.shipping_amount, tax))
+    return rates
