@@ -26,7 +26,7 @@ from tap_adobe_commerce.keyset import Window, read_by_key
 from tap_adobe_commerce.listing import Columns
 from tap_adobe_commerce.projection import project
 from tap_adobe_commerce.search import Filter, list_fields
-from tap_adobe_commerce.state import Mark, Progress
+from tap_adobe_commerce.state import Progress
 from tap_adobe_commerce.timestamps import TimestampPlan, to_shop
 from tap_adobe_commerce.windows import read_span
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tap_adobe_commerce.listing import Listing, Row
     from tap_adobe_commerce.settings import Settings
     from tap_adobe_commerce.shop import Shop
+    from tap_adobe_commerce.state import Mark
 
 #: Pages that are completed (orders and products fetched) ahead of the one being written.
 COMPLETED_AHEAD = 2
@@ -208,7 +209,7 @@ class ChangeStream(CommerceStream):
     ) -> Iterator[Callable[[], list[_Page]]]:
         for batch in batches:
             new = [row for row in batch.rows if progress.is_new(row)]
-            marks = [Mark(row.key, row.at, row.mark) for row in batch.rows]
+            marks = progress.marks(batch.rows, batch.position)
             yield partial(self._complete_page, new, marks, batch.position)
 
     def _complete_page(self, new: list[Row], marks: list[Mark], position: Position) -> list[_Page]:

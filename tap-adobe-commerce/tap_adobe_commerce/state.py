@@ -36,7 +36,7 @@ class Mark(NamedTuple):
     Attributes:
         key: Its number.
         at: Its change time in the shop's form.
-        content: Short hash of its content.
+        content: Short hash of its content; empty if the row is never met again.
     """
 
     key: int
@@ -111,7 +111,19 @@ class Progress:
 
     def is_new(self, row: Row) -> bool:
         """Whether a row, as it is now, has not been emitted."""
-        return self._earlier.get(row.key) != row.mark
+        known = self._earlier.get(row.key)
+        return known is None or known != row.mark
+
+    def marks(self, rows: Iterable[Row], position: Position) -> list[Mark]:
+        """What :meth:`checkpoint` needs of rows that lead up to ``position``.
+
+        Most rows of a backfill are never met again, and need no hash.
+        """
+        keep_from = self._keep_from(position)
+        return [Mark(row.key, row.at, row.mark if row.at >= keep_from else "") for row in rows]
+
+    def _keep_from(self, position: Position) -> str:
+        return min(self._overlap_start, position.at)
 
     def checkpoint(
         self, position: Position, rows: Iterable[Mark], parked: Iterable[int] = ()
@@ -130,7 +142,7 @@ class Progress:
         for key, at, mark in rows:
             self._earlier.pop(key, None)
             self._recent[key] = (at, mark)
-        keep_from = min(self._overlap_start, position.at)
+        keep_from = self._keep_from(position)
         self._recent = {
             key: (at, mark) for key, (at, mark) in self._recent.items() if at >= keep_from
         }

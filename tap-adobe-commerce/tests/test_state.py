@@ -23,8 +23,8 @@ def row(key: int, at: str, content: str = "{}") -> Row:
     return Row(key, at, msgspec.Raw(content.encode()))
 
 
-def mark(of: Row) -> Mark:
-    return Mark(of.key, of.at, of.mark)
+def checkpoint(one: Progress, position: Position, *rows: Row) -> None:
+    one.checkpoint(position, one.marks(rows, position))
 
 
 def progress(state: dict[str, Any]) -> Progress:
@@ -36,7 +36,7 @@ def run(state: dict[str, Any], now: str, *rows: Row) -> tuple[list[int], dict[st
     one = progress(state)
     one.begin(None, now)
     new = [each.key for each in rows if one.is_new(each)]
-    one.checkpoint(Position(now), [mark(each) for each in rows])
+    one.checkpoint(Position(now), one.marks(rows, Position(now)))
     one.finish()
     return new, one.state
 
@@ -67,7 +67,7 @@ def test_what_is_read_again_is_emitted_only_if_it_changed() -> None:
 def test_a_run_that_was_cut_off_in_old_data_goes_on_exactly_there() -> None:
     one = progress({})
     one.begin(None, NOON)
-    one.checkpoint(Position("2026-02-01 00:00:00", 7), [mark(row(7, "2026-02-01 00:00:00"))])
+    checkpoint(one, Position("2026-02-01 00:00:00", 7), row(7, "2026-02-01 00:00:00"))
 
     assert progress(one.state).begin(None, LATER) == Position("2026-02-01 00:00:00", 7)
 
@@ -76,7 +76,7 @@ def test_a_run_that_was_cut_off_in_the_overlap_looks_for_late_commits_again() ->
     one = progress({})
     one.begin(None, NOON)
     seen = row(7, "2026-06-01 11:59:00")
-    one.checkpoint(Position("2026-06-01 11:59:30"), [mark(seen)])
+    checkpoint(one, Position("2026-06-01 11:59:30"), seen)
 
     resumed = progress(one.state)
 
@@ -91,7 +91,7 @@ def test_rows_read_ahead_do_not_count_before_their_page_is_out() -> None:
     first, ahead = row(1, "2026-06-01 11:50:00"), row(2, "2026-06-01 11:55:00")
     assert one.is_new(first)
     assert one.is_new(ahead)
-    one.checkpoint(Position("2026-06-01 11:50:01"), [mark(first)])
+    checkpoint(one, Position("2026-06-01 11:50:01"), first)
 
     killed = progress(one.state)
     killed.begin(None, LATER)
@@ -175,3 +175,13 @@ def test_a_run_that_ends_before_the_bookmark_has_nothing_to_read() -> None:
     assert progress(state).is_past("2026-06-01 11:50:00")
     assert not progress(state).is_past(LATER)
     assert not progress({}).is_past(LATER)
+
+
+def test_only_rows_that_may_be_met_again_are_hashed() -> None:
+    one = progress({})
+    one.begin(None, NOON)
+    old, recent = row(1, "2026-01-01 00:00:00"), row(2, "2026-06-01 11:50:00")
+
+    marks = one.marks([old, recent], Position(NOON))
+
+    assert [bool(each.content) for each in marks] == [False, True]
