@@ -84,3 +84,16 @@ def test_refusals_are_reported_beside_the_entries(tmp_path: Any, run_command: An
     (refused,) = report["refused"]
     assert refused["ref"] == "9"
     assert "grand_total is 1.21 more than its parts" in refused["reason"]
+
+
+def test_a_document_of_zeros_is_skipped(
+    tmp_path: Any, run_command: Any, example_rules: Any, recorded_records: Any
+) -> None:
+    invoice = next(
+        one for kind, one in recorded_records if kind == "invoices" and not one["grand_total"]
+    )
+    documents = tmp_path / "documents.json"
+    documents.write_text(json.dumps({"invoices": [invoice]}, default=float))
+    report = json.loads(run_command("book", "--rules", example_rules, "--input", documents).stdout)
+    assert report["documents"] == report["refused"] == []
+    assert [one["ref"] for one in report["skipped"]] == ["000000049"]

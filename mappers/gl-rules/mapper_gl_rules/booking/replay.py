@@ -13,6 +13,7 @@ from mapper_gl_rules.decoding import Decoder
 from mapper_gl_rules.exceptions import InputError
 
 if TYPE_CHECKING:
+    from mapper_gl_rules.booking.header import Record
     from mapper_gl_rules.booking.result import Booked
     from mapper_gl_rules.rules.model import Rules
     from mapper_gl_rules.source import Document, Order
@@ -79,7 +80,8 @@ def book_documents(documents: Documents, rules: Rules) -> dict[str, Any]:
     """Book all invoices and credit memos, and prepayments of orders.
 
     Returns:
-        `documents`: balanced entries with debtor and VAT lines; `refused`: reasons.
+        `documents`: balanced entries with debtor and VAT lines; `refused`: with reasons;
+        `skipped`: nothing to book.
     """
     days = DaysInMemory(rules)
     booker = Booker(rules, days)
@@ -93,20 +95,20 @@ def book_documents(documents: Documents, rules: Rules) -> dict[str, Any]:
         booked += booker.document("credit_memo", memo)
     booked += days.entries()
     refused = [one.record for one in booked if one.stream == "refused_documents"]
+    entries = [one for one in booked if one.stream != "refused_documents"]
     return {
-        "documents": [
-            ledger_view(one, rules) for one in booked if one.stream != "refused_documents"
-        ],
-        "refused": [
-            {
-                "ref": record["your_ref"],
-                "kind": record["source"]["kind"],
-                "reason": record["reason"],
-                "where": record["where"],
-                "what_to_do": record["what_to_do"],
-                "skip": record["skip"],
-            }
-            for record in refused
-        ],
+        "documents": [ledger_view(one, rules) for one in entries],
+        "refused": [_reason(record) for record in refused if not record["skip"]],
+        "skipped": [_reason(record) for record in refused if record["skip"]],
         "rules_version": rules.version,
+    }
+
+
+def _reason(record: Record) -> Record:
+    return {
+        "ref": record["your_ref"],
+        "kind": record["source"]["kind"],
+        "reason": record["reason"],
+        "where": record["where"],
+        "what_to_do": record["what_to_do"],
     }
