@@ -303,4 +303,7 @@ def show(summary: dict[str, Any], home: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Interrupted. Run ./demo again: it goes on where it was.")

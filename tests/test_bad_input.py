@@ -43,6 +43,13 @@ def test_an_unreachable_shop(pipe: Pipe) -> None:
     assert_one_clear_error(outcome, "127.0.0.1:9")
 
 
+def test_a_shop_that_does_not_answer_in_time(pipe: Pipe) -> None:
+    pipe.sandbox.fault("/rest/*", "latency", times=0, seconds=30)
+    pipe.tap |= {"request_timeout_seconds": 0.5, "max_wait_seconds": 2}
+    outcome = pipe.call(pipe.command("tap-adobe-commerce", pipe.tap))
+    assert_one_clear_error(outcome, pipe.sandbox.url.removeprefix("http://"))
+
+
 @pytest.mark.parametrize("part", ["consumer_secret", "access_token_secret", "consumer_key"])
 def test_a_wrong_key_of_the_shop(pipe: Pipe, part: str) -> None:
     pipe.tap[part] = "x" * 32
