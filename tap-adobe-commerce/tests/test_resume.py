@@ -186,6 +186,25 @@ def test_start_and_end_date_bound_a_backfill_and_the_next_run_goes_on(
     assert sorted(rest.keys("invoices")) == sorted(after)
 
 
+def test_a_run_that_ends_before_it_begins_leaves_the_bookmark(
+    sandbox: SandboxHandle, run_tap: Callable[..., Run]
+) -> None:
+    config = sandbox.adobe_config()
+    bookmark = {
+        "replication_key_value": "2026-06-01T00:00:00Z",
+        "read_until": "2026-06-01T00:00:00Z",
+    }
+    state = {"bookmarks": {"invoices": bookmark}}
+
+    past = run_tap(config | {"end_date": "2026-02-01"}, streams=("invoices",), state=state)
+    future = run_tap(config | {"start_date": "2099-01-01"}, streams=("invoices",))
+
+    assert past.code == future.code == 0
+    assert past.records("invoices") == future.records("invoices") == []
+    assert past.state["bookmarks"]["invoices"] == bookmark
+    assert "replication_key_value" not in future.state["bookmarks"]["invoices"]
+
+
 def test_a_replay_reads_single_orders_with_their_documents_and_leaves_the_state(
     sandbox: SandboxHandle, run_tap: Callable[..., Run], recorded: Run
 ) -> None:
