@@ -48,6 +48,15 @@ def test_sales_invoices_have_a_line_per_amount(make_rules: Any, make_document: A
     assert record["totals"]["amount"] == document.grand_total
 
 
+def test_a_sales_invoice_leaves_the_rate_to_exact(make_rules: Any, make_document: Any) -> None:
+    document = make_document(
+        LAMP, order_currency_code="GBP", base_currency_code="EUR", base_to_order_rate="0.8"
+    )
+    (booked,) = Booker(make_rules(mode="sales_invoice")).document("invoice", document)
+    assert booked.record["currency"] == "GBP"
+    assert "exchange_rate" not in booked.record
+
+
 def test_a_paid_invoice_closes_its_debtor(make_rules: Any, make_document: Any) -> None:
     booked = Booker(make_rules(CLEARING)).document("invoice", make_document(LAMP))
     entry = booked[1].record
@@ -57,6 +66,7 @@ def test_a_paid_invoice_closes_its_debtor(make_rules: Any, make_document: Any) -
     assert amounts(entry) == {"1240": Decimal("121.00"), "1300": Decimal("-121.00")}
     assert entry["lines"][1]["account"] == "10"
     assert entry["journal"] == "90"
+    assert entry["your_ref"] == "payment 000000007"
 
 
 def test_an_open_invoice_is_not_paid(make_rules: Any, make_document: Any) -> None:

@@ -49,7 +49,7 @@ def ledger_view(booked: Booked, rules: Rules) -> Record:
             lines.append((found.gl, "vat", None, code, -amount))
     shown = [_line(*line, unit) for line in lines if line[4]]
     return {
-        "ref": record["entry_date"] if kind == "day" else record["your_ref"],
+        "ref": record["entry_date"] if kind == "day" else record["source"]["increment_id"],
         "kind": _KINDS.get(kind, kind),
         "document_key": record["document_key"],
         "entry_date": record.get("entry_date") or record.get("invoice_date"),

@@ -51,6 +51,8 @@ def money_entry(
     entry = {key: value for key, value in header.items() if key != "debtor"}
     entry.update(
         document_key=f"{source['instance']}:{kind}:{header['your_ref']}",
+        # Invoices and credit memos count on their own, so their numbers alone are not unique.
+        your_ref=f"{kind} {header['your_ref']}",
         description=description[:60],
         source={**source, "kind": kind},
         journal=general_journal(settings),

@@ -27,8 +27,10 @@ def sales_invoice(header: Record, postings: list[Posting], day: date, journal: s
         day: Local date of the company.
         journal: Sales journal.
     """
+    # Exact prints a sales invoice with its own rate of the day.
+    common = {name: value for name, value in header.items() if name != "exchange_rate"}
     return {
-        **header,
+        **common,
         "ordered_by": header["debtor"],
         "kind": header["source"]["kind"],
         "journal": journal,
