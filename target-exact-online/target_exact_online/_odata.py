@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import date
 
 MAX_TERMS = 40
 """Terms joined by ``or`` in one filter; longer URLs are refused."""
@@ -23,11 +22,6 @@ def text(value: str) -> str:
 def guid(value: str) -> str:
     """Return a GUID literal."""
     return f"guid'{value}'"
-
-
-def day(value: date) -> str:
-    """Return a date literal: midnight, without a zone."""
-    return f"datetime'{value.isoformat()}T00:00:00'"
 
 
 def account_code(value: str) -> str:

@@ -187,6 +187,10 @@ class ExactCompany:
         """Return what is left of the limits, as far as the last answers told."""
         return self._budget.left(division=self.division)
 
+    def cancel(self) -> None:
+        """Let no call wait for the next minute any more, because the run ends."""
+        self._budget.cancel()
+
     def close(self) -> None:
         """Close connections and give unused calls back."""
         self.client.close()

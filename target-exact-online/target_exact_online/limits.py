@@ -129,7 +129,7 @@ class Budget:
         app: str,
         *,
         clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         """Use the windows in this ledger.
 
@@ -137,12 +137,13 @@ class Budget:
             engine: The ledger's engine.
             app: Identifies the app registration (its client id).
             clock: Seconds since 1970, UTC.
-            sleep: Waits; called with at most a second at a time.
+            sleep: Waits; called with at most a second at a time. By default `cancel` ends it.
         """
         self._engine = engine
         self._app = app[:64]
         self._clock = clock
-        self._sleep = sleep
+        self._cancelled = threading.Event()
+        self._sleep = sleep or self._cancelled.wait
         self._lock = threading.Lock()
         self._shares: dict[int, _Share] = {}
 
@@ -160,7 +161,8 @@ class Budget:
             What to hand to `observe` or `unanswered` afterwards.
 
         Raises:
-            BudgetExhaustedError: The day is spent, or the endpoint had too many errors.
+            BudgetExhaustedError: The day is spent, the endpoint had too many errors, or the run
+                was cancelled.
         """
         wake_at = 0.0
         while True:
@@ -175,6 +177,10 @@ class Budget:
                     share.in_flight += 1
                     return Ticket(endpoint, division, now, share.minute_ends_at, share.day_ends_at)
             while (rest := wake_at - self._clock()) > 0:
+                if self._cancelled.is_set():
+                    msg = "The run was ended while it waited for the next minute's calls."
+                    resume_at = datetime.fromtimestamp(wake_at, UTC)
+                    raise BudgetExhaustedError(msg, resume_at=resume_at)
                 self._sleep(min(rest, _LONGEST_SLEEP))
 
     def observe(self, ticket: Ticket, status: int, headers: Mapping[str, str]) -> None:
@@ -212,6 +218,10 @@ class Budget:
         """Note that a call ended without an answer; Exact may have counted it."""
         with self._lock:
             self._shares[ticket.division].in_flight -= 1
+
+    def cancel(self) -> None:
+        """Let nobody wait for calls any more, because the run ends; any thread may call this."""
+        self._cancelled.set()
 
     def release(self) -> None:
         """Give leased calls back that were not used."""

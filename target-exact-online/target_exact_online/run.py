@@ -86,6 +86,7 @@ def _run(target: TargetExactOnline, ledger: Ledger, file_input: IO[str] | None) 
             target.listen(file_input)
             exit_code = summary.exit_code(config["fail_on"])
         except TerminatedError as ended:
+            company.cancel()
             exit_code = ended.exit_code
         except TargetError as fatal:
             error, exit_code = fatal, EXIT_ERROR

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -190,10 +192,20 @@ def test_a_clock_that_differs_does_not_lead_to_refusals(tmp_path: Path, ahead: f
     assert ours.slept < 4 * (MINUTE + 2)
 
 
+def test_a_run_that_ends_does_not_wait_for_the_next_minute(tmp_path: Path) -> None:
+    budget = Budget(open_engine(f"sqlite:///{tmp_path}/ledger.db"), "app")
+    budget.observe(budget.acquire(ENDPOINT, division=DIVISION), 429, {})
+    threading.Timer(0.3, budget.cancel).start()
+    begun = time.monotonic()
+    with pytest.raises(BudgetExhaustedError, match="was ended"):
+        budget.acquire(ENDPOINT, division=DIVISION)
+    assert 0.2 < time.monotonic() - begun < 30
+
+
 def test_unused_calls_are_given_back(tmp_path: Path, clock: FakeTime) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
     exact = Exact(clock)
-    for _ in range(60):  # sixty short runs, one call each, within one minute
+    for _ in range(20):  # short runs, one call each, within one minute
         budget = Budget(open_engine(url), "app", clock=clock, sleep=clock.sleep)
         call(budget, exact)
         budget.release()
@@ -202,7 +214,7 @@ def test_unused_calls_are_given_back(tmp_path: Path, clock: FakeTime) -> None:
 
 
 @settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking would take minutes

@@ -143,11 +143,6 @@ class MasterData:
         account: GLAccount = self._by_code(reading.GL_ACCOUNTS, code)
         return account
 
-    def gl_account_code(self, account_id: str) -> str:
-        """Return the code of the GL account with this GUID, or an empty string."""
-        rows = self._table(reading.GL_ACCOUNTS).rows
-        return next((account.code for account in rows if account.id == account_id), "")
-
     def cost_center(self, code: str) -> CostCenter:
         """Return a cost center by code."""
         center: CostCenter = self._by_code(reading.COST_CENTERS, code)
