@@ -57,19 +57,19 @@ def test_what_failed_twice_waits_and_is_tried_again(
 ) -> None:
     body = {"body": "busy"} if kind == "error_before" else {}
     sandbox.fault(ENTRIES, kind, method="POST", times=0, **body)
-    first = target.post([sales_entry(1)])  # sent, asked for, sent again
+    first = target.post_here([sales_entry(1)])  # sent, asked for, sent again
     assert first.exit_code == 3
     assert first.state == {"records": 1}
     sandbox.clear_faults()
     time.sleep(1.1)  # settle_after_seconds
 
-    second = target.run()  # asked for: not there, and not for the first time
+    second = target.call()  # asked for: not there, and not for the first time
 
     (failed,) = second.report["failed"]
     assert failed["next_retry_at"] > second.report["finished_at"]
-    assert target.run().report["failed"] == [], "not before its time"
+    assert target.call().report["failed"] == [], "not before its time"
     target.call("documents", "retry-all")
-    assert target.run().exit_code == 0
+    assert target.call().exit_code == 0
     assert references(sandbox) == once(1)
 
 
@@ -175,11 +175,11 @@ def test_when_the_day_is_spent_documents_wait_and_state_goes_on(
     target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
 ) -> None:
     sandbox.set("exact.day_limit", 18)
-    outcome = target.post([sales_entry(n) for n in range(1, 21)])
+    outcome = target.post_here([sales_entry(n) for n in range(1, 21)])
     assert outcome.exit_code == 0, outcome.stderr
     assert outcome.state == {"records": 20}
     assert outcome.report["held"] == 20 - len(references(sandbox)) > 0
-    assert "Run again after" in outcome.stderr
+    assert "Run again after" in outcome.report["held_because"]
     assert outcome.report["resume_at"] is not None
     statuses = Counter(r["status"] for r in sandbox.requests())
     assert statuses[429] == 0
@@ -189,15 +189,15 @@ def test_an_unreachable_exact_costs_no_document(
     target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
 ) -> None:
     sandbox.set("exact.minute_limit", None)
-    target.post([sales_entry(1)])
+    target.post_here([sales_entry(1)])
     target.write(base_url="http://127.0.0.1:1")
-    outcome = target.post([sales_entry(n) for n in range(1, 31)])
+    outcome = target.post_here([sales_entry(n) for n in range(1, 31)])
     assert outcome.exit_code == 1
     assert outcome.state == {"records": 30}
     assert outcome.stderr.count("ERROR: ") == 1
     target.write(base_url=sandbox.url)
     target.call("documents", "retry-all")
-    assert target.run().exit_code == 0
+    assert target.call().exit_code == 0
     assert references(sandbox) == once(*range(1, 31))
 
 
@@ -206,9 +206,9 @@ def test_who_fails_too_often_waits_for_a_person(
 ) -> None:
     sandbox.fault(ENTRIES, "unavailable", method="POST", times=0)
     target.write(max_attempts=2)
-    target.post([sales_entry(1)])
+    target.post_here([sales_entry(1)])
     time.sleep(1.1)  # settle_after_seconds
-    (parked,) = target.run().report["parked"]
+    (parked,) = target.call().report["parked"]
     assert "Given up after 2 attempts" in parked["reason"]
     assert references(sandbox) == Counter()
 
@@ -222,10 +222,10 @@ def test_the_crash_lab_loses_and_doubles_nothing(tmp_path: Path) -> None:
     sys.modules["crash_lab"] = crash_lab
     spec.loader.exec_module(crash_lab)
 
-    figures = crash_lab.run(5, seed=7, folder=tmp_path)
+    figures = crash_lab.run(4, seed=7, folder=tmp_path)
 
-    assert figures["kills"] == 5
-    assert figures["documents"] > 10
+    assert figures["kills"] == 4
+    assert figures["documents"] > 8
     bad = ("lost", "doubled", "foreign", "accounts_doubled")
     assert {name: figures[name] for name in bad} == dict.fromkeys(bad, 0)
     assert figures["chain_whole"] == 1
