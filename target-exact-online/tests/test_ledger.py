@@ -206,7 +206,7 @@ def test_payloads_are_unreadable_without_the_key(ledger: Ledger, run: Run) -> No
     assert not any("Jansen" in str(value) for value in [*stored, *said])
 
 
-def test_a_key_file_beside_the_ledger_is_private_and_a_new_key_takes_over(
+def test_a_key_file_beside_the_ledger_is_private_and_no_other_key_takes_it_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
@@ -215,10 +215,32 @@ def test_a_key_file_beside_the_ledger_is_private_and_a_new_key_takes_over(
     assert stat.S_IMODE(beside.stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "ledger.db").stat().st_mode) == 0o600
 
-    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-    monkeypatch.setenv("CONNECTOR_KEY", old)
+    other = Fernet.generate_key().decode()
+    monkeypatch.setenv("CONNECTOR_KEY", other)
+    Ledger.open(url).engine.dispose()  # by its own key, which stays the only one
+    monkeypatch.delenv("CONNECTOR_KEY")
     Ledger.open(url).engine.dispose()
+    own = beside.read_text()
     beside.unlink()
+    monkeypatch.setenv("CONNECTOR_KEY", other)
+    with pytest.raises(ConfigError, match="does not open this ledger"):
+        Ledger.open(url)
+    monkeypatch.setenv("CONNECTOR_KEY", f"{other},{own}")
+    Ledger.open(url).engine.dispose()  # asked for: the first key seals from now on
+    monkeypatch.setenv("CONNECTOR_KEY", other)
+    Ledger.open(url).engine.dispose()
+
+
+def test_the_key_of_the_credential_store_opens_the_ledger_and_changes_when_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    key_file = tmp_path / "connector.key"
+    key_file.write_text(old)
+    monkeypatch.setenv("CONNECTOR_KEY_FILE", str(key_file))
+    Ledger.open(url).engine.dispose()
+    assert not (tmp_path / "ledger.db.key").exists()
     monkeypatch.setenv("CONNECTOR_KEY", f"{new},{old}")
     Ledger.open(url).engine.dispose()
     monkeypatch.setenv("CONNECTOR_KEY", new)

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from connector_credentials import CredentialStoreError
+from connector_credentials.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, read_key_file
 from target_exact_online.exceptions import ConfigError
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import chain
@@ -26,7 +28,6 @@ from target_exact_online.ledger.tables import chain
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
-KEY_VARIABLE = "CONNECTOR_KEY"
 CHAIN_ID = 1
 
 
@@ -66,9 +67,10 @@ class LedgerKeys:
 def open_keys(engine: Engine) -> LedgerKeys:
     """Return the ledger's keys, creating them for a new ledger.
 
-    The master key is the environment variable ``CONNECTOR_KEY`` (several keys, comma separated:
-    the first one seals, all of them open) or, for a SQLite ledger without it, a key file beside
-    the ledger that only its owner may read.
+    The master key is the one of the credential store: ``CONNECTOR_KEY``, or the file named by
+    ``CONNECTOR_KEY_FILE``. Of several keys the first one seals, all of them open. A SQLite ledger
+    may have a key file beside it instead, that only its owner may read. A ledger that its key file
+    opened is never sealed with another key: a wrong key in the environment must not take it over.
 
     Args:
         engine: The ledger's engine.
@@ -79,22 +81,39 @@ def open_keys(engine: Engine) -> LedgerKeys:
     Raises:
         ConfigError: When there is no master key, or it does not open this ledger.
     """
-    masters = _master_keys(engine)
+    configured = _configured_keys()
+    beside = _keys_beside(engine, wanted=not configured)
+    if not configured and not beside:
+        msg = (
+            f"A ledger on a server needs {KEY_VARIABLE} or {KEY_FILE_VARIABLE} to encrypt "
+            "payloads (setting ledger_url). Create a key with `connector-credentials new-key`."
+        )
+        raise ConfigError(msg)
     with reading(engine) as connection:
         sealed = connection.scalar(sa.select(chain.c.sealed_key))
     if sealed is None:
-        sealed = _create(engine, masters[0])
-    try:
-        data_key = MultiFernet(masters).decrypt(sealed)
-    except InvalidToken as error:
+        sealed = _create(engine, (configured or beside)[0])
+    data_key = _unseal(configured, sealed)
+    if data_key is not None:
+        _reseal(engine, configured[0], sealed, data_key)
+        return LedgerKeys(data_key)
+    data_key = _unseal(beside, sealed)
+    if data_key is None:
         msg = (
-            f"The key does not open this ledger ({KEY_VARIABLE} or the ledger's key file). "
-            f"Set {KEY_VARIABLE} to the key it was written with; "
+            f"The key does not open this ledger ({KEY_VARIABLE}, {KEY_FILE_VARIABLE} or the "
+            "ledger's key file). Give the key it was written with; "
             "after a change of key put the new one first and keep the old one behind a comma."
         )
-        raise ConfigError(msg) from error
-    _reseal(engine, masters[0], sealed, data_key)
+        raise ConfigError(msg)
     return LedgerKeys(data_key)
+
+
+def _unseal(masters: list[Fernet], sealed: bytes) -> bytes | None:
+    """Return the data key, or None when none of the master keys fits."""
+    try:
+        return MultiFernet(masters).decrypt(sealed) if masters else None
+    except InvalidToken:
+        return None
 
 
 def _create(engine: Engine, master: Fernet) -> bytes:
@@ -121,23 +140,34 @@ def _reseal(engine: Engine, master: Fernet, sealed: bytes, data_key: bytes) -> N
             connection.execute(chain.update().values(sealed_key=master.encrypt(data_key)))
 
 
-def _master_keys(engine: Engine) -> list[Fernet]:
-    keys = [key for key in os.environ.get(KEY_VARIABLE, "").replace(",", " ").split() if key]
-    beside = _key_file(engine)
-    if beside and (beside.exists() or not keys):
-        keys.append(_read_key_file(beside))
-    if not keys:
-        msg = (
-            f"A ledger on a server needs the environment variable {KEY_VARIABLE} to encrypt "
-            "payloads (setting ledger_url). Create a key with `connector-credentials key`."
-        )
-        raise ConfigError(msg)
+def _configured_keys() -> list[Fernet]:
+    """Return the keys of the environment, as for the credential store."""
+    keys, origin = os.environ.get(KEY_VARIABLE, ""), KEY_VARIABLE
+    path = os.environ.get(KEY_FILE_VARIABLE, "").strip()
+    if not keys.strip() and path:
+        origin = f"The key file {path} ({KEY_FILE_VARIABLE})"
+        try:
+            keys = read_key_file(Path(path))
+        except CredentialStoreError as error:
+            raise ConfigError(str(error)) from error
+    return _fernets(keys, origin)
+
+
+def _keys_beside(engine: Engine, *, wanted: bool) -> list[Fernet]:
+    """Return the key of the file beside a SQLite ledger; made when it is wanted."""
+    path = _key_file(engine)
+    if path is None or not (wanted or path.exists()):
+        return []
+    return _fernets(_read_key_file(path), f"The ledger's key file {path}")
+
+
+def _fernets(keys: str, origin: str) -> list[Fernet]:
     try:
-        return [Fernet(key) for key in keys]
+        return [Fernet(key) for key in keys.replace(",", " ").split()]
     except ValueError as error:
         msg = (
-            f"{KEY_VARIABLE} is not a key: 32 bytes in URL-safe base64 are expected. "
-            "Create one with `connector-credentials key`."
+            f"{origin} is not a key: 32 bytes in URL-safe base64 are expected. "
+            "Create one with `connector-credentials new-key`."
         )
         raise ConfigError(msg) from error
 
