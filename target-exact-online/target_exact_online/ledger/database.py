@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+# Not Alembic's own name: the ledger may share a database with Meltano, which uses that one.
+VERSION_TABLE = "ledger_version"
 _MIGRATION_LOCK = 7_304_551  # any fixed number: the advisory lock that migrating processes share
 _BUSY_TIMEOUT_SECONDS = 60.0
 
@@ -167,7 +169,8 @@ def head() -> str:
 
 def _revision(engine: Engine) -> str | None:
     with reading(engine) as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
+        if not sa.inspect(connection).has_table(VERSION_TABLE):
             return None
-        revision: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        table = sa.table(VERSION_TABLE, sa.column("version_num"))
+        revision: str | None = connection.scalar(sa.select(table.c.version_num))
         return revision
