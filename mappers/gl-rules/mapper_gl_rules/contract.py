@@ -118,6 +118,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         {
             **_COMMON,
             "order_date": _TEXT,
+            "payment_condition": _TEXT,
             "debtor": _DEBTOR,
             "totals": _TOTALS,
             "lines": _lines({"item": _TEXT, "amount": {"type": "number"}, **_CODES}, "item"),

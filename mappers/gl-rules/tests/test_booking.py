@@ -164,6 +164,16 @@ def test_journal_debtor_and_condition_come_from_the_first_rule_that_names_them(
     assert record["payment_condition"] == "14"
 
 
+def test_a_sales_order_has_the_payment_condition_of_its_invoice(
+    make_rules: Any, make_document: Any
+) -> None:
+    rule = 'name: on account, when: {line: document}, book: {payment_condition: "30"}'
+    document = make_document(LAMP, order={"subtotal": 100, "tax_amount": 21, "grand_total": 121})
+    (booked,) = Booker(make_rules(rule, sales_orders=True)).order(document.order)
+    assert booked.stream == "sales_orders"
+    assert booked.record["payment_condition"] == "30"
+
+
 def test_a_customer_is_matched_by_vat_number_or_email(make_rules: Any, make_document: Any) -> None:
     order = {
         "billing_address": {

@@ -60,6 +60,7 @@ class Booker:
                 _check_refusal(decision.refusal)
                 header = document_header(order, order, facts, self.rules)
                 header["debtor"] = debtor_of(order, facts, decision, settings)
+                _take_payment_condition(header, decision)
                 entry = sales_order(header, order, facts, self.postings)
                 booked.append(Booked("sales_orders", entry))
         except DocumentRefusedError as error:
@@ -111,9 +112,7 @@ class Booker:
             else (sales_entry, "sales_entries")
         )
         entry = build(header, postings, facts.entry_date, journal)
-        condition = decision.outcome("payment_condition")
-        if condition is not None:
-            entry["payment_condition"] = condition
+        _take_payment_condition(entry, decision)
         roles = tuple([role_of(posting.kind) for posting in postings])
         return [
             Booked(stream, entry, roles),
@@ -228,6 +227,12 @@ def _order_of(kind: str, document: Document) -> Order:
             what_to_do="If it was posted before, credit it in Exact; else nothing.",
         )
     return document.order
+
+
+def _take_payment_condition(record: Record, decision: Decision) -> None:
+    condition = decision.outcome("payment_condition")
+    if condition is not None:
+        record["payment_condition"] = condition
 
 
 def _check_refusal(rule: Rule | None) -> None:

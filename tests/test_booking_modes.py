@@ -1,0 +1,58 @@
+"""Every booking mode through the real target: the books stay equal to the shop, and once only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Pipe
+
+RULES = Path(__file__).resolve().parents[1] / "examples" / "rules.yml"
+CLEARING = "1245"
+
+
+def use_rules(pipe: Pipe, *changes: tuple[str, str]) -> None:
+    """Give the mapper the example rules with these changes."""
+    text = RULES.read_text()
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path = pipe.folder / "rules.yml"
+    path.write_text(text)
+    pipe.mapper |= {"rules_file": str(path), "days_file": str(pipe.folder / "days.db")}
+
+
+def balances(pipe: Pipe) -> dict[str, Decimal]:
+    """Debit minus credit per GL account, in the ledger's currency."""
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    for line in pipe.sandbox.exact("financialtransaction/TransactionLines"):
+        totals[line["GLAccountCode"]] += Decimal(str(line["AmountDC"])).quantize(Decimal("0.01"))
+    return {code: amount for code, amount in totals.items() if amount}
+
+
+@pytest.mark.parametrize("mode", ["sales_invoice", "daily_journal"])
+def test_a_mode_books_the_recorded_shop_and_again_nothing(pipe: Pipe, mode: str) -> None:
+    pipe.target |= {"create_items": True, "create_accounts": True}
+    paid = f"- {{name: paid, when: {{line: document}}, book: {{clearing_gl: '{CLEARING}'}}}}"
+    extra = [("\nrules:", f"\nrules:\n  {paid}")] if mode == "daily_journal" else []
+    use_rules(pipe, ("  journal:", f"  mode: {mode}\n  journal:"), *extra)
+    extracted = pipe.extract("invoices", "credit_memos")
+    booked = pipe.book(extracted.stdout)
+    assert booked.code == 0, booked.stderr
+    outcome = pipe.post(booked.stdout)
+    assert "Traceback" not in outcome.stderr
+    report = pipe.report
+    assert report["failed"] == []
+    assert outcome.code == (3 if report["parked"] else 0)
+    posted = balances(pipe)
+    assert sum(posted.values()) == 0
+
+    pipe.sandbox.clear_requests()
+    again = pipe.post(pipe.book(extracted.stdout).stdout)
+    assert again.code == outcome.code
+    assert balances(pipe) == posted
