@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 RULES = Path(__file__).resolve().parents[1] / "examples" / "rules.yml"
 CLEARING = "1245"
+EXIT_NOT_ALL_POSTED = 3
 
 
 def use_rules(pipe: Pipe, *changes: tuple[str, str]) -> None:
@@ -56,3 +57,23 @@ def test_a_mode_books_the_recorded_shop_and_again_nothing(pipe: Pipe, mode: str)
     again = pipe.post(pipe.book(extracted.stdout).stdout)
     assert again.code == outcome.code
     assert balances(pipe) == posted
+
+
+@pytest.mark.parametrize(
+    "modes", [("sales_entry", "daily_journal"), ("daily_journal", "sales_entry")]
+)
+def test_a_changed_mode_books_no_document_a_second_time(pipe: Pipe, modes: tuple[str, str]) -> None:
+    pipe.target["create_accounts"] = True
+    pipe.tap["end_date"] = "2026-11-01T00:00:00Z"  # a day that is not over waits for its end
+    extracted = pipe.extract("invoices").stdout
+    paid = f"- {{name: paid, when: {{line: document}}, book: {{clearing_gl: '{CLEARING}'}}}}"
+    for mode in modes:
+        extra = [("\nrules:", f"\nrules:\n  {paid}")] if mode == "daily_journal" else []
+        use_rules(pipe, ("  journal:", f"  mode: {mode}\n  journal:"), *extra)
+        outcome = pipe.post(pipe.book(extracted).stdout)
+        assert pipe.report["failed"] == []
+        if mode == modes[0]:
+            booked = balances(pipe)
+    assert outcome.code == EXIT_NOT_ALL_POSTED
+    assert balances(pipe) == booked
+    assert len([line for line in pipe.report["parked"] if "already" in line["reason"]]) > 10

@@ -26,6 +26,7 @@ from target_exact_online.exceptions import (
     TargetError,
     TransientApiError,
 )
+from target_exact_online.ledger.days import booked_otherwise
 from target_exact_online.ledger.entries import Arrival, Result
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_exact_online.documents.prepared import Found, Prepared, Stored
+    from target_exact_online.exceptions import Problem
     from target_exact_online.ledger.entries import Document, Known, State
     from target_exact_online.ledger.runs import Run
     from target_exact_online.ledger.store import Ledger
@@ -132,6 +134,7 @@ class Posting:
         self._blocked: dict[str, BudgetExhaustedError] = {}
         self._outages = 0
         self._settled: set[str] = set()
+        self._booked_otherwise: dict[str, Problem] = {}
         self._fatal: BaseException | None = None
         self._pool: ThreadPoolExecutor | None = None
 
@@ -157,6 +160,7 @@ class Posting:
         known = self._ledger.known([document.document_key for document in documents])
         arrivals: list[Arrival] = []
         prepared: dict[str, Prepared] = {}
+        self._booked_otherwise = booked_otherwise(self._ledger.engine, documents)
         for document in documents:
             arrival = self._arrive(document, known.get(document.document_key), prepared)
             if arrival is not None:
@@ -208,6 +212,8 @@ class Posting:
         if self.held is not None:
             return waits
         try:
+            if document.document_key in self._booked_otherwise:
+                raise DocumentRefusedError([self._booked_otherwise[document.document_key]])  # noqa: TRY301  # parked as any refusal is
             ready = self._company.prepare(document)
         except DocumentRefusedError as error:
             # Looked at again by every run: what was missing in Exact may be there by then.
@@ -267,6 +273,8 @@ class Posting:
             after = page[-1].known
             arrivals: list[Arrival] = []
             prepared: dict[str, Prepared] = {}
+            candidates = [document for document, _ in page]
+            self._booked_otherwise = booked_otherwise(self._ledger.engine, candidates)
             for document, known in page:
                 arrival = self._prepare(document, known, prepared)
                 unchanged = (arrival.state, arrival.error) == (known.state, known.error)

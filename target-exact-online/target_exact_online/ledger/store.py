@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from target_exact_online.ledger import chain, payload
+from target_exact_online.ledger import chain, days, payload
 from target_exact_online.ledger.chain import Event
 from target_exact_online.ledger.database import open_engine, reading
 from target_exact_online.ledger.entries import (
@@ -100,14 +100,10 @@ class Ledger:
         with self.engine.begin() as connection:
             taken = self._insert(connection, run, [a for a in arrivals if a.replaces is None], now)
             taken |= self._replace(connection, run, [a for a in arrivals if a.replaces], now)
+            entered = [a for a in arrivals if a.document.document_key in taken]
+            days.remember(connection, entered)
             chain.append(
-                connection,
-                self.keys,
-                [
-                    arrival_event(run, arrival)
-                    for arrival in arrivals
-                    if arrival.document.document_key in taken
-                ],
+                connection, self.keys, [arrival_event(run, arrival) for arrival in entered]
             )
         return taken
 

@@ -76,3 +76,10 @@ known_references = sa.Table(
     sa.Column("complete", sa.Boolean, nullable=False),
     sa.Column("found", sa.Text, nullable=False),  # a JSON list of references
 )
+
+day_documents = sa.Table(
+    "day_documents",
+    metadata,
+    sa.Column("document_key", sa.String(255), primary_key=True),
+    sa.Column("entry_key", sa.String(255), primary_key=True),
+)

@@ -1,0 +1,20 @@
+"""Which documents are behind which summary entry."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the table."""
+    op.create_table(
+        "day_documents",
+        sa.Column("document_key", sa.String(255), primary_key=True),
+        sa.Column("entry_key", sa.String(255), primary_key=True),
+    )
