@@ -1,4 +1,4 @@
-"""Documents that changed in the shop after they were posted.
+"""Documents of which another version comes after they were posted.
 
 A booked document is never overwritten: both versions are kept and reported. A sales order books
 nothing, so Exact's order is changed while that is still possible. The later version is held in the
@@ -64,11 +64,25 @@ class Changing:
             if call:
                 self._change(document, known)
             return
-        number = f" as {known.exact_number}" if known.exact_number else ""
         self._summary.count_changed(
             document,
-            f"It changed in the shop after it was posted{number}. Exact keeps the posted version; "
-            f"compare both with `documents show {document.document_key}` and correct it in Exact.",
+            f"Another version came after it was posted{_number(known)}: the shop changed it, or "
+            "the rules book it differently now. Exact keeps the posted version; compare both with "
+            f"`documents show {document.document_key}` and correct it in Exact.",
+        )
+
+    def refuse(self, document: Document, known: Known, reason: str) -> None:
+        """Report a posted document whose later version is refused, such as a cancelled order.
+
+        Args:
+            document: The refusal.
+            known: What the ledger knows of the posted one.
+            reason: Why the later version is refused.
+        """
+        self._summary.count_changed(
+            document,
+            f"It was posted{_number(known)}, and now it would not be: {reason} "
+            "Exact keeps the posted version; correct it there if that is wrong.",
         )
 
     def change_left_over(self) -> None:
@@ -92,3 +106,7 @@ class Changing:
             self._ledger.changed(self._run, document, stored.number)
             self._summary.count_updated(document)
         return True
+
+
+def _number(known: Known) -> str:
+    return f" as {known.exact_number}" if known.exact_number else ""

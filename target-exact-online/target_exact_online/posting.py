@@ -174,7 +174,9 @@ class Posting:
         if known is None or known.state in {"received", "parked", "failed"} or _nothing_yet(known):
             return self._arrive_unposted(document, known, prepared)
         same = document.payload_hash in {known.payload_hash, known.newer_hash}
-        if not same and document.stream != REFUSED_STREAM:
+        if document.stream == REFUSED_STREAM and known.state == "posted":
+            self._changing.refuse(document, known, _refusal(document))
+        elif not same and document.stream != REFUSED_STREAM:
             self._changing.take(document, known, call=not self._stopped())
         elif known.state == "sending":
             pass  # this run or another one has it in hand, and its answer settles it

@@ -125,7 +125,7 @@ def _notes(summary: Summary, exit_code: int, error: Exception | None) -> Iterato
     for lines, words in (
         (summary.parked, "PARKED"),
         (summary.failed, "FAILED, tried again by itself"),
-        (summary.changed, "CHANGED in the shop after posting"),
+        (summary.changed, "CHANGED after posting"),
         (summary.skipped, "skipped, nothing to book"),
     ):
         yield from _listed(lines, words)

@@ -49,7 +49,7 @@ class Summary:
         failed: Documents that are tried again by themselves.
         skipped: Documents with nothing to book, such as a zero total or an order on hold.
         held: How many documents were only taken into the ledger in this run.
-        changed: Documents that changed in the shop after they were posted.
+        changed: Documents of which another version came after they were posted.
         warnings: What a person should know although the document was posted.
         login: What a person should know about the Exact login.
         still_parked: Parked by earlier runs and not looked at in this one.
@@ -139,7 +139,7 @@ class Summary:
             self.skipped[document.document_key] = _line(document, reason)
 
     def count_changed(self, document: Document, reason: str) -> None:
-        """Count a document that changed in the shop after it was posted."""
+        """Count a document of which another version came after it was posted."""
         with self._lock:
             self.changed[document.document_key] = _line(document, reason)
 

@@ -41,6 +41,25 @@ def test_a_changed_order_is_changed_in_exact(
     assert target.run("", "audit", "verify").exit_code == 0
 
 
+def test_an_order_that_is_cancelled_after_posting_is_reported(
+    target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
+) -> None:
+    target.post([order(sales_entry, 1)], "sales_orders")
+    refusal = {
+        "document_key": "shop:order:000000001",
+        "reason": "the order was cancelled",
+        "where": "state",
+        "what_to_do": "Nothing: it is sent when the shop processes it.",
+        "skip": True,
+        "source": {"order_increment_id": "000000001"},
+    }
+    outcome = target.post([refusal], "refused_documents")
+    assert outcome.exit_code == 3
+    (line,) = outcome.report["changed"]
+    assert "was cancelled" in line["reason"]
+    assert len(sandbox.exact(ORDERS)) == 1
+
+
 def test_a_change_that_broke_off_is_made_by_the_next_run(
     target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
 ) -> None:

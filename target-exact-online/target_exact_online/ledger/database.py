@@ -139,12 +139,12 @@ def _sqlite_engine(url: URL) -> Engine:
 def _migrate(engine: Engine) -> None:
     if _revision(engine) == head():
         return
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # its start-up lines help nobody
     # Imported here: Alembic costs a third of a second, and a ledger is seldom new.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # its start-up lines help nobody
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
