@@ -82,7 +82,8 @@ def main() -> int:
         )
         started = time.monotonic()
         reports = {job.name: run(job, environment, sandbox, home) for job in jobs}
-        summary = summarise(sandbox, shop, reports, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        summary = summarise(sandbox, shop, reports, not_posted(environment), seconds)
     if options.json:
         Path(options.json).write_text(json.dumps(summary, indent=2, default=str) + "\n")
     show(summary, home)
@@ -200,13 +201,41 @@ def watch(job: Job, process: subprocess.Popen[bytes], sandbox: SandboxHandle) ->
             time.sleep(0.25)
 
 
+def not_posted(environment: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """Ask the target's ledger which documents are parked or skipped, and why."""
+    command = [str(Path(sys.executable).with_name("target-exact-online"))]
+    command += ["documents", "list", "--limit", "1000", "--json"]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for state in ("parked", "skipped"):
+        done = subprocess.run(  # noqa: S603 -- this project's own command
+            [*command, "--state", state],
+            env={**environment, "TARGET_EXACT_ONLINE_LEDGER_URL": environment["LEDGER_URL"]},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        found[state] = [
+            {"document_key": row["document_key"], "reason": row["error"]} for row in rows
+        ]
+    return found
+
+
 def summarise(
     sandbox: SandboxHandle,
     shop: dict[str, list[dict[str, Any]]],
     reports: dict[str, dict[str, Any]],
+    left: dict[str, list[dict[str, Any]]],
     seconds: float,
 ) -> dict[str, Any]:
     """Compare what Exact holds with the shop's own totals.
+
+    Args:
+        sandbox: Both systems.
+        shop: The shop's documents by kind.
+        reports: The target's run reports by job.
+        left: The parked and the skipped documents.
+        seconds: How long the jobs took.
 
     Returns:
         The summary that ``--json`` writes; amounts are in each document's own currency.
@@ -217,14 +246,8 @@ def summarise(
     for line in sandbox.exact("financialtransaction/TransactionLines"):
         if line["LineNumber"] == 0:
             debtors[line["Currency"].strip()] += Decimal(str(line["AmountFC"])).quantize(CENT)
-    parked = {
-        line["document_key"]: line for report in reports.values() for line in report["parked"]
-    }
-    skipped = {
-        line["document_key"]: line for report in reports.values() for line in report["skipped"]
-    }
     posted = [row for report in reports.values() for row in report["posted"]]
-    expected = shop_totals(shop, set(parked))
+    expected = shop_totals(shop, {line["document_key"] for line in left["parked"]})
     references = Counter((entry["YourRef"], entry["Type"]) for entry in entries)
     return {
         "documents": {
@@ -233,8 +256,7 @@ def summarise(
         },
         "posted": {"sales_entries": len(entries), "sales_orders": len(orders)},
         "posted_now": sum(row["documents"] for row in posted),
-        "parked": list(parked.values()),
-        "skipped": list(skipped.values()),
+        **left,
         "debtor_balance": as_text(debtors),
         "shop_total": as_text(expected),
         "balanced": as_text(debtors) == as_text(expected),

@@ -53,8 +53,8 @@ def _singer(ctx: click.Context, /, **options: Any) -> None:
             config.config[name] = value
     if ctx.invoked_subcommand is None:
         TargetExactOnline.invoke(**options)
-    elif config.parse_env:
-        config.config |= TargetExactOnline._env_var_config  # noqa: SLF001  # the SDK reads them so
+    else:  # a person's command: TARGET_EXACT_ONLINE_* count without being asked for
+        config.config = TargetExactOnline._env_var_config | config.config  # noqa: SLF001  # the SDK reads them so
     ctx.obj = config
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from target_exact_online.exceptions import ConfigError
 from target_exact_online.ledger import chain, payload
 from target_exact_online.ledger.desk import Desk, Search
 from target_exact_online.ledger.store import Ledger
@@ -166,8 +168,16 @@ def anonymise(obj: Any, /, *, older_than_days: int, dry_run: bool) -> None:
 
 
 def _ledger(obj: Any) -> Ledger:
-    """Open the ledger that the settings name, until the command ends."""
-    ledger = Ledger.open(with_defaults(obj.config)["ledger_url"])
+    """Open the ledger that the settings name, until the command ends; never make one."""
+    url = with_defaults(obj.config)["ledger_url"]
+    path = url.removeprefix("sqlite:///")
+    if path != url and not Path(path).exists():
+        msg = (
+            f"There is no ledger at {path} (setting ledger_url). Name it by --config FILE or "
+            "TARGET_EXACT_ONLINE_LEDGER_URL."
+        )
+        raise ConfigError(msg)
+    ledger = Ledger.open(url)
     click.get_current_context().call_on_close(ledger.close)
     return ledger
 

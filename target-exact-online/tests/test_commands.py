@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
+
+from target_exact_online.cli import cli
+from target_exact_online.ledger.store import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -100,3 +105,18 @@ def test_verify_tells_of_a_changed_trail(busy: Any) -> None:
     assert "Event 2" in verified.stdout
     assert "words were removed" in verified.stdout
     assert "ERROR: The audit trail is broken" in verified.stderr
+
+
+def test_a_command_never_makes_a_ledger_and_reads_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    missing = CliRunner().invoke(cli, ["documents", "list"])
+    assert missing.exit_code == 1
+    assert "There is no ledger at exact-ledger.db" in missing.output
+    assert list(tmp_path.iterdir()) == []
+
+    url = f"sqlite:///{tmp_path}/named.db"
+    Ledger.open(url).close()
+    monkeypatch.setenv("TARGET_EXACT_ONLINE_LEDGER_URL", url)
+    assert CliRunner().invoke(cli, ["documents", "list"]).exit_code == 0
