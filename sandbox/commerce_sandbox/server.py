@@ -100,6 +100,7 @@ def serve(
         ws="none",
         lifespan="off",
         access_log=False,
+        proxy_headers=False,
         log_level="warning",
         server_header=False,
         date_header=False,  # the application tells the sandbox's own time
