@@ -1,4 +1,4 @@
-"""The tap's output through the SQL target people use, into a real PostgreSQL."""
+"""The tap's output through targets that people use: PostgreSQL and JSON Lines."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from conftest import Run
 
 TARGET = Path(sys.executable).with_name("target-postgres")
+# Its pins do not go with the SDK's, so ./test gives it an environment of its own.
+TARGET_JSONL = (
+    Path(__file__).resolve().parents[2] / ".tools" / "target-jsonl" / "bin" / "target-jsonl"
+)
 
 
 @pytest.fixture
@@ -64,3 +68,21 @@ def test_a_sql_target_loads_every_document_to_the_cent(
             ).one()
             assert count == len(records)
             assert Decimal(total) == sum(Decimal(record["grand_total"]) for record in records)
+
+
+@pytest.mark.skipif(not TARGET_JSONL.exists(), reason="./test installs target-jsonl on first use")
+def test_target_jsonl_writes_every_document(recorded: Run, tmp_path: Path) -> None:
+    config = tmp_path / "target.json"
+    config.write_text(json.dumps({"destination_path": str(tmp_path), "do_timestamp_file": False}))
+    done = subprocess.run(
+        [TARGET_JSONL, "--config", config],
+        input="\n".join(recorded.lines) + "\n",
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == recorded.state
+    for stream in ("orders", "invoices", "credit_memos"):
+        lines = (tmp_path / f"{stream}.jsonl").read_text().splitlines()
+        written = [json.loads(line, parse_float=Decimal)["grand_total"] for line in lines]
+        expected = [Decimal(record["grand_total"]) for record in recorded.records(stream)]
+        assert [Decimal(amount) for amount in written] == expected
