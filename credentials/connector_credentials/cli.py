@@ -151,27 +151,34 @@ def remove(url: str, name: str) -> None:
 
 
 @main.command("rotate-key")
+@click.option("--forget-old", is_flag=True, help="Keep only the newest key of the file or keyring.")
 @click.pass_obj
-def rotate_key(url: str) -> None:
+def rotate_key(url: str, /, *, forget_old: bool) -> None:
     """Encrypt everything with a new key.
 
-    With a key file or keyring the new key is made and put there. With CONNECTOR_KEY set it to
-    NEW,OLD first (see new-key), and to NEW afterwards.
+    With a key file or keyring the new key is made and put there, in front of the old one: a ledger
+    may still be sealed with that. With CONNECTOR_KEY set it to NEW,OLD first (see new-key), and to
+    NEW after the next run.
     """
     keys, save = _key_source(store_label(url))
     store = open_store(url, keys)
+    newest = keys.partition(",")[0].strip()
+    if forget_old:
+        if save is None:
+            _fail(f"Set {KEY_VARIABLE} to the new key alone; no file or keyring holds the old one.")
+        store.rotate(newest)
+        save(newest)
+        click.echo("Only the newest key is left.")
+        return
     if save is None:
         if "," not in keys:
             _fail(f"Set {KEY_VARIABLE} to NEW,OLD first; `new-key` prints a new one.")
-        new = keys.partition(",")[0].strip()
-        hint = f"Set {KEY_VARIABLE} to the new key alone and destroy the old one."
+        hint = f"After the next run of the target set {KEY_VARIABLE} to the new key alone."
     else:
-        new = generate_key()
-        save(f"{new},{keys}")  # both open the store, whenever this is interrupted
-        hint = "The new key has replaced the old one."
-    count = store.rotate(new)
-    if save is not None:
-        save(new)
+        newest = generate_key()
+        save(f"{newest},{keys}")  # both open the store, whenever this is interrupted
+        hint = "After the next run of the target forget the old key with `rotate-key --forget-old`."
+    count = store.rotate(newest)
     click.echo(f"Encrypted {count} entries with the new key. {hint}")
 
 

@@ -178,12 +178,16 @@ def test_rotating_a_key_file(run: Run) -> None:
     old = Path("key").read_text().strip()
     done = run("rotate-key", **environment)
     assert done.returncode == 0
-    new = Path("key").read_text().strip()
-    assert new != old
+    new, kept = Path("key").read_text().replace(",", " ").split()
+    assert kept == old != new  # whatever else was sealed with it can still be opened
     assert len(new) == 44
     assert new not in done.stdout
     assert run("list", **environment).returncode == 0
     assert run("list", CONNECTOR_KEY=old).returncode == 1
+
+    assert run("rotate-key", "--forget-old", **environment).returncode == 0
+    assert Path("key").read_text().strip() == new
+    assert run("list", **environment).returncode == 0
 
 
 def test_rotating_a_key_in_the_environment(run: Run) -> None:
@@ -192,6 +196,7 @@ def test_rotating_a_key_in_the_environment(run: Run) -> None:
     assert run("rotate-key", CONNECTOR_KEY=f"{new},{old}").returncode == 0
     assert run("list", CONNECTOR_KEY=new).returncode == 0
     assert run("list", CONNECTOR_KEY=old).returncode == 1
+    assert run("rotate-key", "--forget-old", CONNECTOR_KEY=new).returncode == 1
 
 
 KEYRING = """

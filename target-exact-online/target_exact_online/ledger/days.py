@@ -30,7 +30,7 @@ _ALONE = ("sales_entries", "sales_invoices")
 _NAMED = 3  # documents named in a message
 _WHAT_TO_DO = (
     "Nothing was booked. Change the booking mode by a rule with a `from` date, so that each "
-    "document is booked one way only; if the other entry was deleted in Exact, skip it here first."
+    "document is booked one way only."
 )
 
 

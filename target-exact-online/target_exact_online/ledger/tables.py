@@ -60,7 +60,7 @@ chain = sa.Table(
 )
 
 runs = sa.Table(
-    "runs",
+    "ledger_runs",
     metadata,
     sa.Column("run_id", sa.String(64), primary_key=True),
     sa.Column("host", sa.String(255), nullable=False),

@@ -62,7 +62,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     )
     op.create_table(
-        "runs",
+        "ledger_runs",
         sa.Column("run_id", sa.String(64), primary_key=True),
         sa.Column("host", sa.String(255), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
