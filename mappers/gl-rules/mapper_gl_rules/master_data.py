@@ -123,7 +123,16 @@ def _from_database(url: str) -> dict[str, list[Row]]:
         " (select min(division) from master_rows)",
     )
     try:
-        engine = sa.create_engine(url)
+        address = sa.make_url(url)
+        if address.drivername == "postgresql":
+            address = address.set(drivername="postgresql+psycopg")  # as the target connects
+        if address.drivername == "sqlite" and not Path(address.database or "").exists():
+            raise ConfigError(  # SQLite would make the file
+                what="cannot read the master data: there is no such file",
+                where=_place(url),
+                what_to_do="Name the target's ledger_url or a JSON file.",
+            )
+        engine = sa.create_engine(address)
         try:
             with engine.connect() as connection:
                 return {

@@ -150,6 +150,7 @@ def test_lint_reads_the_targets_cache(tmp_path: Path, rules: Any, example_rules:
     assert "0 errors" in rules("lint", "--rules", example_rules, "--master", url)
     missing = rules("lint", "--rules", example_rules, "--master", "sqlite:///nowhere.db", code=1)
     assert "cannot read the master data" in missing
+    assert not Path("nowhere.db").exists()
 
 
 BAD = """\
