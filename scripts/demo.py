@@ -205,19 +205,19 @@ def not_posted(environment: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
     """Ask the target's ledger which documents are parked or skipped, and why."""
     command = [str(Path(sys.executable).with_name("target-exact-online"))]
     command += ["documents", "list", "--limit", "1000", "--json"]
-    found: dict[str, list[dict[str, Any]]] = {}
-    for state in ("parked", "skipped"):
-        done = subprocess.run(  # noqa: S603 -- this project's own command
-            [*command, "--state", state],
-            env={**environment, "TARGET_EXACT_ONLINE_LEDGER_URL": environment["LEDGER_URL"]},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        rows = [json.loads(line) for line in done.stdout.splitlines()]
-        found[state] = [
-            {"document_key": row["document_key"], "reason": row["error"]} for row in rows
-        ]
+    found: dict[str, list[dict[str, Any]]] = {"parked": [], "skipped": []}
+    for state in found:
+        command += ["--state", state]
+    done = subprocess.run(  # noqa: S603 -- this project's own command
+        command,
+        env={**environment, "TARGET_EXACT_ONLINE_LEDGER_URL": environment["LEDGER_URL"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for row in map(json.loads, done.stdout.splitlines()):
+        line = {"document_key": row["document_key"], "reason": row["error"]}
+        found[row["state"]].append(line)
     return found
 
 

@@ -6,7 +6,6 @@ is compared before printing, because a printed invoice is final.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +63,7 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     assert on is not None  # noqa: S101  # checked above
     payload |= {"Journal": journal.code, "OrderDate": header.iso(on)}
     payload |= debtor.payload("OrderedBy")
-    prepared = Prepared(
+    return Prepared(
         stream="sales_invoices",
         document_key=str(record["document_key"]),
         division=master.division,
@@ -85,8 +84,8 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
         new_account=debtor.new,
         warnings=tuple(checks.warnings),
         expected_lines=expected,
+        new_items=wanted.new_items(),
     )
-    return replace(prepared, new_items=wanted.new_items())
 
 
 def _lines(

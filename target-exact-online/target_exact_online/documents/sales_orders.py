@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +46,7 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     if delivery:
         payload["DeliveryDate"] = header.iso(delivery)
     payload |= debtor.payload("OrderedBy")
-    prepared = Prepared(
+    return Prepared(
         stream="sales_orders",
         document_key=str(record["document_key"]),
         division=master.division,
@@ -64,8 +63,8 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
         settle_filter=header.reference_filter(payload["YourRef"]),
         new_account=debtor.new,
         warnings=tuple(checks.warnings),
+        new_items=wanted.new_items(),
     )
-    return replace(prepared, new_items=wanted.new_items())
 
 
 def _lines(
