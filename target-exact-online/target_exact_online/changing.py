@@ -59,7 +59,7 @@ class Changing:
             known: What the ledger knows of the posted one.
             call: False leaves the change to the next run.
         """
-        self._ledger.hold_newer(self._run, document)
+        self._ledger.versions.hold_newer(self._run, document)
         if known.stream == document.stream == CHANGEABLE and known.state == "posted":
             if call:
                 self._change(document, known)
@@ -87,7 +87,7 @@ class Changing:
 
     def change_left_over(self) -> None:
         """Make the changes that earlier runs did not come to make."""
-        for document, known in self._ledger.to_change(CHANGEABLE, limit=_MAX_LEFT_OVER):
+        for document, known in self._ledger.backlog.to_change(CHANGEABLE, limit=_MAX_LEFT_OVER):
             if not self._change(document, known):
                 return
 
@@ -97,13 +97,13 @@ class Changing:
             prepared = self._company.prepare(document)
             stored = self._company.update(prepared, str(known.exact_id))
         except DocumentRefusedError as error:
-            self._ledger.not_changed(self._run, document, str(error))
+            self._ledger.versions.not_changed(self._run, document, str(error))
             self._summary.count_changed(document, f"Its order in Exact was not changed: {error}")
         except RetriableError as error:
             self._summary.count_failed(document, f"{error}. It is changed by the next run.", None)
             return False
         else:
-            self._ledger.changed(self._run, document, stored.number)
+            self._ledger.versions.changed(self._run, document, stored.number)
             self._summary.count_updated(document)
         return True
 

@@ -64,7 +64,7 @@ class Comparing:
 
     def add_left_over(self) -> None:
         """Remember the invoices that earlier runs printed and did not come to compare."""
-        for document in self._ledger.without_number(STREAM, limit=_MAX_LEFT_OVER):
+        for document in self._ledger.backlog.without_number(STREAM, limit=_MAX_LEFT_OVER):
             try:
                 self.add(document, self._company.prepare(document))
             except DocumentRefusedError as error:
@@ -90,7 +90,7 @@ class Comparing:
                 self._take(document, *answers[document.document_key])
 
     def _take(self, document: Document, number: int | None, differences: list[str]) -> None:
-        self._ledger.compared(self._run, document.document_key, number, differences)
+        self._ledger.versions.compared(self._run, document.document_key, number, differences)
         if differences:
             self._summary.count_changed(
                 document,

@@ -269,7 +269,9 @@ class Posting:
         """
         after: Known | None = None
         while not self._stopped():
-            page = self._ledger.due(datetime.now(UTC), limit=_DUE_PAGE, after=after, kind=kind)
+            page = self._ledger.backlog.due(
+                datetime.now(UTC), limit=_DUE_PAGE, after=after, kind=kind
+            )
             if not page:
                 return
             after = page[-1].known
@@ -295,7 +297,7 @@ class Posting:
         """
         while not self._stopped():
             settled_before = len(self._settled)
-            waiting = self._ledger.unanswered(
+            waiting = self._ledger.backlog.unanswered(
                 self._run, sent_before=datetime.now(UTC) - self._settle_after, limit=_DUE_PAGE
             )
             results = []
@@ -306,7 +308,7 @@ class Posting:
             self._record(results)
             if len(self._settled) > settled_before:
                 continue
-            oldest = self._ledger.oldest_unanswered(self._run) if wait else None
+            oldest = self._ledger.backlog.oldest_unanswered(self._run) if wait else None
             if oldest is None:
                 return
             rest = oldest + self._settle_after - datetime.now(UTC)

@@ -94,7 +94,7 @@ def test_a_newer_version_replaces_what_is_not_posted(ledger: Ledger, run: Run) -
     ledger.claim(run, [Arrival(document("a"), "parked", error="no GL account")])
     seen = ledger.known(["a"])["a"]
     ledger.claim(run, [Arrival(document("a", "242.00"), "received", seen)])
-    (waiting,) = ledger.due(datetime.now(UTC), limit=10, after=None)
+    (waiting,) = ledger.backlog.due(datetime.now(UTC), limit=10, after=None)
     assert waiting.document.record["totals"]["amount"] == Decimal("242.00")
     assert waiting.known.error is None
 
@@ -110,8 +110,8 @@ def test_what_is_due(ledger: Ledger, run: Run) -> None:
             Arrival(document("person"), "parked", error="x"),
         ],
     )
-    first = ledger.due(now, limit=1, after=None)
-    rest = ledger.due(now, limit=10, after=first[0].known)
+    first = ledger.backlog.due(now, limit=1, after=None)
+    rest = ledger.backlog.due(now, limit=10, after=first[0].known)
     assert [w.document.document_key for w in first + rest] == ["again", "held"]
 
 
@@ -126,11 +126,11 @@ def test_claims_of_dead_runs_are_taken_over_and_of_living_ones_never(
     assert ledger.take_over(run) == 1
 
     soon = datetime.now(UTC) + timedelta(seconds=1)
-    assert [w.document.document_key for w in ledger.unanswered(run, sent_before=soon, limit=9)] == [
-        "orphan"
-    ]
+    assert [
+        w.document.document_key for w in ledger.backlog.unanswered(run, sent_before=soon, limit=9)
+    ] == ["orphan"]
     # Its call may have begun just before its process died.
-    assert ledger.oldest_unanswered(run) > datetime.now(UTC) - timedelta(seconds=5)
+    assert ledger.backlog.oldest_unanswered(run) > datetime.now(UTC) - timedelta(seconds=5)
     assert dead_runs(ledger.engine, [living.run_id]) == set()
     living.finish()
     assert dead_runs(ledger.engine, [living.run_id]) == {living.run_id}
@@ -145,7 +145,7 @@ def test_processes_that_start_at_once_agree_on_schema_and_key(ledger_url: str) -
     ]
     assert [process.wait() for process in started] == [0, 0, 0]
     ledger = Ledger.open(ledger_url)
-    assert len(ledger.due(datetime.now(UTC), limit=9, after=None)) == 3
+    assert len(ledger.backlog.due(datetime.now(UTC), limit=9, after=None)) == 3
     assert chain.verify(ledger.engine, ledger.keys).faults == ()
     ledger.engine.dispose()
 

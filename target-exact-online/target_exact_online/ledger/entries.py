@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -70,6 +70,9 @@ class Known:
     claimed_by: str | None
     sent_at: datetime | None
     created_at: datetime
+
+
+KNOWN_NAMES = tuple(one.name for one in fields(Known))
 
 
 class Waiting(NamedTuple):

@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from target_exact_online.ledger import chain, days, payload
+from target_exact_online.ledger.backlog import Backlog
 from target_exact_online.ledger.chain import Event
 from target_exact_online.ledger.database import open_engine, reading
 from target_exact_online.ledger.entries import (
-    Document,
+    KNOWN_NAMES,
     Known,
-    Waiting,
     arrival_event,
     describe,
     result_event,
@@ -28,6 +28,7 @@ from target_exact_online.ledger.keys import open_keys
 from target_exact_online.ledger.runs import Run, dead_runs
 from target_exact_online.ledger.tables import chain as chain_table
 from target_exact_online.ledger.tables import documents
+from target_exact_online.ledger.versions import Versions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -46,17 +47,16 @@ class Ledger:
     Attributes:
         engine: The database.
         keys: What encrypts payloads and links events.
-        born_at: When this ledger was created (UTC).
+        backlog: What waits.
+        versions: Later versions of posted documents.
     """
 
     def __init__(self, engine: Engine, keys: LedgerKeys) -> None:
         """Use an opened ledger; see :meth:`open`."""
         self.engine = engine
         self.keys = keys
-        with reading(engine) as connection:
-            self.born_at: datetime = connection.execute(sa.select(chain_table.c.created_at)).one()[
-                0
-            ]
+        self.backlog = Backlog(engine, keys)
+        self.versions = Versions(engine, keys)
 
     @classmethod
     def open(cls, url: str) -> Ledger:
@@ -143,151 +143,6 @@ class Ledger:
                 raise RuntimeError(msg)
             chain.append(connection, self.keys, [result_event(run, result) for result in results])
 
-    def hold_newer(self, run: Run, document: Document) -> None:
-        """Keep a later version of a document that is posted or in another run's hands.
-
-        Args:
-            run: The run that received it.
-            document: The later version; the posted one stays untouched beside it.
-        """
-        with self.engine.begin() as connection:
-            connection.execute(
-                documents.update()
-                .where(documents.c.document_key == document.document_key)
-                .values(
-                    newer_payload=self.keys.encrypt(payload.encode(document.record)),
-                    newer_hash=document.payload_hash,
-                    error=None,
-                    updated_at=datetime.now(UTC),
-                )
-            )
-            detail = {"run": run.run_id, "newer_hash": document.payload_hash}
-            chain.append(
-                connection, self.keys, [Event("changed_in_shop", document.document_key, detail)]
-            )
-
-    def to_change(self, stream: str, *, limit: int) -> list[Waiting]:
-        """Return later versions of posted documents that Exact does not have yet, oldest first.
-
-        Args:
-            stream: The stream.
-            limit: How many at most.
-        """
-        statement = (
-            sa.select(documents)
-            .where(
-                documents.c.stream == stream,
-                documents.c.state == "posted",
-                documents.c.newer_hash.is_not(None),
-                documents.c.error.is_(None),
-            )
-            .order_by(documents.c.updated_at)
-            .limit(limit)
-        )
-        with reading(self.engine) as connection:
-            rows = connection.execute(statement).all()
-        return [
-            Waiting(
-                Document(
-                    payload.decode(self.keys.decrypt(row.newer_payload)),
-                    row.stream,
-                    row.document_key,
-                    row.newer_hash,
-                ),
-                self._opened(row).known,
-            )
-            for row in rows
-        ]
-
-    def changed(self, run: Run, document: Document, number: int | None) -> None:
-        """Note that Exact has the later version of a document now.
-
-        Args:
-            run: The run that changed it.
-            document: The later version.
-            number: Exact's number of it.
-        """
-        exact_number = None if number is None else str(number)
-        values = describe(document) | {
-            "payload": self.keys.encrypt(payload.encode(document.record)),
-            "newer_payload": None,
-            "newer_hash": None,
-            "exact_number": exact_number,
-            "error": None,
-            "updated_at": datetime.now(UTC),
-        }
-        detail = {
-            "run": run.run_id,
-            "payload_hash": document.payload_hash,
-            "exact_number": exact_number,
-        }
-        with self.engine.begin() as connection:
-            connection.execute(
-                documents.update()
-                .where(documents.c.document_key == document.document_key)
-                .values(**values)
-            )
-            chain.append(connection, self.keys, [Event("changed", document.document_key, detail)])
-
-    def not_changed(self, run: Run, document: Document, reason: str) -> None:
-        """Note why Exact keeps the posted version of a document.
-
-        Args:
-            run: The run that tried.
-            document: The later version.
-            reason: Why Exact does not take it.
-        """
-        with self.engine.begin() as connection:
-            connection.execute(
-                documents.update()
-                .where(documents.c.document_key == document.document_key)
-                .values(error=reason, updated_at=datetime.now(UTC))
-            )
-            event = Event("not_changed", document.document_key, {"run": run.run_id}, reason)
-            chain.append(connection, self.keys, [event])
-
-    def without_number(self, stream: str, *, limit: int) -> list[Document]:
-        """Return posted documents of a stream of which Exact's number is not known yet.
-
-        Args:
-            stream: The stream.
-            limit: How many at most.
-        """
-        statement = (
-            sa.select(documents)
-            .where(
-                documents.c.stream == stream,
-                documents.c.state == "posted",
-                documents.c.exact_number.is_(None),
-            )
-            .order_by(documents.c.updated_at)
-            .limit(limit)
-        )
-        with reading(self.engine) as connection:
-            return [self._opened(row).document for row in connection.execute(statement)]
-
-    def compared(
-        self, run: Run, document_key: str, number: int | None, differences: Sequence[str]
-    ) -> None:
-        """Note how Exact booked a printed invoice.
-
-        Args:
-            run: The run that compared.
-            document_key: The invoice.
-            number: Exact's number, None when its entry was not found.
-            differences: What Exact booked otherwise than expected.
-        """
-        exact_number = None if number is None else str(number)
-        detail = {"run": run.run_id, "exact_number": exact_number, "differs": bool(differences)}
-        with self.engine.begin() as connection:
-            connection.execute(
-                documents.update()
-                .where(documents.c.document_key == document_key)
-                .values(exact_number=exact_number, updated_at=datetime.now(UTC))
-            )
-            note = "; ".join(differences) or None
-            chain.append(connection, self.keys, [Event("compared", document_key, detail, note)])
-
     def counts(self) -> Counter[str]:
         """Return how many documents are in each state."""
         counted = sa.select(documents.c.state, sa.func.count()).group_by(documents.c.state)
@@ -299,42 +154,6 @@ class Ledger:
         with reading(self.engine) as connection:
             head: str = connection.execute(sa.select(chain_table.c.hash)).scalar_one()
             return head
-
-    def due(
-        self, now: datetime, *, limit: int, after: Known | None, kind: str | None = None
-    ) -> list[Waiting]:
-        """Return documents that wait: held ones, and those whose next try is due; oldest first.
-
-        Nothing is claimed: most of what is parked still cannot be booked, and looking at it
-        must leave no trace.
-
-        Args:
-            now: The time to compare ``next_retry_at`` with (UTC).
-            limit: How many at most.
-            after: The last one of the page before, or None.
-            kind: Only this kind, e.g. ``credit_memo``.
-        """
-        statement = (
-            sa.select(documents)
-            .where(
-                documents.c.kind == kind if kind else sa.true(),
-                sa.or_(
-                    documents.c.state == "received",
-                    sa.and_(
-                        documents.c.state.in_(("failed", "parked")),
-                        documents.c.next_retry_at <= now,
-                    ),
-                ),
-                documents.c.payload.is_not(None),
-            )
-            .order_by(documents.c.created_at, documents.c.document_key)
-            .limit(limit)
-        )
-        if after is not None:
-            here = sa.tuple_(documents.c.created_at, documents.c.document_key)
-            statement = statement.where(here > (after.created_at, after.document_key))
-        with reading(self.engine) as connection:
-            return [self._opened(row) for row in connection.execute(statement)]
 
     def take_over(self, run: Run) -> int:
         """Take over the claims of dead runs; return how many.
@@ -369,39 +188,6 @@ class Ledger:
             detail = {"run": run.run_id, "state": "sending"}
             chain.append(connection, self.keys, [Event("taken_over", key, detail) for key in keys])
         return len(keys)
-
-    def unanswered(self, run: Run, *, sent_before: datetime, limit: int) -> list[Waiting]:
-        """Return documents of this run whose answer never came, oldest first.
-
-        Args:
-            run: The run that holds the claims; none of its calls may be under way.
-            sent_before: Only calls that began before this moment (UTC): a younger one may still
-                be at work in Exact.
-            limit: How many at most.
-        """
-        statement = (
-            sa.select(documents)
-            .where(
-                documents.c.state == "sending",
-                documents.c.claimed_by == run.run_id,
-                documents.c.sent_at <= sent_before,
-            )
-            .order_by(documents.c.sent_at, documents.c.document_key)
-            .limit(limit)
-        )
-        with reading(self.engine) as connection:
-            return [self._opened(row) for row in connection.execute(statement)]
-
-    def oldest_unanswered(self, run: Run) -> datetime | None:
-        """Return when the oldest call of this run without an answer began (UTC), or None."""
-        with reading(self.engine) as connection:
-            oldest: datetime | None = connection.scalar(
-                sa.select(documents.c.sent_at)
-                .where(documents.c.state == "sending", documents.c.claimed_by == run.run_id)
-                .order_by(documents.c.sent_at)
-                .limit(1)
-            )
-            return oldest
 
     def _claim_owners(self) -> set[str]:
         with reading(self.engine) as connection:
@@ -460,11 +246,6 @@ class Ledger:
             connection.execute(_REPLACE, rows)
         return {row["new_document_key"] for row in rows}
 
-    def _opened(self, row: sa.Row[Any]) -> Waiting:
-        record = payload.decode(self.keys.decrypt(row.payload))
-        document = Document(record, row.stream, row.document_key, row.payload_hash)
-        return Waiting(document, Known(*(getattr(row, name) for name in _KNOWN_NAMES)))
-
 
 def _insert_new(connection: Connection) -> Any:
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
@@ -472,21 +253,7 @@ def _insert_new(connection: Connection) -> Any:
     return statement.returning(documents.c.document_key)
 
 
-_KNOWN = sa.select(
-    documents.c.document_key,
-    documents.c.stream,
-    documents.c.state,
-    documents.c.payload_hash,
-    documents.c.newer_hash,
-    documents.c.attempts,
-    documents.c.exact_id,
-    documents.c.exact_number,
-    documents.c.error,
-    documents.c.claimed_by,
-    documents.c.sent_at,
-    documents.c.created_at,
-)
-_KNOWN_NAMES = tuple(column.name for column in _KNOWN.selected_columns)
+_KNOWN = sa.select(*(documents.c[name] for name in KNOWN_NAMES))
 
 # A newer version of a document that is not posted replaces everything but this.
 _KEPT = {"document_key", "created_at", "newer_payload", "newer_hash"} | {
