@@ -72,17 +72,21 @@ class Changing:
         )
 
     def refuse(self, document: Document, known: Known, reason: str) -> None:
-        """Report a posted document whose later version is refused, such as a cancelled order.
+        """Report, once, a posted document whose later version is refused: a cancelled order.
 
         Args:
             document: The refusal.
             known: What the ledger knows of the posted one.
             reason: Why the later version is refused.
         """
+        if document.payload_hash == known.newer_hash:
+            return
+        self._ledger.versions.hold_newer(self._run, document, reason)
         self._summary.count_changed(
             document,
             f"It was posted{_number(known)}, and now it would not be: {reason} "
-            "Exact keeps the posted version; correct it there if that is wrong.",
+            f"Exact keeps the posted version; see `documents show {document.document_key}`, and "
+            "correct it in Exact if that is wrong.",
         )
 
     def change_left_over(self) -> None:

@@ -56,6 +56,7 @@ def documents() -> None:
 
 @documents.command("list")
 @_search_options
+@click.option("--changed", is_flag=True, help="Only those that changed after they were posted.")
 @click.option("--limit", default=100, show_default=True, help="How many at most.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 @click.pass_obj
@@ -190,6 +191,7 @@ def _search(options: dict[str, Any], keys: tuple[str, ...] = ()) -> Search:
         order=options["order"],
         error=options["error"],
         keys=keys,
+        changed=options.get("changed", False),
     )
 
 

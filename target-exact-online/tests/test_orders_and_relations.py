@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,23 +42,67 @@ def test_a_changed_order_is_changed_in_exact(
     assert target.run("", "audit", "verify").exit_code == 0
 
 
-def test_an_order_that_is_cancelled_after_posting_is_reported(
-    target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
-) -> None:
-    target.post([order(sales_entry, 1)], "sales_orders")
-    refusal = {
+def refusal(**changes: Any) -> dict[str, Any]:
+    return {
         "document_key": "shop:order:000000001",
         "reason": "the order was cancelled",
         "where": "state",
         "what_to_do": "Nothing: it is sent when the shop processes it.",
         "skip": True,
         "source": {"order_increment_id": "000000001"},
-    }
-    outcome = target.post([refusal], "refused_documents")
+    } | changes
+
+
+def test_an_order_that_is_cancelled_after_posting_is_reported_once(
+    target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
+) -> None:
+    target.post_here([order(sales_entry, 1)], "sales_orders")
+    outcome = target.post_here([refusal()], "refused_documents")
     assert outcome.exit_code == 3
     (line,) = outcome.report["changed"]
     assert "was cancelled" in line["reason"]
+    assert "documents show shop:order:000000001" in line["reason"]
+    again = target.post_here([refusal()], "refused_documents")
+    assert (again.exit_code, again.report["changed"]) == (0, [])
+    other = target.post_here([refusal(reason="the order was closed")], "refused_documents")
+    assert (other.exit_code, len(other.report["changed"])) == (3, 1)
     assert len(sandbox.exact(ORDERS)) == 1
+
+
+def test_a_cancelled_order_stays_to_be_seen_with_both_versions(
+    target: Any, sales_entry: Callable[..., dict[str, Any]]
+) -> None:
+    target.post_here([order(sales_entry, 1), order(sales_entry, 2)], "sales_orders")
+    target.post_here([refusal()], "refused_documents")
+    (listed,) = target.call("documents", "list", "--changed", "--json").stdout.splitlines()
+    assert json.loads(listed)["document_key"] == "shop:order:000000001"
+    assert "was cancelled" in json.loads(listed)["error"]
+    shown = target.call("documents", "show", "shop:order:000000001").stdout
+    for expected in ("state:          posted", "TEA-POT", "Later version", "was cancelled"):
+        assert expected in shown
+    assert target.call("audit", "verify").exit_code == 0
+
+
+def test_an_order_that_comes_back_changed_is_changed_in_exact(
+    target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
+) -> None:
+    target.post_here([order(sales_entry, 1)], "sales_orders")
+    target.post_here([refusal(reason="the order is on hold")], "refused_documents")
+    outcome = target.post_here([order(sales_entry, 1, quantity=5)], "sales_orders")
+    assert outcome.report["updated"] == {"sales_orders": 1}
+    assert [row["Quantity"] for row in sandbox.exact(LINES, filter="LineNumber gt 0")] == [5]
+    assert target.call("documents", "list", "--changed", "--json").stdout == ""
+
+
+def test_a_cancelled_order_can_be_anonymised(
+    target: Any, sales_entry: Callable[..., dict[str, Any]]
+) -> None:
+    target.post_here([order(sales_entry, 1)], "sales_orders")
+    target.post_here([refusal()], "refused_documents")
+    assert target.call("anonymise", "--older-than-days", "0").exit_code == 0
+    outcome = target.post_here([refusal()], "refused_documents")
+    assert (outcome.exit_code, outcome.report["changed"]) == (0, [])
+    assert target.call("audit", "verify").exit_code == 0
 
 
 def test_a_change_that_broke_off_is_made_by_the_next_run(

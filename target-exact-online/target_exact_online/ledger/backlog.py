@@ -109,7 +109,7 @@ class Backlog:
             .where(
                 documents.c.stream == stream,
                 documents.c.state == "posted",
-                documents.c.newer_hash.is_not(None),
+                documents.c.newer_payload.is_not(None),  # the hash outlives `anonymise`
                 documents.c.error.is_(None),
             )
             .order_by(documents.c.updated_at)

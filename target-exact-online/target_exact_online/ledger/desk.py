@@ -37,6 +37,7 @@ class Search:
         order: The shop's order number.
         error: Text that the reason contains.
         keys: These documents.
+        changed: Only those of which a later version came that Exact does not have.
     """
 
     states: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class Search:
     order: str | None = None
     error: str | None = None
     keys: tuple[str, ...] = ()
+    changed: bool = False
 
     def condition(self) -> sa.ColumnElement[bool]:
         """Return the SQL condition."""
@@ -56,6 +58,7 @@ class Search:
             *([documents.c.order_number == self.order] if self.order else []),
             *([documents.c.error.contains(self.error, autoescape=True)] if self.error else []),
             *([documents.c.document_key.in_(self.keys)] if self.keys else []),
+            *([documents.c.newer_hash.is_not(None)] if self.changed else []),
         )
 
 

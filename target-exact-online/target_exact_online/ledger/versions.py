@@ -28,12 +28,13 @@ class Versions:
         self._engine = engine
         self._keys = keys
 
-    def hold_newer(self, run: Run, document: Document) -> None:
+    def hold_newer(self, run: Run, document: Document, reason: str | None = None) -> None:
         """Keep a later version of a document that is posted or in another run's hands.
 
         Args:
             run: The run that received it.
             document: The later version; the posted one stays untouched beside it.
+            reason: Why Exact does not get it, or None when it may be sent.
         """
         with self._engine.begin() as connection:
             connection.execute(
@@ -42,14 +43,13 @@ class Versions:
                 .values(
                     newer_payload=self._keys.encrypt(payload.encode(document.record)),
                     newer_hash=document.payload_hash,
-                    error=None,
+                    error=reason,
                     updated_at=datetime.now(UTC),
                 )
             )
             detail = {"run": run.run_id, "newer_hash": document.payload_hash}
-            chain.append(
-                connection, self._keys, [Event("changed_in_shop", document.document_key, detail)]
-            )
+            event = Event("changed_in_shop", document.document_key, detail, reason)
+            chain.append(connection, self._keys, [event])
 
     def changed(self, run: Run, document: Document, number: int | None) -> None:
         """Note that Exact has the later version of a document now.
