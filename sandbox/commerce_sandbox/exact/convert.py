@@ -53,6 +53,13 @@ _LENGTHS = {
     "JournalCode": 10,
     "Journal": 10,
     "Currency": 3,
+    "AddressLine1": 60,
+    "AddressLine2": 60,
+    "AddressLine3": 60,
+    "Postcode": 20,
+    "City": 40,
+    "Country": 2,
+    "Phone": 17,
 }
 #: Documented as mandatory, in practice derived from the item (SalesInvoiceLines).
 _DERIVED = {("salesinvoice/SalesInvoiceLines", "GLAccount")}

@@ -19,6 +19,7 @@ _UNSEEN = {
     "Employee": "",
 }  # fmt: skip
 _PRICE_DIGITS = 6
+_DELIVERY = 4  # type of an address
 
 
 def parties(posting: Posting, header: Row) -> dict[str, Row]:
@@ -37,6 +38,18 @@ def parties(posting: Posting, header: Row) -> dict[str, Row]:
         posting.problems.append(messages.invalid_reference("DeliverTo"))
     header["DeliverToName"] = (deliver_to or {}).get("Name")
     return found
+
+
+def delivery_address(posting: Posting, header: Row, name: str) -> None:
+    """Refuse an address that is not a delivery address of DeliverTo."""
+    key = header.get(name)
+    address = posting.get("crm/Addresses", key) if key else None
+    if key and (
+        address is None
+        or address.get("Account") != header.get("DeliverTo")
+        or address.get("Type") != _DELIVERY
+    ):
+        posting.problems.append(messages.invalid_reference(name))
 
 
 def no_header_discount(posting: Posting, header: Row) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s.,;]{2,}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_STATE = re.compile(r"[A-Z0-9]{1,3}")  # a code; which ones a country has is UNVERIFIED
 _VAT_NUMBER = re.compile(r"[A-Z]{2}[0-9A-Z+*]{2,13}")
 _VAT_PREFIX = {"GR": "EL"}
 _EXTENSIONS = (".pdf", ".jpg", ".jpeg", ".png", ".gif", ".bmp")
@@ -180,11 +181,7 @@ def _account_status(posting: Posting, row: Row) -> None:
 def _account_identity(posting: Posting, row: Row) -> None:
     if row.get("Email") and not _EMAIL.fullmatch(row["Email"]):
         posting.problems.append(messages.invalid("Email"))
-    country = (row.get("Country") or "").strip()
-    if country:
-        if not _COUNTRY.fullmatch(country):
-            posting.problems.append(messages.invalid_reference("Country"))
-        row["Country"] = country.ljust(3)
+    country = _place(posting, row)
     number = row.get("VATNumber")
     if number and (
         not _VAT_NUMBER.fullmatch(number)
@@ -193,8 +190,21 @@ def _account_identity(posting: Posting, row: Row) -> None:
         posting.problems.append(messages.invalid("VATNumber"))
 
 
+def _place(posting: Posting, row: Row) -> str:
+    """Check country and state, and return the country."""
+    country = (row.get("Country") or "").strip()
+    if country:
+        if not _COUNTRY.fullmatch(country):
+            posting.problems.append(messages.invalid_reference("Country"))
+        row["Country"] = country.ljust(3)
+    state = row.get("State")
+    if state and not (country and _STATE.fullmatch(state.strip())):
+        posting.problems.append(messages.invalid_reference("State"))
+    return country
+
+
 _ADDRESS = ("Account", "Type", "AddressLine1", "AddressLine2", "AddressLine3", "Postcode", "City",
-            "Country")  # fmt: skip
+            "State", "Country")  # fmt: skip
 _ADDRESS_TYPES = frozenset({1, 2, 3, 4})
 
 
@@ -203,8 +213,7 @@ def _address(posting: Posting, row: Row, _new: bool) -> None:  # noqa: FBT001 --
         posting.problems.append(messages.invalid("Type"))
     if row.get("Account") is None:
         posting.problems.append(messages.mandatory("Account"))
-    if row.get("Country"):
-        row["Country"] = row["Country"].strip().ljust(3)
+    _place(posting, row)
 
 
 def _same_address(posting: Posting, row: Row) -> Row | None:

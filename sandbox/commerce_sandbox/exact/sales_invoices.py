@@ -19,7 +19,6 @@ DRAFT, OPEN, PROCESSED = 10, 20, 50
 SIGN = "exact.credit_note_sign"
 _FORBIDDEN = frozenset({booking.RECEIVABLE, booking.PAYABLE, booking.VAT_ACCOUNT})
 _REFERENCES = {
-    "DeliverToAddress": "crm/Addresses",
     "OrderedByContactPerson": "crm/Contacts",
     "InvoiceToContactPerson": "crm/Contacts",
     "DeliverToContactPerson": "crm/Contacts",
@@ -70,6 +69,7 @@ def write(posting: Posting, header: Row, lines: list[Row], *, signed: bool = Fal
     condition = booking.payment_condition(posting, header, invoiced)
     currency, rate = booking.currency_and_rate(posting, header, book, date)
     booking.references(posting, header, _REFERENCES)
+    item_lines.delivery_address(posting, header, "DeliverToAddress")
     item_lines.no_header_discount(posting, header)
     if kind == CREDIT_NOTE and not signed and posting.settings.get(SIGN) == "positive":
         lines[:] = [_negated(line) for line in lines]

@@ -17,7 +17,6 @@ LINES = "salesorder/SalesOrderLines"
 OPEN_ORDER, COMPLETE = 12, 21
 _FIRST_NUMBER = 20000
 _REFERENCES = {
-    "DeliveryAddress": "crm/Addresses",
     "OrderedByContactPerson": "crm/Contacts",
     "InvoiceToContactPerson": "crm/Contacts",
     "DeliverToContactPerson": "crm/Contacts",
@@ -57,6 +56,7 @@ def write(posting: Posting, header: Row, lines: list[Row]) -> Row:
     condition = booking.payment_condition(posting, header, invoiced)
     currency, rate = booking.currency_and_rate(posting, header, None, date)
     booking.references(posting, header, _REFERENCES)
+    item_lines.delivery_address(posting, header, "DeliveryAddress")
     item_lines.no_header_discount(posting, header)
     amounts = []
     for line in lines:

@@ -129,6 +129,24 @@ def test_refused_orders(exact: Any, body: dict[str, Any], text: str) -> None:
     assert exact.refused(ORDERS, sent) == text
 
 
+def test_goods_go_to_a_delivery_address_of_who_receives_them(exact: Any) -> None:
+    def address(code: str, kind: int) -> str:
+        body = {"Account": account_id(code), "Type": kind, "City": "Delft", "Country": "NL"}
+        key: str = exact.create("crm/Addresses", body)["ID"]
+        return key
+
+    own = address("10", 4)
+    wrong = [address("20001", 4), address("10", 3), NOTHING]
+    for path, name, made in (
+        (ORDERS, "DeliveryAddress", order),
+        (INVOICES, "DeliverToAddress", invoice),
+    ):
+        assert exact.create(path, made(**{name: own}))[name] == own
+        for key in wrong:
+            refusal = exact.refused(path, made(**{name: key}))
+            assert refusal == f"Ongeldige referentie: {name}"
+
+
 def test_orders_change_but_not_their_parties(exact: Any) -> None:
     key = exact.create(ORDERS, order())["OrderID"]
     assert exact.put(ORDERS, key, {"YourRef": "x"}).status_code == 204

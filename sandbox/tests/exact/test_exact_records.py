@@ -44,6 +44,7 @@ def test_an_account_gets_the_next_code(exact: Any) -> None:
         ({"GLAR": NOTHING}, "Ongeldige referentie: GLAR"),
         ({"GLAR": gl_id("8000")}, "Ongeldig: Grootboekrekeningtype"),
         ({"Status": "X"}, "Ongeldig: Type"),
+        ({"State": "California", "Country": "US"}, "Ongeldige referentie: State"),
     ],
 )
 def test_refused_accounts(exact: Any, change: dict[str, Any], text: str) -> None:
@@ -81,6 +82,22 @@ def test_the_same_address_twice_is_one_address(exact: Any) -> None:
     assert exact.refused("crm/Addresses", body | {"Account": NOTHING}).startswith("Ongeldige ref")
     rows = exact.rows("crm/Addresses", select="ID", filter=f"Account eq guid'{key}'")
     assert len(rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"Country": "xx"}, "Ongeldige referentie: Country"),
+        ({"State": "Zuid-Holland"}, "Ongeldige referentie: State"),
+        ({"State": "ZH", "Country": ""}, "Ongeldige referentie: State"),
+        ({"Type": 5}, "Ongeldig: Type"),
+        ({"AddressLine1": "x" * 61}, "Ongeldig: AddressLine1 - max. 60"),
+        ({"Phone": "0" * 18}, "Ongeldig: Phone - max. 17"),
+    ],
+)
+def test_refused_addresses(exact: Any, change: dict[str, Any], text: str) -> None:
+    body = {"Account": guid(DIVISION, "crm/Accounts", "10"), "Type": 4, "Country": "NL"}
+    assert exact.refused("crm/Addresses", body | change) == text
 
 
 def test_a_contact_needs_one_name(exact: Any) -> None:
