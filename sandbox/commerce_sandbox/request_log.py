@@ -76,10 +76,18 @@ def find(
         limit: Only the first calls; -1 for all.
     """
     rows = _connection(database).execute(
-        "SELECT * FROM requests WHERE (?1 IS NULL OR system = ?1) AND (?2 IS NULL OR method = ?2) "
-        "AND (?3 IS NULL OR path GLOB ?3) AND (?4 IS NULL OR status = ?4) "
-        "AND (?5 IS NULL OR at >= ?5) ORDER BY id LIMIT ?6",
-        (system, method, path, status, since, limit),
+        "SELECT * FROM requests WHERE (:system IS NULL OR system = :system) "
+        "AND (:method IS NULL OR method = :method) AND (:path IS NULL OR path GLOB :path) "
+        "AND (:status IS NULL OR status = :status) AND (:since IS NULL OR at >= :since) "
+        "ORDER BY id LIMIT :limit",
+        {
+            "system": system,
+            "method": method,
+            "path": path,
+            "status": status,
+            "since": since,
+            "limit": limit,
+        },
     )
     return [dict(row) for row in rows]
 

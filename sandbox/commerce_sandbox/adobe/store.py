@@ -159,12 +159,12 @@ def insert_many(database: Database, kind: str, records: Iterable[Mapping[str, An
         KeyError: The kind is unknown.
     """
     table = TABLES[kind]
-    key = "NULL" if table.key is None else f"json_extract(?1, '$.{table.key}')"
-    statement = f"INSERT OR REPLACE INTO {table.name} (entity_id, body) VALUES ({key}, ?1)"  # noqa: S608  (own names)
-    rows = ((record if isinstance(record, str) else dumps(record),) for record in records)
+    key = "NULL" if table.key is None else f"json_extract(:body, '$.{table.key}')"
+    statement = f"INSERT OR REPLACE INTO {table.name} (entity_id, body) VALUES ({key}, :body)"  # noqa: S608  (own names)
+    bodies = (record if isinstance(record, str) else dumps(record) for record in records)
 
     def write(connection: sqlite3.Connection) -> None:
-        connection.executemany(statement, rows)
+        connection.executemany(statement, ({"body": body} for body in bodies))
 
     connection = database.connection()
     if connection.in_transaction:

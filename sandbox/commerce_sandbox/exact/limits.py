@@ -122,8 +122,8 @@ def count_error(database: Database, endpoint: str, now: float) -> None:
             return
         connection.execute("DELETE FROM exact_failures WHERE endpoint = ?", (endpoint,))
         connection.execute(
-            "INSERT INTO exact_blocks VALUES (?1, ?2 + 3600, 1) ON CONFLICT (endpoint) "
-            "DO UPDATE SET until = ?2 + 3600 * (1 << times), times = times + 1",
-            (endpoint, now),
+            "INSERT INTO exact_blocks VALUES (:endpoint, :now + 3600, 1) ON CONFLICT (endpoint) "
+            "DO UPDATE SET until = :now + 3600 * (1 << times), times = times + 1",
+            {"endpoint": endpoint, "now": now},
         )
     database.forget("exact.blocks")
