@@ -226,8 +226,8 @@ def _current_store(call: Call) -> sqlite3.Row:
         _connection(call)
         .execute(
             "SELECT entity_id, json_extract(body, '$.website_id') AS website_id"
-            " FROM adobe_store_view WHERE CASE :code WHEN '' THEN entity_id > 0 ELSE code = :code END"
-            " ORDER BY entity_id",
+            " FROM adobe_store_view"
+            " WHERE CASE :code WHEN '' THEN entity_id > 0 ELSE code = :code END ORDER BY entity_id",
             {"code": code},
         )
         .fetchone()
