@@ -6,6 +6,7 @@ the records that came before it, and is written when all of them are posted or d
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -63,6 +64,7 @@ class Outbox:
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="outbox")
         self._put_back: Document | None = None
+        self._due: dict[str, Any] | None = None  # true when the batch under way is recorded
         self._batch_size = 1
 
     def start(self) -> None:
@@ -112,34 +114,51 @@ class Outbox:
 
     def _run(self) -> None:
         try:
-            self._posting.recover()
-            if self._priority == "credit_memos":
-                self._posting.drain("credit_memo")
-            if self._priority != "new":
-                self._posting.drain()
-            self._on_progress(self._queue.qsize())
-            last = False
-            while not (last or self._stop.is_set()):
-                documents, state, last = self._next_batch()
-                began = time.monotonic()
-                if documents:
-                    self._posting.post(documents)
-                    self._resize(len(documents), time.monotonic() - began)
-                if state is not None:
-                    self._write_state(state)
-                self._on_progress(self._queue.qsize())
-            if self._priority == "new":
-                self._posting.drain()
-            self._posting.settle(wait=not self._stop.is_set())
-            self._posting.compare_printed()
+            with contextlib.closing(self._posting):
+                self._work()
         except BaseException as error:  # noqa: BLE001  # raised again in the reading thread
             self._error = error
-        finally:
-            self._posting.close()
 
-    def _resize(self, posted: int, seconds: float) -> None:
-        rate = posted / max(seconds, 1e-3)
-        self._batch_size = max(1, min(_MAX_BATCH, int(rate * _BATCH_SECONDS)))
+    def _work(self) -> None:
+        self._posting.recover()
+        if self._priority == "credit_memos":
+            self._posting.drain("credit_memo")
+        if self._priority != "new":
+            self._posting.drain()
+        self._on_progress(self._queue.qsize())
+        last = False
+        while not (last or self._stop.is_set()):
+            if self._queue.empty():
+                self._finish()
+            documents, state, last = self._next_batch()
+            if documents:
+                self._post(documents)
+            else:
+                self._finish()
+            self._due = state or self._due
+            self._on_progress(self._queue.qsize())
+        self._finish()
+        if self._priority == "new":
+            self._posting.drain()
+        self._posting.settle(wait=not self._stop.is_set())
+        self._posting.compare_printed()
+
+    def _post(self, documents: list[Document]) -> None:
+        """Begin to post a batch; the one before is recorded then, and its STATE true."""
+        began = time.monotonic()
+        self._posting.post(documents)
+        self._write_due()
+        took = max((time.monotonic() - began) / len(documents), self._posting.pace, 1e-6)
+        self._batch_size = max(1, min(_MAX_BATCH, 2 * self._batch_size, int(_BATCH_SECONDS / took)))
+
+    def _finish(self) -> None:
+        self._posting.finish()
+        self._write_due()
+
+    def _write_due(self) -> None:
+        if self._due is not None:
+            self._write_state(self._due)
+            self._due = None
 
     def _next_batch(self) -> tuple[list[Document], dict[str, Any] | None, bool]:
         """Return documents, the STATE that is true after them, and whether input has ended."""

@@ -2,50 +2,42 @@
 
 1. The intent (state ``sending``) is committed before the call begins.
 2. The call is made. What came of it is committed.
-3. No trustworthy answer: the document stays ``sending``. Exact is asked for its reference, not
-   before the lost call can no longer be at work there, and only if Exact does not have it, it is
-   sent again.
+3. No trustworthy answer: the document stays ``sending``; see `target_exact_online.unanswered`.
+
+Two batches overlap: while one's calls are under way, the next one is prepared and its intents are
+committed, so that neither Exact nor the ledger waits for the other.
 """
 
 from __future__ import annotations
 
-import logging
-import random
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+import contextlib
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from target_exact_online.arriving import Arriving, Decided
+from target_exact_online.calling import Calling, Claim, found_result
 from target_exact_online.changing import Changing
 from target_exact_online.comparing import Comparing
-from target_exact_online.exceptions import (
-    BudgetExhaustedError,
-    DocumentRefusedError,
-    OutcomeUnknownError,
-    RetriableError,
-    TargetError,
-    TransientApiError,
-)
+from target_exact_online.exceptions import DocumentRefusedError, RetriableError
+from target_exact_online.gate import Gate
 from target_exact_online.ledger.days import booked_otherwise
-from target_exact_online.ledger.entries import Arrival, Result
+from target_exact_online.unanswered import Unanswered
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
 
     from target_exact_online.documents.prepared import Found, Prepared, Stored
-    from target_exact_online.exceptions import Problem
-    from target_exact_online.ledger.entries import Document, Known, State
+    from target_exact_online.exceptions import TargetError
+    from target_exact_online.ledger.entries import Arrival, Document, Known, Result
     from target_exact_online.ledger.runs import Run
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.summary import Summary
 
-_LOGGER = logging.getLogger("target-exact-online")
-REFUSED_STREAM = "refused_documents"
-DEFAULT_MAX_ATTEMPTS = 8
-_FIRST_WAIT = timedelta(minutes=5)
-_LONGEST_WAIT = timedelta(hours=12)
-_MAX_OUTAGE = 3  # unreachable this often in a row: the rest waits in the ledger
 _DUE_PAGE = 100
 
 
@@ -83,20 +75,22 @@ class Company(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """A document whose intent is committed."""
+@dataclass(slots=True)
+class _Batch:
+    """Claimed documents whose calls are under way."""
 
-    document: Document
-    prepared: Prepared
-    attempts: int
+    claims: dict[str, Claim]
+    results: dict[str, Result]
+    began: float = field(default_factory=time.monotonic)
+    calls: list[Future[None]] = field(default_factory=list)
 
 
 class Posting:
     """Posts batches of documents for one run; used by one thread at a time.
 
     Attributes:
-        held: The reason why nothing more is sent in this run, or None.
+        pace: Seconds per document from intent to record, of the batch that was recorded last;
+            0 when there was none.
     """
 
     def __init__(
@@ -121,34 +115,49 @@ class Posting:
             settle_after: How long an unanswered call may still be at work in Exact.
             stop: Set when no further call may begin.
         """
-        self.held: TargetError | None = None
+        self.pace = 0.0
         self._ledger = ledger
         self._run = run
         self._company = company
         self._summary = summary
-        self._comparing = Comparing(ledger, run, company, summary)
+        self._gate = gate = Gate(summary, stop)
+        self._comparing = comparing = Comparing(ledger, run, company, summary)
         self._changing = Changing(ledger, run, company, summary)
-        self._max_attempts = max_attempts
-        self._settle_after = settle_after
-        self._stop = stop
-        self._blocked: dict[str, BudgetExhaustedError] = {}
-        self._outages = 0
-        self._settled: set[str] = set()
-        self._booked_otherwise: dict[str, Problem] = {}
-        self._fatal: BaseException | None = None
+        self._arriving = Arriving(company, gate, self._changing, summary)
+        self._calling = Calling(company, gate, comparing, summary, max_attempts=max_attempts)
+        self._unanswered = Unanswered(
+            ledger,
+            run,
+            company,
+            gate,
+            self._calling,
+            comparing,
+            summary,
+            after=settle_after,
+        )
+        self._under_way: _Batch | None = None
         self._pool: ThreadPoolExecutor | None = None
+        self._workers = 1
+
+    @property
+    def held(self) -> TargetError | None:
+        """The reason why nothing more is sent in this run, or None."""
+        return self._gate.held
 
     def close(self) -> None:
-        """Let go of the threads."""
+        """Let the calls under way end, also when the run ends by an error, and record them."""
         if self._pool is not None:
             self._pool.shutdown()
+        before, self._under_way = self._under_way, None
+        self._record(before)
 
     # New documents
 
     def post(self, documents: Sequence[Document]) -> None:
-        """Take documents into the ledger and post those that can be posted.
+        """Take documents into the ledger and begin to post those that can be posted.
 
-        When this returns, every document is posted or durably held.
+        When this returns, every document of earlier calls is posted or durably held; those of
+        this one are after :meth:`finish`, or the next call.
 
         Args:
             documents: The documents in order, each key at most once.
@@ -157,98 +166,29 @@ class Posting:
             ConfigError: A setting does not fit the company; the documents are held.
             AuthorizationRequiredError: Exact does not let us in; the documents are held.
         """
-        known = self._ledger.known([document.document_key for document in documents])
-        arrivals: list[Arrival] = []
-        prepared: dict[str, Prepared] = {}
-        self._booked_otherwise = booked_otherwise(self._ledger.engine, documents)
+        keys = [document.document_key for document in documents]
+        if self._under_way and not self._under_way.claims.keys().isdisjoint(keys):
+            self.finish()
+        known = self._ledger.known(keys)
+        otherwise = booked_otherwise(self._ledger.engine, documents)
+        decided = Decided()
         for document in documents:
-            arrival = self._arrive(document, known.get(document.document_key), prepared)
-            if arrival is not None:
-                arrivals.append(arrival)
-        self._post_claimed(arrivals, prepared)
-
-    def _arrive(
-        self, document: Document, known: Known | None, prepared: dict[str, Prepared]
-    ) -> Arrival | None:
-        """Decide what a record means for the ledger; None when it changes nothing."""
-        if known is None or known.state in {"received", "parked", "failed"} or _nothing_yet(known):
-            return self._arrive_unposted(document, known, prepared)
-        same = document.payload_hash in {known.payload_hash, known.newer_hash}
-        if document.stream == REFUSED_STREAM and known.state == "posted":
-            self._changing.refuse(document, known, _refusal(document))
-        elif not same and document.stream != REFUSED_STREAM:
-            self._changing.take(document, known, call=not self._stopped())
-        elif known.state == "sending":
-            pass  # this run or another one has it in hand, and its answer settles it
-        else:
-            self._summary.count_already_there(document)
-        return None
-
-    def _arrive_unposted(
-        self, document: Document, known: Known | None, prepared: dict[str, Prepared]
-    ) -> Arrival | None:
-        unchanged = known is not None and known.payload_hash == document.payload_hash
-        if document.stream == REFUSED_STREAM:
-            reason = _refusal(document)
-            state: State = "skipped" if document.record.get("skip") else "parked"
-            if state == "skipped":
-                self._summary.count_skipped(document, reason)
-            else:
-                self._summary.count_parked(document, reason)
-            if unchanged and known is not None and known.stream == REFUSED_STREAM:
-                return None
-            return Arrival(document, state, known, error=reason)
-        if unchanged and known is not None and known.state == "parked":
-            self._summary.count_parked(document, known.error or "")
-            return None
-        if unchanged and known is not None and known.state == "failed":
-            self._summary.count_failed(document, known.error or "", None)
-            return None
-        return self._count(self._prepare(document, known, prepared))
-
-    def _prepare(
-        self, document: Document, known: Known | None, prepared: dict[str, Prepared]
-    ) -> Arrival:
-        """Decide whether a document is sent, parked, or waits for a later run."""
-        waits = Arrival(document, "received", known)
-        if self.held is not None:
-            return waits
-        try:
-            if document.document_key in self._booked_otherwise:
-                raise DocumentRefusedError([self._booked_otherwise[document.document_key]])  # noqa: TRY301  # parked as any refusal is
-            ready = self._company.prepare(document)
-        except DocumentRefusedError as error:
-            # Looked at again by every run: what was missing in Exact may be there by then.
-            now = datetime.now(UTC)
-            return Arrival(document, "parked", known, error=str(error), next_retry_at=now)
-        except RetriableError as error:
-            self._hold(error)
-            return waits
-        except TargetError:
-            raise
-        except Exception as error:  # a poisonous record must not stop the others
-            _LOGGER.debug("Preparing %s failed", document.document_key, exc_info=True)
-            reason = (
-                f"The target failed on this document ({type(error).__name__}). "
-                "Report it with the document's key; run with LOGLEVEL=DEBUG for the details."
+            self._arriving.decide_new(
+                document, known.get(document.document_key), otherwise, decided
             )
-            now = datetime.now(UTC)
-            return Arrival(document, "parked", known, error=reason, next_retry_at=now)
-        if ready.resource in self._blocked:
-            return waits
-        prepared[document.document_key] = ready
-        return Arrival(document, "sending", known)
+        self._begin(decided)
 
-    def _count(self, arrival: Arrival) -> Arrival:
-        if arrival.state == "parked":
-            self._summary.count_parked(arrival.document, arrival.error or "")
-        elif arrival.state == "received":
-            self._summary.count_held()
-        return arrival
+    def finish(self) -> None:
+        """Wait for the calls under way, and record what came of them.
+
+        Raises:
+            TargetError: What ended the run.
+        """
+        self._go_on_to(None)
 
     def compare_printed(self) -> None:
         """Compare the rest of the printed invoices with the entries that Exact made of them."""
-        if not self._stopped():
+        if not self._gate.closed:
             self._comparing.compare(all_of_them=True)
 
     # Documents of earlier runs
@@ -257,8 +197,8 @@ class Posting:
         """Settle what dead runs left; done before anything else."""
         self._ledger.take_over(self._run)
         self._comparing.add_left_over()
-        self.settle(wait=False)
-        if not self._stopped():
+        self._unanswered.settle(wait=False)
+        if not self._gate.closed:
             self._changing.change_left_over()
 
     def drain(self, kind: str | None = None) -> None:
@@ -268,26 +208,19 @@ class Posting:
             kind: Only this kind, e.g. ``credit_memo``.
         """
         after: Known | None = None
-        while not self._stopped():
+        while not self._gate.closed:
             page = self._ledger.backlog.due(
                 datetime.now(UTC), limit=_DUE_PAGE, after=after, kind=kind
             )
             if not page:
-                return
+                break
             after = page[-1].known
-            arrivals: list[Arrival] = []
-            prepared: dict[str, Prepared] = {}
-            candidates = [document for document, _ in page]
-            self._booked_otherwise = booked_otherwise(self._ledger.engine, candidates)
+            otherwise = booked_otherwise(self._ledger.engine, [document for document, _ in page])
+            decided = Decided()
             for document, known in page:
-                arrival = self._prepare(document, known, prepared)
-                unchanged = (arrival.state, arrival.error) == (known.state, known.error)
-                if arrival.state != "received" and not unchanged:
-                    arrivals.append(self._count(arrival))
-            self._post_claimed(arrivals, prepared)
-
-    def _stopped(self) -> bool:
-        return self.held is not None or self._stop.is_set()
+                self._arriving.decide_waiting(document, known, otherwise, decided)
+            self._begin(decided)
+        self.finish()
 
     def settle(self, *, wait: bool) -> None:
         """Ask Exact for documents whose answer never came, and send those it does not have.
@@ -295,211 +228,79 @@ class Posting:
         Args:
             wait: Wait until the last lost call can no longer be at work.
         """
-        while not self._stopped():
-            settled_before = len(self._settled)
-            waiting = self._ledger.backlog.unanswered(
-                self._run, sent_before=datetime.now(UTC) - self._settle_after, limit=_DUE_PAGE
-            )
-            results = []
-            for document, known in waiting:
-                if document.document_key not in self._settled:
-                    self._settled.add(document.document_key)
-                    results.append((document, self._settle_one(document, known)))
-            self._record(results)
-            if len(self._settled) > settled_before:
-                continue
-            oldest = self._ledger.backlog.oldest_unanswered(self._run) if wait else None
-            if oldest is None:
-                return
-            rest = oldest + self._settle_after - datetime.now(UTC)
-            if rest <= timedelta(0):
-                return  # only documents that this run has already asked for once
-            self._stop.wait(rest.total_seconds())
-
-    def _settle_one(self, document: Document, known: Known) -> Result:
-        try:
-            prepared = self._company.prepare(document)
-            found = self._company.find(prepared)
-        except DocumentRefusedError as error:
-            self._summary.count_parked(document, str(error))
-            return _result(document, known.attempts + 1, "parked", "parked", error=error)
-        except TargetError as error:
-            if isinstance(error, RetriableError):
-                self._hold(error)
-            reason = f"Whether Exact has it is unknown, and asking failed: {error}"
-            self._summary.count_failed(document, reason, None)
-            return Result(
-                document.document_key, "sending", "not_settled", known.attempts, error=reason
-            )
-        if found is None:
-            claim = _Claim(document, prepared, known.attempts)
-            if known.attempts > 1:  # not there, and not for the first time: no hurry any more
-                return self._try_later(claim, known.error or "No answer came")
-            return self._send(claim, ask=False)
-        self._summary.count_posted(document)
-        self._comparing.add(document, prepared)
-        return _found(document, known.attempts, found, "settled")
+        self.finish()
+        self._unanswered.settle(wait=wait)
 
     # Calls
 
-    def _post_claimed(self, arrivals: Sequence[Arrival], prepared: dict[str, Prepared]) -> None:
-        if not arrivals:
-            return
-        taken = self._ledger.claim(self._run, arrivals)
-        claims = [
-            _Claim(
-                arrival.document,
-                prepared[arrival.document.document_key],
-                _attempts_before(arrival),
-            )
-            for arrival in arrivals
-            if arrival.state == "sending" and arrival.document.document_key in taken
-        ]
-        results = self._posted_before(claims)
-        rest = [claim for claim in claims if claim.document.document_key not in results]
-        workers = self._company.workers() if len(rest) > 1 else 1
-        if workers == 1:
-            sent = [self._send(claim) for claim in rest]
-        else:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(workers, thread_name_prefix="post")
-            sent = list(self._pool.map(self._send, rest))
-        results |= {result.document_key: result for result in sent}
-        self._record([(claim.document, results[claim.document.document_key]) for claim in claims])
-        if not self._stopped():
+    def _begin(self, decided: Decided) -> None:
+        """Commit intents and begin their calls; record the batch before."""
+        batch = self._claimed(decided)
+        if batch is not None:
+            self._call(batch)
+        self._go_on_to(batch)
+
+    def _go_on_to(self, batch: _Batch | None) -> None:
+        before, self._under_way = self._under_way, batch
+        self._record(before)
+        self._gate.raise_failure()
+        if not self._gate.closed:
             self._comparing.compare(all_of_them=False)
 
-    def _posted_before(self, claims: list[_Claim]) -> dict[str, Result]:
+    def _claimed(self, decided: Decided) -> _Batch | None:
+        if not decided.arrivals:
+            return None
+        taken = self._ledger.claim(self._run, decided.arrivals)
+        claims = {
+            key: Claim(arrival.document, decided.prepared[key], _attempts_before(arrival))
+            for arrival in decided.arrivals
+            if arrival.state == "sending" and (key := arrival.document.document_key) in taken
+        }
+        return _Batch(claims, self._posted_before(claims)) if claims else None
+
+    def _posted_before(self, claims: dict[str, Claim]) -> dict[str, Result]:
         """Return results for documents that a ledger that was lost has posted."""
-        new = [(claim.document, claim.prepared) for claim in claims if claim.attempts == 0]
+        new = [(one.document, one.prepared) for one in claims.values() if one.attempts == 0]
         try:
             there = self._company.foreign(new)
         except RetriableError as error:
-            self._hold(error)
+            self._gate.hold(error)
             return {}
         results = {}
-        for document, _ in new:
-            answer = there.get(document.document_key)
+        for key, answer in there.items():
+            claim = claims[key]
             if isinstance(answer, DocumentRefusedError):
-                self._summary.count_parked(document, str(answer))
-                results[document.document_key] = _result(
-                    document, 1, "parked", "parked", error=answer
-                )
+                results[key] = self._calling.park(claim, answer)
             elif answer is not None:
-                self._summary.count_already_there(document)
-                results[document.document_key] = _found(document, 0, answer, "already_there")
+                self._summary.count_already_there(claim.document)
+                results[key] = found_result(claim.document, 0, answer, "already_there")
         return results
 
-    def _record(self, results: Sequence[tuple[Document, Result]]) -> None:
-        self._ledger.record(self._run, [result for _, result in results])
-        if self._fatal is not None:
-            raise self._fatal
+    def _call(self, batch: _Batch) -> None:
+        """Begin the calls of a batch: each worker takes the next document until none is left."""
+        waiting = deque(claim for key, claim in batch.claims.items() if key not in batch.results)
+        if self._pool is None:
+            self._workers = self._company.workers()
+            self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="post")
+        batch.calls += [
+            self._pool.submit(self._work, waiting, batch.results)
+            for _ in range(min(len(waiting), self._workers))
+        ]
 
-    def _send(self, claim: _Claim, *, ask: bool | None = None) -> Result:
-        """Make the call for one claimed document and name what came of it; never raises."""
-        document, prepared = claim.document, claim.prepared
-        ask = claim.attempts > 0 if ask is None else ask
-        if self._stopped() or prepared.resource in self._blocked:
-            return self._held(claim)
-        try:
-            # A call is cheaper than a double: what was sent before is asked for, whatever came.
-            found = self._company.find(prepared) if ask else None
-            posted = self._company.send(prepared) if found is None else None
-        except TargetError as error:
-            return self._not_posted(claim, error)
-        except BaseException as error:  # noqa: BLE001  # raised again once the ledger knows
-            self._fatal = error
-            return _result(claim.document, claim.attempts + 1, "sending", "unanswered", error=error)
-        self._outages = 0
-        if posted is None:
-            self._summary.count_already_there(document)
-            return _found(document, claim.attempts, found, "already_there")
-        self._summary.count_posted(document)
-        self._comparing.add(document, prepared)
-        for warning in (*prepared.warnings, *posted.warnings):
-            self._summary.warn(document, warning)
-        return Result(
-            document.document_key,
-            "posted",
-            "posted",
-            claim.attempts + 1,
-            exact_id=posted.exact_id,
-            exact_number=None if posted.number is None else str(posted.number),
-        )
+    def _work(self, waiting: deque[Claim], results: dict[str, Result]) -> None:
+        with contextlib.suppress(IndexError):  # no more
+            while True:
+                claim = waiting.popleft()
+                results[claim.document.document_key] = self._calling.send(claim)
 
-    def _not_posted(self, claim: _Claim, error: TargetError) -> Result:
-        if isinstance(error, DocumentRefusedError):
-            self._summary.count_parked(claim.document, str(error))
-            return _result(claim.document, claim.attempts + 1, "parked", "parked", error=error)
-        if isinstance(error, OutcomeUnknownError):
-            reason = f"{error}. Exact is asked for it before it is sent again."
-            self._summary.count_failed(claim.document, reason, None)
-            self._count_outage(error)
-            return _result(claim.document, claim.attempts + 1, "sending", "unanswered", error=error)
-        if isinstance(error, TransientApiError):
-            return self._failed(claim, error)
-        if isinstance(error, BudgetExhaustedError):
-            self._hold(error)
-        else:  # configuration or authorisation: nothing was stored, and nothing will be
-            self._fatal = self.held = error
-        return self._held(claim)
-
-    def _count_outage(self, error: TargetError) -> None:
-        """Stop calling after a few failures in a row: every one counts against Exact's limit."""
-        self._outages += 1
-        if self._outages >= _MAX_OUTAGE:
-            self._hold(error)
-
-    def _failed(self, claim: _Claim, error: TransientApiError) -> Result:
-        self._count_outage(error)
-        tried = replace(claim, attempts=claim.attempts + 1)
-        return self._try_later(tried, str(error), status=error.status)
-
-    def _try_later(self, claim: _Claim, reason: str, *, status: int | None = None) -> Result:
-        """Leave a document that Exact surely does not have to a later run, or to a person."""
-        attempts = claim.attempts
-        if attempts >= self._max_attempts:
-            reason = f"{reason}. Given up after {attempts} attempts."
-            self._summary.count_parked(claim.document, reason)
-            state: State = "parked"
-            next_retry_at = None
-        else:
-            next_retry_at = datetime.now(UTC) + backoff(attempts)
-            self._summary.count_failed(claim.document, reason, next_retry_at)
-            state = "failed"
-        return Result(
-            claim.document.document_key,
-            state,
-            state,
-            attempts,
-            status=status,
-            error=reason,
-            next_retry_at=next_retry_at,
-        )
-
-    def _hold(self, error: TargetError) -> None:
-        """Stop calling what cannot be called now; what arrives from here on waits."""
-        resume_at = error.resume_at if isinstance(error, BudgetExhaustedError) else None
-        self._summary.hold(str(error), resume_at)
-        if isinstance(error, BudgetExhaustedError) and error.endpoint is not None:
-            self._blocked[error.endpoint] = error
-        else:
-            self.held = error
-
-    def _held(self, claim: _Claim) -> Result:
-        self._summary.count_held()
-        return Result(claim.document.document_key, "received", "held", claim.attempts)
-
-
-def backoff(attempts: int) -> timedelta:
-    """Return how long to wait after this many failed attempts: exponential, with jitter.
-
-    Args:
-        attempts: At least 1.
-    """
-    doublings = min(attempts - 1, 16)
-    longest: timedelta = min(_FIRST_WAIT * 2**doublings, _LONGEST_WAIT)
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, hides nothing
+    def _record(self, batch: _Batch | None) -> None:
+        if batch is None:
+            self.pace = 0.0
+            return
+        for call in batch.calls:
+            call.result()
+        self._ledger.record(self._run, [batch.results[key] for key in batch.claims])
+        self.pace = (time.monotonic() - batch.began) / len(batch.claims)
 
 
 def _attempts_before(arrival: Arrival) -> int:
@@ -507,41 +308,3 @@ def _attempts_before(arrival: Arrival) -> int:
     if known is None or known.payload_hash != arrival.document.payload_hash:
         return 0
     return known.attempts
-
-
-def _nothing_yet(known: Known) -> bool:
-    """Tell whether there was nothing to book so far; a person's own skip stays."""
-    return known.state == "skipped" and known.stream == REFUSED_STREAM
-
-
-def _refusal(document: Document) -> str:
-    record = document.record
-    where = record.get("where") or "document"
-    return f"{record['reason']} ({where}). {record['what_to_do']}"
-
-
-def _found(document: Document, attempts: int, found: Found | None, kind: str) -> Result:
-    """Return the result for a document that Exact turned out to have."""
-    assert found is not None  # noqa: S101  # the callers' own test, for the type checker
-    number = None if found.number is None else str(found.number)
-    return Result(
-        document.document_key,
-        "posted",
-        kind,
-        attempts,
-        exact_id=found.exact_id,
-        exact_number=number,
-    )
-
-
-def _result(
-    document: Document, attempts: int, state: State, kind: str, *, error: BaseException
-) -> Result:
-    return Result(
-        document.document_key,
-        state,
-        kind,
-        attempts,
-        status=getattr(error, "status", None),
-        error=str(error) or type(error).__name__,
-    )

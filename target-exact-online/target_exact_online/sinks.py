@@ -12,8 +12,7 @@ from singer_sdk.sinks.core import BaseJSONSchemaValidator
 
 from target_exact_online import schemas
 from target_exact_online.ledger import payload
-from target_exact_online.ledger.entries import Document
-from target_exact_online.posting import REFUSED_STREAM
+from target_exact_online.ledger.entries import REFUSED_STREAM, Document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

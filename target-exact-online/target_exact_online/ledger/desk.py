@@ -11,9 +11,10 @@ import msgspec
 import sqlalchemy as sa
 
 from target_exact_online.exceptions import ConfigError
-from target_exact_online.ledger import chain, payload
+from target_exact_online.ledger import attachments, chain, payload
 from target_exact_online.ledger.chain import Event
 from target_exact_online.ledger.database import reading
+from target_exact_online.ledger.entries import REFUSED_STREAM
 from target_exact_online.ledger.tables import documents, events
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _REPLAYABLE = ("parked", "failed", "skipped")
 _SKIPPABLE = ("received", "parked", "failed")
-_REFUSED_STREAM = "refused_documents"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,14 @@ class Shown:
         row: Its row.
         record: The document as it came in, or None after it was anonymised.
         newer: A version that came after it was posted, or None.
+        attachment: What the ledger knows of its PDF copy, or None.
         history: Its events, oldest first, as (time, kind, facts, words).
     """
 
     row: sa.Row[Any]
     record: dict[str, Any] | None
     newer: dict[str, Any] | None
+    attachment: sa.Row[Any] | None
     history: tuple[tuple[str, str, dict[str, Any], str | None], ...]
 
 
@@ -109,6 +111,7 @@ class Desk:
                 sa.select(documents).where(documents.c.document_key == document_key)
             ).one_or_none()
             happened = connection.execute(history.order_by(events.c.seq)).all()
+            attachment = attachments.look_up(connection, document_key)
         if row is None:
             msg = (
                 f"The ledger knows no document {document_key!r}. "
@@ -119,6 +122,7 @@ class Desk:
             row,
             self._opened(row.payload),
             self._opened(row.newer_payload),
+            attachment,
             tuple(
                 (event.at, event.kind, msgspec.json.decode(event.detail), self._words(event.note))
                 for event in happened
@@ -138,7 +142,7 @@ class Desk:
         condition = sa.and_(
             search.condition(),
             documents.c.state.in_(_REPLAYABLE),
-            documents.c.stream != _REFUSED_STREAM,
+            documents.c.stream != REFUSED_STREAM,
             documents.c.payload.is_not(None),
         )
         return self._change(condition, "replayed", {"state": "received"}, dry_run=dry_run)
@@ -197,6 +201,7 @@ class Desk:
             if kind == chain.ANONYMISED:
                 forget = events.update().where(events.c.document_key == sa.bindparam("key"))
                 connection.execute(forget.values(note=None), [{"key": key} for key in keys])
+                attachments.forget(connection, keys)
             detail = {"by": getpass.getuser()} | (
                 {"state": values["state"]} if "state" in values else {}
             )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from target_exact_online.ledger.runs import Run
 
+REFUSED_STREAM = "refused_documents"
 State = Literal["received", "sending", "posted", "parked", "failed", "skipped"]
 
 
