@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from target_exact_online.ledger import chain, days, payload
+from target_exact_online.ledger.attachments import Attachments
 from target_exact_online.ledger.backlog import Backlog
 from target_exact_online.ledger.chain import Event
 from target_exact_online.ledger.database import open_engine, reading
@@ -49,6 +50,7 @@ class Ledger:
         keys: What encrypts payloads and links events.
         backlog: What waits.
         versions: Later versions of posted documents.
+        attachments: PDF copies of posted documents.
     """
 
     def __init__(self, engine: Engine, keys: LedgerKeys) -> None:
@@ -57,6 +59,7 @@ class Ledger:
         self.keys = keys
         self.backlog = Backlog(engine, keys)
         self.versions = Versions(engine, keys)
+        self.attachments = Attachments(engine, keys)
 
     @classmethod
     def open(cls, url: str) -> Ledger:
@@ -141,6 +144,7 @@ class Ledger:
             if written.rowcount != len(results):
                 msg = "the ledger was changed under a living run: a claim of this run is gone"
                 raise RuntimeError(msg)
+            self.attachments.remember(connection, results)
             chain.append(connection, self.keys, [result_event(run, result) for result in results])
 
     def counts(self) -> Counter[str]:

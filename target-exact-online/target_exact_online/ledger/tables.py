@@ -83,3 +83,19 @@ day_documents = sa.Table(
     sa.Column("document_key", sa.String(255), primary_key=True),
     sa.Column("entry_key", sa.String(255), primary_key=True),
 )
+
+attachments = sa.Table(
+    "attachments",
+    metadata,
+    sa.Column("document_key", sa.String(255), primary_key=True),
+    sa.Column("exact_id", sa.String(64), nullable=False),  # of the entry
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("ask_first", sa.Boolean, nullable=False),  # whether Exact may have it already
+    sa.Column("exact_document_id", sa.String(64)),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Column("next_retry_at", UtcDateTime, nullable=False),
+    sa.Column("claimed_by", sa.String(64)),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+)
