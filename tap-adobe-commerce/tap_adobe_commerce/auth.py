@@ -18,7 +18,6 @@ from connector_credentials.exceptions import RetriableStoreError
 from tap_adobe_commerce._admin import AdminAuth
 from tap_adobe_commerce._auth_errors import explain_auth_error
 from tap_adobe_commerce._bearer import BearerAuth
-from tap_adobe_commerce._ims import ImsAuth
 from tap_adobe_commerce._oauth1 import AdobeOAuth1
 from tap_adobe_commerce.exceptions import ConfigError, UnreachableError
 
@@ -61,6 +60,9 @@ def build_auth(config: Mapping[str, Any]) -> AuthBase:
     if scheme == "admin":
         url = str(values.get("base_url") or "")
         return AdminAuth(url, str(values["admin_username"]), str(values["admin_password"]))
+    # Imported here: its OAuth client takes a tenth of a second, and most shops do not need it.
+    from tap_adobe_commerce._ims import ImsAuth  # noqa: PLC0415
+
     return ImsAuth(values, credential.store, credential.name)
 
 
