@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 
-from commerce_sandbox import control, faults, request_log
-from commerce_sandbox.adobe.routes import routes as adobe_routes
-from commerce_sandbox.exact.routes import routes as exact_routes
+from commerce_sandbox import asgi, control, faults, request_log
+from commerce_sandbox.adobe.service import Shop
+from commerce_sandbox.exact.routes import ExactOnline
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from commerce_sandbox.context import SandboxContext
@@ -38,8 +40,8 @@ class SandboxApp:
         """Build the three applications on one context."""
         self._context = context
         self._control: ASGIApp = Starlette(routes=control.routes(context))
-        self._adobe: ASGIApp = Starlette(routes=adobe_routes(context))
-        self._exact: ASGIApp = Starlette(routes=exact_routes(context))
+        self._adobe: ASGIApp = Shop(context)
+        self._exact: ASGIApp = ExactOnline(context)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call."""
@@ -80,28 +82,22 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":  # a client may not wait for an empty body
-            self.record(message["status"])
-            message = self.dated(message)
+            message = self.begun(message)
         await self._send(message)
 
     async def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        raw.append((b"content-length", str(len(body)).encode()))
-        await self.send({"type": "http.response.start", "status": status, "headers": raw})
-        await self.send({"type": "http.response.body", "body": body})
+        await asgi.answer(self.send, status, headers, body)
 
-    async def raw_send(self, message: Message) -> None:
-        await self._send(message)
-
-    def dated(self, message: Message) -> Message:
-        """Put the sandbox's time into an answer, unless it carries a clock of its own."""
+    def begun(self, message: Message) -> Message:
+        """Write the call down, and put the sandbox's time into an answer that has none yet."""
+        now = self._context.clock.now()
+        self.record(message["status"], now)
         headers = message["headers"]
         if any(name.lower() == b"date" for name, _ in headers):
             return message
-        date = _http_date(int(self._context.clock.now().timestamp()))
-        return {**message, "headers": [*headers, (b"date", date)]}
+        return {**message, "headers": [*headers, (b"date", _http_date(int(now.timestamp())))]}
 
-    def record(self, status: int | None) -> None:
+    def record(self, status: int | None, now: datetime | None = None) -> None:
         scope = self._scope
         client = b""
         for name, value in scope["headers"]:
@@ -109,7 +105,7 @@ class _Exchange:
                 client = value
                 break
         entry = (
-            self._context.clock.now().timestamp(),
+            (now or self._context.clock.now()).timestamp(),
             self._system,
             scope["method"],
             scope["path"],
@@ -160,10 +156,9 @@ async def _suffer_after(
         exchange.record(None)
         await exchange.drop(receive)
     elif fault.kind == "truncate":
-        exchange.record(start["status"])
-        await exchange.raw_send(exchange.dated(start))
+        await exchange.send(start)
         half = body[: len(body) // 2]
-        await exchange.raw_send({"type": "http.response.body", "body": half, "more_body": True})
+        await exchange.send({"type": "http.response.body", "body": half, "more_body": True})
         await exchange.drop(receive)
     else:  # slow
         rate = float(fault.params.get("bytes_per_second", 100))

@@ -29,6 +29,7 @@ class _Thread(threading.local):
         self.connection: sqlite3.Connection | None = None
         self.version = -1
         self.cache: dict[str, Any] = {}
+        self.steady = False
 
 
 class Database:
@@ -62,15 +63,42 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run a block in one write transaction; an exception rolls it back."""
+        """Run a block in one write transaction; an exception rolls it back.
+
+        What :meth:`cached` returns inside is what the transaction sees.
+        """
         connection = self.connection()
         connection.execute("BEGIN IMMEDIATE")
         try:
-            yield connection
+            with self.steady():
+                yield connection
         except BaseException:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Look for changes now, and not again before the end of the block.
+
+        Looking costs more than what is mostly done with the value. The block must not wait.
+        """
+        thread = self._thread
+        outer = thread.steady
+        self._look()
+        thread.steady = True
+        try:
+            yield
+        finally:
+            thread.steady = outer
+
+    def _look(self) -> None:
+        """Empty the cache if another thread or process has changed the database."""
+        thread = self._thread
+        version = self.connection().execute("PRAGMA data_version").fetchone()[0]
+        if version != thread.version:
+            thread.cache.clear()
+            thread.version = version
 
     def cached(self, key: str, load: Callable[[sqlite3.Connection], T]) -> T:
         """Return what ``load`` read, again only after the database has changed.
@@ -84,13 +112,10 @@ class Database:
             load: Reads the value; must not write.
         """
         thread = self._thread
-        connection = self.connection()
-        version = connection.execute("PRAGMA data_version").fetchone()[0]
-        if version != thread.version:
-            thread.cache.clear()
-            thread.version = version
+        if not thread.steady:
+            self._look()
         if key not in thread.cache:
-            thread.cache[key] = load(connection)
+            thread.cache[key] = load(self.connection())
         value: T = thread.cache[key]
         return value
 

@@ -11,9 +11,8 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 import orjson
-from starlette.requests import Request
-from starlette.responses import Response
 
+from commerce_sandbox import asgi
 from commerce_sandbox.adobe import projection, rendering, saas
 from commerce_sandbox.adobe.access import ANONYMOUS, Gate
 from commerce_sandbox.adobe.call import Call
@@ -51,29 +50,30 @@ class Shop:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        request = Request(scope, receive)
-        call = self._call(request, await request.body())
-        answer = self._answer(call)
-        response = Response(
-            b"" if call.method == "HEAD" else answer.body, answer.status, answer.headers
-        )
-        response.headers["Content-Type"] = answer.content_type
-        response.headers["Date"] = format_datetime(
-            datetime.fromtimestamp(call.now, UTC), usegmt=True
-        )
-        self._compress(call, response)
-        await response(scope, receive, send)
+        body = await asgi.body_of(receive)
+        with self._context.database.steady():
+            call = self._call(scope, body)
+            answer = self._answer(call)
+            content = b"" if call.method == "HEAD" else answer.body
+            headers = answer.headers | {
+                "Content-Type": answer.content_type,
+                "Date": format_datetime(datetime.fromtimestamp(call.now, UTC), usegmt=True),
+            }
+            if _is_compressed(call, content):
+                content = gzip.compress(content, compresslevel=1, mtime=0)
+                headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        await asgi.answer(send, answer.status, headers, content)
 
-    def _call(self, request: Request, body: bytes) -> Call:
+    def _call(self, scope: Scope, body: bytes) -> Call:
         database = self._context.database
         now = self._context.clock.now().timestamp()
         return Call(
             context=self._context,
-            method=request.method,
-            scheme=request.url.scheme,
-            raw_path=request.scope["raw_path"].decode("latin-1"),
-            query=request.scope["query_string"].decode("latin-1"),
-            headers=request.headers,
+            method=scope["method"],
+            scheme=scope["scheme"],
+            raw_path=scope["raw_path"].decode("latin-1"),
+            query=scope["query_string"].decode("latin-1"),
+            headers=asgi.headers_of(scope),
             body=body,
             now=now + float(database.setting(_SKEW, DEFAULTS[_SKEW])),
         )
@@ -157,17 +157,13 @@ class Shop:
         answer.headers.update({"Cache-Control": "no-store", "X-Frame-Options": "SAMEORIGIN"})
         return answer
 
-    @staticmethod
-    def _compress(call: Call, response: Response) -> None:
-        if (
-            call.setting("adobe.gzip")
-            and len(response.body) >= _GZIP_FROM
-            and "gzip" in call.header("accept-encoding")
-        ):
-            response.body = gzip.compress(response.body, compresslevel=1, mtime=0)
-            response.headers["Content-Length"] = str(len(response.body))
-            response.headers["Content-Encoding"] = "gzip"
-            response.headers["Vary"] = "Accept-Encoding"
+
+def _is_compressed(call: Call, body: bytes) -> bool:
+    return (
+        len(body) >= _GZIP_FROM
+        and call.setting("adobe.gzip")
+        and "gzip" in call.header("accept-encoding")
+    )
 
 
 def _read_store_codes(connection: sqlite3.Connection) -> frozenset[str]:

@@ -139,10 +139,11 @@ def _shared(header: Row) -> Row:
 
 def _receivable(posting: Posting, account: Row, line: Row, header: Row) -> Row:
     """Return the open item: negative when the customer owes."""
+    identifier, entry_id = store.new_guids(2)
     return {
-        "ID": store.new_guids(1)[0],
+        "ID": identifier,
         "HID": posting.take_versions(1),
-        "EntryID": store.new_guids(1)[0],
+        "EntryID": entry_id,
         "TransactionEntryID": line["EntryID"],
         "TransactionID": line["ID"],
         "Account": account["ID"],

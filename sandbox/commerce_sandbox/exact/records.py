@@ -27,6 +27,7 @@ _VAT_NUMBER = re.compile(r"[A-Z]{2}[0-9A-Z+*]{2,13}")
 _VAT_PREFIX = {"GR": "EL"}
 _EXTENSIONS = (".pdf", ".jpg", ".jpeg", ".png", ".gif", ".bmp")
 _MAX_ATTACHMENT = 25 * 1024 * 1024
+_DOCUMENT_TYPES = frozenset({10, 20, 55})  # sales invoice, purchase invoice, miscellaneous
 _VAT_TYPES = frozenset("BEIN")
 _STATUSES = frozenset("CPSA")
 _LANGUAGE_WIDTH = 10
@@ -299,6 +300,8 @@ def _attachment(posting: Posting, row: Row, _new: bool) -> None:  # noqa: FBT001
 
 def _document(posting: Posting, row: Row, _new: bool) -> None:  # noqa: FBT001 -- one signature
     row.setdefault("DocumentDate", posting.today)
+    if row.get("Type") not in _DOCUMENT_TYPES:
+        posting.problems.append(messages.invalid_reference("Type"))
     entry = row.get("FinancialTransactionEntryID")
     lines = "financialtransaction/TransactionLines"
     if entry and not store.lines_of(posting.connection, lines, [entry]):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
+from starlette.applications import Starlette
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
+from commerce_sandbox import asgi
 from commerce_sandbox.exact import (
     access,
     atom,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from commerce_sandbox.context import SandboxContext
     from commerce_sandbox.exact.access import Caller
@@ -55,12 +58,43 @@ _MOVED = (
     "<html><head><title>Object moved</title></head><body>\r\n<h2>Object moved to "
     '<a href="/docs/Login.aspx?ReturnUrl={url}">here</a>.</h2>\r\n</body></html>\r\n'
 )
-_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "MERGE"]
+_ROOT = "/api/v1/"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "MERGE")
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call to a resource, as its path names it."""
+    """One call to the REST API.
+
+    Attributes:
+        method: HTTP method.
+        path: Path, decoded.
+        query: Query string as sent.
+        headers: Header values under lower-case names.
+        body: Request body.
+        origin: Scheme and host, as the caller names them.
+        uri_length: Length of path and query as sent, in bytes.
+        moment: The sandbox's time, UTC.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    origin: str
+    uri_length: int
+    moment: datetime
+
+    @property
+    def accepts_json(self) -> bool:
+        """Whether the answer is JSON; otherwise it is Atom."""
+        return _JSON in self.headers.get("accept", "")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a call's path names."""
 
     division: int
     resource: Resource
@@ -68,56 +102,85 @@ class Call:
     navigation: str | None
     count: bool
     base: str
-    accepts_json: bool
-    moment: datetime
 
 
-def routes(context: SandboxContext) -> list[BaseRoute]:
-    """Return the routes of Exact Online."""
+@dataclass(frozen=True)
+class Answer:
+    """How a call is answered."""
 
-    async def endpoint(request: Request) -> Response:
-        return _serve(context, request, await request.body())
-
-    async def unknown(_: Request) -> Response:
-        return Response(status_code=404)
-
-    return [
-        *oauth.routes(context),
-        Route("/api/v1/{rest:path}", endpoint, methods=_METHODS),
-        Route("/api/{rest:path}", unknown, methods=_METHODS),
-    ]
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
 
 
-def _serve(context: SandboxContext, request: Request, body: bytes) -> Response:
-    moment = context.clock.now()
-    now = moment.timestamp()
-    json = _JSON in request.headers.get("accept", "")
-    headers: dict[str, str] = {}
+class ExactOnline:
+    """An ASGI application for ``/api/...``: the REST API, and the OAuth endpoints beside it."""
+
+    def __init__(self, context: SandboxContext) -> None:
+        """Open Exact Online on a sandbox's database and clock."""
+        self._context = context
+        self._other: ASGIApp = Starlette(
+            routes=[
+                *oauth.routes(context),
+                Route("/api/{rest:path}", _unknown, methods=_METHODS),
+            ],
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        if not scope["path"].startswith(_ROOT) or scope["method"] not in _METHODS:
+            await self._other(scope, receive, send)
+            return
+        body = await asgi.body_of(receive)
+        with self._context.database.steady():
+            found = _serve(self._context, self._call(scope, body))
+        await asgi.answer(send, found.status, found.headers, found.body)
+
+    def _call(self, scope: Scope, body: bytes) -> Call:
+        headers = asgi.headers_of(scope)
+        host, port = scope["server"]
+        return Call(
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode("latin-1"),
+            headers=headers,
+            body=body,
+            origin=f"{scope['scheme']}://{headers.get('host', f'{host}:{port}')}",
+            uri_length=len(scope["raw_path"]) + len(scope["query_string"]),
+            moment=self._context.clock.now(),
+        )
+
+
+async def _unknown(_: Request) -> Response:
+    return Response(status_code=404)
+
+
+def _serve(context: SandboxContext, call: Call) -> Answer:
+    now = call.moment.timestamp()
     endpoint = None
     try:
-        caller = access.authenticate(context.database, request.headers.get("authorization"), now)
-        call = _call(request, caller, moment, json=json)
-        access.check_division(context.database, call.division)
+        caller = access.authenticate(context.database, call.headers.get("authorization"), now)
+        target = _target(call, caller)
+        access.check_division(context.database, target.division)
         endpoint = (
-            f"{caller.app.client_id}/{caller.user.user_id}/{call.division}/{call.resource.path}"
+            f"{caller.app.client_id}/{caller.user.user_id}/{target.division}/{target.resource.path}"
         )
         limits.check_errors(context.database, endpoint, now)
-        headers = limits.count(context.database, caller.app.client_id, call.division, now)
-        access.check_scope(context.database, caller, call.resource, request.method)
-        response = _run(context, request, caller, call, body)
+        headers = limits.count(context.database, caller.app.client_id, target.division, now)
+        access.check_scope(context.database, caller, target.resource, call.method)
+        found = _run(context, call, caller, target)
     except ApiError as error:
         if endpoint is not None and not isinstance(error, TooManyRequestsError):
             limits.count_error(context.database, endpoint, now)
-        return _refusal(context, request, error, json=json)
-    response.headers.update(headers)
-    return response
+        return _refusal(context, call, error)
+    found.headers.update(headers)
+    return found
 
 
-def _call(request: Request, caller: Caller, moment: datetime, *, json: bool) -> Call:
-    scope = request.scope
-    if len(scope["raw_path"]) + len(scope["query_string"]) > _LONGEST_URL:
+def _target(call: Call, caller: Caller) -> Target:
+    if call.uri_length > _LONGEST_URL:
         raise UriTooLongError
-    match = _PATH.fullmatch(request.path_params["rest"])
+    match = _PATH.fullmatch(call.path, len(_ROOT))
     if match is None:
         raise NotFoundError
     path, navigation = match["resource"], match["navigation"]
@@ -134,164 +197,154 @@ def _call(request: Request, caller: Caller, moment: datetime, *, json: bool) -> 
         or (navigation and (path, navigation) not in LINES)
     ):
         raise NotFoundError
-    root = f"{request.url.scheme}://{request.url.netloc}/api/v1"
-    return Call(
+    root = f"{call.origin}/api/v1"
+    return Target(
         division=caller.current_division if current else int(match["division"]),
         resource=resource,
         key=key,
         navigation=navigation,
         count=bool(match["count"]),
         base=root if current else f"{root}/{match['division']}",
-        accepts_json=json,
-        moment=moment,
     )
 
 
-def _run(
-    context: SandboxContext, request: Request, caller: Caller, call: Call, body: bytes
-) -> Response:
-    method = request.method
-    if method not in call.resource.methods:
+def _run(context: SandboxContext, call: Call, caller: Caller, target: Target) -> Answer:
+    method, resource = call.method, target.resource
+    if method not in resource.methods:
         raise ForbiddenError
     if method == "GET":
-        return _get(context, request, caller, call)
-    if call.navigation or call.count:
+        return _get(context, call, caller, target)
+    if target.navigation or target.count:
         raise NotFoundError
     if method == "POST":
-        return _post(context, request, call, body)
-    if call.key is None:
+        return _post(context, call, target)
+    if target.key is None:
         raise NotFoundError
     if method == "PUT":
-        _check_json(request)
-        writes.put(context, call.resource, call.division, call.key, body, call.moment)
-        if _wants_representation(request):
-            return _entity(context, call, query.Options())
+        _check_json(call)
+        writes.put(context, resource, target.division, target.key, call.body, call.moment)
+        if _wants_representation(call):
+            return _entity(context, call, target, query.Options())
     else:
-        writes.delete(context, call.resource, call.division, call.key, call.moment)
-    return Response(status_code=204)
+        writes.delete(context, resource, target.division, target.key, call.moment)
+    return Answer(204)
 
 
-def _get(context: SandboxContext, request: Request, caller: Caller, call: Call) -> Response:
-    resource, parent = call.resource, None
-    if call.navigation:
-        parent = call.key
-        resource = resources()[LINES[call.resource.path, call.navigation]]
-    raw = request.scope["query_string"].decode("latin-1")
-    options = query.parse_options(raw, resource)
-    if call.resource.path == "current/Me":
-        entity = render.entity(resource, me(context, caller), call.base, select=options.select)
-        return _list(call, resource, {"results": [entity]}, request)
-    if call.key is not None and parent is None:
-        return _entity(context, call, options)
+def _get(context: SandboxContext, call: Call, caller: Caller, target: Target) -> Answer:
+    resource, parent = target.resource, None
+    if target.navigation:
+        parent = target.key
+        resource = resources()[LINES[target.resource.path, target.navigation]]
+    options = query.parse_options(call.query, resource)
+    if target.resource.path == "current/Me":
+        entity = render.entity(resource, me(context, caller), target.base, select=options.select)
+        return _list(call, resource, {"results": [entity]})
+    if target.key is not None and parent is None:
+        return _entity(context, call, target, options)
     if parent is None:
         query.check_filter(resource, options)
-    if call.count:
-        return _count(context, call, options)
+    if target.count:
+        return _count(context, call, target, options)
     if parent is None:
         query.check_select(options)
-    page = query.fetch(context.database, resource, call.division, options, parent=parent)
-    rows = query.entities(context.database, resource, call.division, page.rows, call.base, options)
+    database, division = context.database, target.division
+    page = query.fetch(database, resource, division, options, parent=parent)
+    rows = query.entities(database, resource, division, page.rows, target.base, options)
     listing: dict[str, Any] = {"results": rows}
     if page.total is not None:
         listing["__count"] = str(page.total)
     if page.token is not None:
-        path = quote(request.url.path, safe="/()'")
-        address = f"{request.url.scheme}://{request.url.netloc}{path}"
-        listing["__next"] = f"{address}?{query.next_query(raw, page.token)}"
-    elif context.database.setting("exact.bare_lists") and call.accepts_json:
+        path = quote(call.path, safe="/()'")
+        listing["__next"] = f"{call.origin}{path}?{query.next_query(call.query, page.token)}"
+    elif database.setting("exact.bare_lists") and call.accepts_json:
         return _json(200, {"d": rows})
-    return _list(call, resource, listing, request)
+    return _list(call, resource, listing)
 
 
-def _count(context: SandboxContext, call: Call, options: query.Options) -> Response:
+def _count(context: SandboxContext, call: Call, target: Target, options: query.Options) -> Answer:
     if call.accepts_json:  # a number is neither JSON nor Atom here
         raise MediaTypeError
-    found = query.count(context.database, call.resource, call.division, options)
-    return Response(str(found), media_type="text/plain")
+    found = query.count(context.database, target.resource, target.division, options)
+    return Answer(200, str(found).encode(), {"Content-Type": "text/plain; charset=utf-8"})
 
 
-def _list(call: Call, resource: Resource, listing: dict[str, Any], request: Request) -> Response:
+def _list(call: Call, resource: Resource, listing: dict[str, Any]) -> Answer:
     if call.accepts_json:
         return _json(200, {"d": listing})
-    address = str(request.url.replace(query=""))
-    xml = atom.feed(resource, listing["results"], address, listing.get("__next"))
-    return Response(xml, media_type="application/atom+xml")
+    address = f"{call.origin}{call.path}"
+    return _atom(200, atom.feed(resource, listing["results"], address, listing.get("__next")))
 
 
-def _entity(context: SandboxContext, call: Call, options: query.Options) -> Response:
-    key = call.key or ""
-    table = store.TABLES.get(call.resource.path)
+def _entity(context: SandboxContext, call: Call, target: Target, options: query.Options) -> Answer:
+    key = target.key or ""
+    resource = target.resource
+    table = store.TABLES.get(resource.path)
     if table is None:
         raise NotFoundError
-    division = call.division
+    division = target.division
     if table.key == "Code":
-        division = 0 if call.resource.path == "system/Divisions" else division
+        division = 0 if resource.path == "system/Divisions" else division
         key = f"{division}/{key}"
-    row = store.get(context.database.connection(), call.resource.path, division, key)
+    row = store.get(context.database.connection(), resource.path, division, key)
     if row is None:
-        text = f"Resource not found for the segment '{call.resource.name}'."
+        text = f"Resource not found for the segment '{resource.name}'."
         raise NotFoundError(text)
     entity = query.entities(
-        context.database, call.resource, call.division, [row], call.base, options
+        context.database, resource, target.division, [row], target.base, options
     )[0]
     if not call.accepts_json:
-        return Response(atom.entry(call.resource, entity), media_type="application/atom+xml")
+        return _atom(200, atom.entry(resource, entity))
     return _json(200, {"d": entity})
 
 
-def _post(context: SandboxContext, request: Request, call: Call, body: bytes) -> Response:
-    _check_json(request)
-    if call.key is not None:
+def _post(context: SandboxContext, call: Call, target: Target) -> Answer:
+    _check_json(call)
+    if target.key is not None:
         raise NotFoundError
-    row = writes.post(context, call.resource, call.division, body, call.moment)
-    whole = _wants_representation(request) or "GET" not in call.resource.methods
-    data = None
-    if whole:
-        connection = context.database.connection()
-        key = row.get(call.resource.key, "")
-        if call.resource.path in store.TABLES:
-            row = store.get(connection, call.resource.path, call.division, key) or row
-        data = master.of_division(context.database, call.division)
-    entity = render.entity(
-        call.resource,
-        row,
-        call.base,
-        master=data,
-        blank=not whole,
-    )
+    resource = target.resource
+    row = writes.post(context, resource, target.division, call.body, call.moment)
+    whole = _wants_representation(call) or "GET" not in resource.methods
+    data = master.of_division(context.database, target.division) if whole else None
+    entity = render.entity(resource, row, target.base, master=data, blank=not whole)
     location = {"Location": entity["__metadata"]["uri"]}
     if not call.accepts_json:
-        xml = atom.entry(call.resource, entity)
-        return Response(xml, 201, location, media_type="application/atom+xml")
+        return _atom(201, atom.entry(resource, entity), location)
     return _json(201, {"d": entity}, location)
 
 
-def _wants_representation(request: Request) -> bool:
-    return "return=representation" in request.headers.get("prefer", "").replace(" ", "")
+def _wants_representation(call: Call) -> bool:
+    return "return=representation" in call.headers.get("prefer", "").replace(" ", "")
 
 
-def _check_json(request: Request) -> None:
-    if not request.headers.get("content-type", "").startswith(_JSON):
+def _check_json(call: Call) -> None:
+    if not call.headers.get("content-type", "").startswith(_JSON):
         text = "Unsupported media type requested."
         raise MediaTypeError(text)
 
 
-def _refusal(context: SandboxContext, request: Request, error: ApiError, *, json: bool) -> Response:
+def _refusal(context: SandboxContext, call: Call, error: ApiError) -> Answer:
     if isinstance(error, UnauthorizedError):
         if context.database.setting("exact.html_unauthorized"):
-            page = _MOVED.format(url=quote(request.url.path, safe=""))
-            return Response(page, 401, media_type="text/html")
-        return Response(status_code=401)
+            page = _MOVED.format(url=quote(call.path, safe=""))
+            return Answer(401, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
+        return Answer(401)
     text = error.text
     if isinstance(error, ValidationError):
         text = error.in_language(context.database.setting("exact.language", "nl"))
     if not text:
-        return Response(status_code=error.status, headers=error.headers)
-    if not json:
-        return Response(atom.error(text), error.status, error.headers, "application/xml")
+        return Answer(error.status, headers=error.headers)
+    if not call.accepts_json:
+        return Answer(
+            error.status, atom.error(text), error.headers | {"Content-Type": "application/xml"}
+        )
     message = {"lang": "", "value": text}
     return _json(error.status, {"error": {"code": "", "message": message}}, error.headers)
 
 
-def _json(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), status, headers, "application/json; charset=utf-8")
+def _json(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Answer:
+    kind = {"Content-Type": "application/json; charset=utf-8"}
+    return Answer(status, orjson.dumps(body), (headers or {}) | kind)
+
+
+def _atom(status: int, body: bytes, headers: dict[str, str] | None = None) -> Answer:
+    return Answer(status, body, (headers or {}) | {"Content-Type": "application/atom+xml"})

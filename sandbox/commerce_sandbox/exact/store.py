@@ -113,7 +113,9 @@ CREATE TABLE IF NOT EXISTS {name} (
 """
 
 _OTHER_TABLES = """
-CREATE TABLE IF NOT EXISTS exact_counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS exact_counters (
+  name TEXT PRIMARY KEY, value INTEGER NOT NULL
+) WITHOUT ROWID;
 INSERT OR IGNORE INTO exact_counters VALUES ('version', 1000000);
 CREATE TABLE IF NOT EXISTS exact_chains (
   id INTEGER PRIMARY KEY, client_id TEXT NOT NULL, user_id TEXT NOT NULL, alive INTEGER NOT NULL
@@ -166,7 +168,8 @@ def new_guids(count: int) -> list[str]:
     Those of one call share a random beginning, so that the lines of a document lie side by
     side in the database; between documents the order is random.
     """
-    head, tail = os.urandom(6).hex(), int.from_bytes(os.urandom(4), "big") << 16
+    chance = os.urandom(10)
+    head, tail = chance[:6].hex(), int.from_bytes(chance[6:], "big") << 16
     start = f"{head[:8]}-{head[8:]}-4{head[1:4]}-a{head[5:8]}-"
     return [f"{start}{tail + number:012x}" for number in range(count)]
 
@@ -207,7 +210,8 @@ def insert(
         connection: A connection inside a write transaction.
         resource: Path of the resource, ``crm/Accounts``.
         division: Whose rows these are.
-        rows: Properties by name; absent and None are the same.
+        rows: Properties by name; absent and None are the same. They get the properties that
+            the database gives.
         at: ISO 8601 UTC without a zone, for ``Created`` and ``Modified``.
         version: First of as many reserved row versions; None: take new ones.
     """
@@ -230,6 +234,8 @@ def insert(
             for number, row in enumerate(rows)
         ],
     )
+    for number, row in enumerate(rows, version):
+        row.update(Division=division, Created=at, Modified=at, Timestamp=number)
 
 
 def update(connection: sqlite3.Connection, resource: str, row: Row, at: str) -> None:

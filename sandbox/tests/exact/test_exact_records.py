@@ -179,5 +179,7 @@ def test_documents_with_attachments(exact: Any) -> None:
     assert exact.refused(path, body | {"Attachment": "???"}) == "Ongeldig: Bijlage"
     assert exact.refused(path, body | {"Document": NOTHING}) == "Ongeldige referentie: Document"
     assert exact.refused("documents/Documents", {"Type": 10}) == "Verplicht: Onderwerp"
+    unknown = {"Type": 9, "Subject": "x"}
+    assert exact.refused("documents/Documents", unknown).startswith("Ongeldige referentie")
     entry = {"Type": 10, "Subject": "x", "FinancialTransactionEntryID": NOTHING}
     assert exact.refused("documents/Documents", entry).startswith("Ongeldige referentie")
