@@ -177,9 +177,9 @@ def new_guids(count: int) -> list[str]:
 def next_counter(connection: sqlite3.Connection, name: str, count: int, start: int = 0) -> int:
     """Raise a counter by ``count`` and return its value before that."""
     row = connection.execute(
-        "INSERT INTO exact_counters (name, value) VALUES (?1, ?3 + ?2) "
-        "ON CONFLICT (name) DO UPDATE SET value = value + ?2 RETURNING value",
-        (name, count, start),
+        "INSERT INTO exact_counters (name, value) VALUES (:name, :start + :count) "
+        "ON CONFLICT (name) DO UPDATE SET value = value + :count RETURNING value",
+        {"name": name, "start": start, "count": count},
     ).fetchone()
     return int(row[0]) - count
 
