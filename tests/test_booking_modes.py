@@ -77,3 +77,18 @@ def test_a_changed_mode_books_no_document_a_second_time(pipe: Pipe, modes: tuple
     assert outcome.code == EXIT_NOT_ALL_POSTED
     assert balances(pipe) == booked
     assert len([line for line in pipe.report["parked"] if "already" in line["reason"]]) > 10
+
+
+def test_payments_close_the_debtors_of_customers_without_a_code(pipe: Pipe) -> None:
+    pipe.target["create_accounts"] = True
+    paid = f"- {{name: paid, when: {{line: document}}, book: {{clearing_gl: '{CLEARING}'}}}}"
+    use_rules(pipe, ("\nrules:", f"\nrules:\n  {paid}"))
+    pipe.run("invoices")
+    waiting = [line for line in pipe.report["parked"] if ":payment:" in line["document_key"]]
+    assert waiting == []
+    lines = pipe.sandbox.exact(
+        "financialtransaction/TransactionLines",
+        filter="JournalCode eq '90' and GLAccountCode eq '1300'",
+    )
+    relations = {line["AccountCode"].strip() for line in lines}
+    assert {"10", "20001", "20002"} <= relations

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 ORDERS, LINES = "salesorder/SalesOrders", "salesorder/SalesOrderLines"
 ENTRIES, RELATIONS, ITEMS = "salesentry/SalesEntries", "crm/Accounts", "logistics/Items"
+PAYMENT_LINES = "generaljournalentry/GeneralJournalEntryLines"
 
 
 def order(
@@ -143,6 +144,84 @@ def test_a_missing_debtor_is_created_once_for_all_its_documents(
     (made,) = sandbox.exact(RELATIONS, filter="Email eq 'New.Customer@example.com'")
     assert (made["Name"], made["Status"], made["City"]) == ("New Customer", "C", "Utrecht")
     assert {row["Customer"] for row in sandbox.exact(ENTRIES)} == {made["ID"]}
+
+
+def payment(number: int, account: Any, **changes: Any) -> dict[str, Any]:
+    reference = f"payment {number:09}"
+    return {
+        "document_key": f"shop:payment:{number:09}",
+        "your_ref": reference,
+        "currency": "EUR",
+        "journal": "90",
+        "entry_date": "2026-02-10",
+        "includes": [f"shop:invoice:{number:09}"],
+        "lines": [
+            {"gl_account": "1240", "amount": 121.00},
+            {"gl_account": "1300", "amount": -121.00, "account": account},
+        ],
+        "totals": {"amount": 121.00, "vat_amount": 0, "net_amount": 0},
+        "source": {"instance": "shop", "kind": "payment"},
+    } | changes
+
+
+def paid_by(sandbox: SandboxHandle) -> list[str]:
+    lines = sandbox.exact(PAYMENT_LINES, filter="GLAccountCode eq '1300'")
+    return [line["AccountCode"].strip() for line in lines]
+
+
+def test_a_payment_finds_its_customer_as_an_invoice_does(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    accounts = [
+        {"match": {"search_code": "PROEFZAAK"}},
+        {"match": {"vat_number": "BE0000000097"}},
+        {"match": {"email": "aankoop@example.org"}},
+        {"code": "10"},
+        "10",
+    ]
+    records = [payment(number, account) for number, account in enumerate(accounts, 1)]
+    outcome = target.post_here(records, "general_journal_entries")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert sorted(paid_by(sandbox)) == ["10", "10", "20002", "20002", "20002"]
+
+
+def test_a_payment_may_make_its_customer_and_the_invoice_finds_it(
+    target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
+) -> None:
+    match = {"email": "New.Customer@example.com"}
+    debtor = {"match": match, "create": {"name": "New Customer", "payment_condition": "14"}}
+    outcome = target.post_here([payment(1, debtor)], "general_journal_entries")
+    assert outcome.exit_code == 3
+    assert "No relation in Exact has email" in outcome.report["parked"][0]["reason"]
+    target.write(create_accounts=True)
+    records = [payment(number, debtor) for number in (1, 2)]
+    outcome = target.post_here(records, "general_journal_entries")
+    assert outcome.exit_code == 0, outcome.stderr
+    outcome = target.post_here([sales_entry(1, debtor=debtor)])
+    assert outcome.exit_code == 0, outcome.stderr
+    (made,) = sandbox.exact(RELATIONS, filter="Email eq 'New.Customer@example.com'")
+    assert paid_by(sandbox) == [made["Code"].strip()] * 2
+    assert [row["Customer"] for row in sandbox.exact(ENTRIES)] == [made["ID"]]
+    later = debtor | {"create": {"name": "Another name"}}
+    again = target.post_here([payment(1, later)], "general_journal_entries")
+    assert (again.exit_code, again.report["changed"]) == (0, [])
+
+
+def test_a_journal_entry_makes_one_customer_at_most(target: Any, sandbox: SandboxHandle) -> None:
+    target.write(create_accounts=True)
+
+    def line(amount: float, email: str) -> dict[str, Any]:
+        debtor = {"match": {"email": email}, "create": {"name": email}}
+        return {"gl_account": "1300", "amount": amount, "account": debtor}
+
+    moved = [line(121.00, "one@example.com"), line(-121.00, "two@example.com")]
+    outcome = target.post_here([payment(1, None, lines=moved)], "general_journal_entries")
+    assert outcome.exit_code == 3
+    assert "two new relations" in outcome.report["parked"][0]["reason"]
+    both = [line(121.00, "one@example.com"), line(-121.00, "one@example.com")]
+    outcome = target.post_here([payment(2, None, lines=both)], "general_journal_entries")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert len(set(paid_by(sandbox))) == 1
 
 
 def test_a_missing_item_is_created_once(

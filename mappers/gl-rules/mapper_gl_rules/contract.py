@@ -40,6 +40,7 @@ _ACCOUNT = _object(
         "city": _TEXT,
         "address_line1": _TEXT,
         "phone": _TEXT,
+        "payment_condition": _TEXT,
     },
 )
 _DEBTOR = _object(

@@ -110,11 +110,24 @@ def test_journal_entries_need_a_journal(make_rules: Any, make_document: Any) -> 
     assert "no journal for journal entries" in booked[1].record["reason"]
 
 
-def test_the_payment_of_a_matched_customer_waits_alone(make_rules: Any, make_document: Any) -> None:
-    rules = make_rules(CLEARING, debtor="customer")
-    booked = Booker(rules).document("invoice", make_document(LAMP))
-    assert [one.stream for one in booked] == ["sales_entries", "refused_documents"]
-    assert "needs the code of the debtor" in booked[1].record["reason"]
+def test_the_payment_of_a_matched_customer_names_them_as_the_invoice_does(
+    make_rules: Any, make_document: Any
+) -> None:
+    rules = make_rules(CLEARING, debtor="customer", create_debtors=True)
+    invoice, payment = Booker(rules).document("invoice", make_document(LAMP))
+    assert payment.stream == "general_journal_entries"
+    assert invoice.record["debtor"]["match"]
+    assert payment.record["lines"][1]["account"] == invoice.record["debtor"]
+    assert "account" not in payment.record["lines"][0]
+
+
+def test_a_new_debtor_has_the_payment_condition_whatever_is_posted_first(
+    make_rules: Any, make_document: Any
+) -> None:
+    condition = 'name: condition, when: {line: document}, book: {payment_condition: "30"}'
+    rules = make_rules(CLEARING, condition, debtor="customer", create_debtors=True)
+    _, payment = Booker(rules).document("invoice", make_document(LAMP))
+    assert payment.record["lines"][1]["account"]["create"]["payment_condition"] == "30"
 
 
 def test_a_whole_document_can_be_refused(make_rules: Any, make_document: Any) -> None:

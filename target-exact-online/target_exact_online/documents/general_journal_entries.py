@@ -6,6 +6,7 @@ carries the reference, and that is what Exact is asked for.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from target_exact_online.master_data.lookup import NotUsableError
 if TYPE_CHECKING:
     from datetime import date
 
+    from target_exact_online.documents.prepared import NewAccount
     from target_exact_online.master_data import MasterData
     from target_exact_online.master_data.models import GLAccount, Journal
 
@@ -42,7 +44,7 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     payload: dict[str, Any] = {"Currency": currency}
     if rate is not None:
         payload["ExchangeRate"] = rate
-    entry_lines = _lines(record, on, journal, master, checks)
+    entry_lines, new_account = _lines(record, on, journal, master, settings, checks)
     checks.raise_if_any()
     assert journal is not None  # noqa: S101  # checked above
     assert on is not None  # noqa: S101  # checked above
@@ -70,6 +72,7 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
             f"JournalCode eq {_odata.text(journal.code)} and Description eq {_odata.text(text)}"
         ),
         settle_amount=first["AmountFC"],
+        new_account=new_account,
         warnings=tuple(checks.warnings),
     )
 
@@ -79,9 +82,11 @@ def _lines(
     on: date | None,
     journal: Journal | None,
     master: MasterData,
+    settings: DocumentSettings,
     checks: Checks,
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], NewAccount | None]:
     payload: list[dict[str, Any]] = []
+    missing: dict[int, NewAccount] = {}
     balance = debit = vat = Decimal(0)
     for where, line in lines.numbered(record, checks):
         amounts = lines.amounts(line, where, checks)
@@ -95,7 +100,10 @@ def _lines(
         if account is not None:
             entry["GLAccount"] = account.id
         entry |= _vat(line, where, on, journal, amounts, master, checks)
-        entry |= _relation(line, where, account, master, checks)
+        relation = _relation(record, line, where, on, account, master, settings, checks)
+        entry |= relation.payload("Account")
+        if relation.new is not None:
+            missing[len(payload)] = relation.new
         entry |= lines.dimensions(line, where, on, account, master, checks)
         entry |= lines.description(line, where, checks)
         payload.append(entry)
@@ -106,7 +114,15 @@ def _lines(
             "Report this with the document's key: nothing is booked that is not in balance.",
         )
     _check_totals(record, debit, vat, checks)
-    return payload
+    return payload, _one_of(missing, checks)
+
+
+def _one_of(missing: dict[int, NewAccount], checks: Checks) -> NewAccount | None:
+    """Return the relation to create, for all the lines that need it."""
+    if len({new.match_filter for new in missing.values()}) > 1:
+        checks.add("lines", "The entry needs two new relations", "Create one of them in Exact.")
+    first = next(iter(missing.values()), None)
+    return None if first is None else replace(first, lines=tuple(missing))
 
 
 def _check_totals(record: dict[str, Any], debit: Decimal, vat: Decimal, checks: Checks) -> None:
@@ -150,21 +166,27 @@ def _vat(
 
 
 def _relation(
+    record: dict[str, Any],
     line: dict[str, Any],
     where: str,
+    on: date | None,
     account: GLAccount | None,
     master: MasterData,
+    settings: DocumentSettings,
     checks: Checks,
-) -> dict[str, str]:
-    code = str(line.get("account") or "")
+) -> header.Debtor:
+    given = line.get("account")
+    if isinstance(given, dict):
+        record = {"document_key": record["document_key"], "debtor": given}
+        return header.debtor(record, "Account", on, None, master, settings, checks)
     at = f"{where}, account"
     with checks.at(at):
-        if code:
-            return {"Account": master.account(code).id}
+        if given:
+            return header.Debtor(master.account(str(given)))
         if account is not None and account.type in _NEEDS_ACCOUNT:
             what = (
                 f"GL account {account.code} ({account.name}) is a {_NEEDS_ACCOUNT[account.type]} "
                 "account, and the line names no relation"
             )
             raise NotUsableError(what, "Name the relation in the rules.")
-    return {}
+    return header.Debtor()

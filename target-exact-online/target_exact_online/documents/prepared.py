@@ -34,12 +34,14 @@ class NewAccount:
     Attributes:
         payload: The body for ``crm/Accounts``.
         match_filter: The OData filter that finds it, asked before it is created.
-        fields: Payload fields of the document that receive the new account's GUID.
+        fields: Payload fields that receive the new account's GUID.
+        lines: Indexes of the lines whose fields these are; empty: they are the document's own.
     """
 
     payload: dict[str, Any]
     match_filter: str
     fields: tuple[str, ...]
+    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +107,28 @@ class Prepared:
 
     def with_account(self, account_id: str) -> Prepared:
         """Return a copy that books on this account (GUID)."""
-        if self.new_account is None:
+        if (new := self.new_account) is None:
             return self
-        payload = self.payload | dict.fromkeys(self.new_account.fields, account_id)
-        return replace(self, payload=payload, new_account=None)
+        given = dict.fromkeys(new.fields, account_id)
+        return replace(self, payload=self._with(given, new.lines), new_account=None)
 
     def with_item(self, item: NewItem, item_id: str) -> Prepared:
         """Return a copy whose lines refer to this created item (GUID)."""
-        lines = [dict(line) for line in self.payload[self.lines_field]]
-        for index in item.lines:
-            lines[index]["Item"] = item_id
         return replace(
             self,
-            payload=self.payload | {self.lines_field: lines},
+            payload=self._with({"Item": item_id}, item.lines),
             new_items=tuple(other for other in self.new_items if other is not item),
         )
+
+    def _with(self, given: dict[str, str], indexes: tuple[int, ...]) -> dict[str, Any]:
+        """Return the payload with these fields on these lines, or without lines on itself."""
+        if not indexes:
+            return self.payload | given
+        lines = [
+            line | given if index in indexes else line
+            for index, line in enumerate(self.payload[self.lines_field])
+        ]
+        return self.payload | {self.lines_field: lines}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 # Where a document came from and which rules made it may change without the document changing.
 _NOT_CONTENT = frozenset({"source", "rules_version", "description"})
 _NOT_LINE_CONTENT = frozenset({"rule", "description"})
+_RELATIONS = frozenset({"debtor", "account"})  # of a document, and of a journal line
 
 
 def encode(record: dict[str, Any]) -> bytes:
@@ -32,16 +33,20 @@ def content_hash(record: dict[str, Any]) -> str:
 
     Two versions of a document with the same hash are the same document to an accountant.
     """
-    content = {name: value for name, value in record.items() if name not in _NOT_CONTENT}
+    content = _content(record, _NOT_CONTENT)
     lines = record.get("lines")
     if isinstance(lines, list):
         content["lines"] = [
-            {name: value for name, value in line.items() if name not in _NOT_LINE_CONTENT}
-            for line in lines
-            if isinstance(line, dict)
+            _content(line, _NOT_LINE_CONTENT) for line in lines if isinstance(line, dict)
         ]
-    debtor = record.get("debtor")
-    if isinstance(debtor, dict):
-        # How an account would be created matters once; afterwards it may differ freely.
-        content["debtor"] = {name: value for name, value in debtor.items() if name != "create"}
     return hashlib.sha256(_ENCODER.encode(content)).hexdigest()
+
+
+def _content(record: dict[str, Any], ignored: frozenset[str]) -> dict[str, Any]:
+    """Return what counts of a document or a line."""
+    content = {name: value for name, value in record.items() if name not in ignored}
+    for name in _RELATIONS & content.keys():
+        if isinstance(relation := content[name], dict):
+            # How a relation would be created matters once; afterwards it may differ freely.
+            content[name] = {key: relation[key] for key in relation if key != "create"}
+    return content

@@ -47,6 +47,8 @@ def debtor_of(
     debtor: dict[str, Any] = {"match": match}
     if settings.create_debtors:
         debtor["create"] = _account(order, match)
+        if condition := decision.outcome("payment_condition"):
+            debtor["create"]["payment_condition"] = condition
     return debtor
 
 

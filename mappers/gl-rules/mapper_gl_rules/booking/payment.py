@@ -44,7 +44,7 @@ def money_entry(
         settings: Name the journal and the debtors' account.
 
     Raises:
-        DocumentRefusedError: When the debtor has no code, or the rules name no journal.
+        DocumentRefusedError: When the rules name no journal.
     """
     source = header["source"]
     description = f"{kind.capitalize()} {header['your_ref']}, order {source['order_increment_id']}"
@@ -90,12 +90,5 @@ def _line(gl: str, amount: Decimal, header: Record, settings: Settings) -> dict[
         "rule": "payment",
     }
     if gl == settings.debtor_gl:
-        code = header["debtor"].get("code")
-        if code is None:
-            raise DocumentRefusedError(
-                reason="a journal entry needs the code of the debtor, who is only matched",
-                where="debtor",
-                what_to_do="Book this payment by hand, or give such orders a debtor by code.",
-            )
-        line["account"] = code
+        line["account"] = header["debtor"].get("code") or header["debtor"]
     return line
