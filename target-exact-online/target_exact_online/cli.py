@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,7 @@ def _singer(ctx: click.Context, /, **options: Any) -> None:
     if ctx.invoked_subcommand is None:
         TargetExactOnline.invoke(**options)
     else:  # a person's command: TARGET_EXACT_ONLINE_* count without being asked for
+        logging.getLogger("singer_sdk.configuration").setLevel(logging.WARNING)  # names each
         config.config = TargetExactOnline._env_var_config | config.config  # noqa: SLF001  # the SDK reads them so
     ctx.obj = config
 

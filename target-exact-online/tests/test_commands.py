@@ -120,3 +120,16 @@ def test_a_command_never_makes_a_ledger_and_reads_the_environment(
     Ledger.open(url).close()
     monkeypatch.setenv("TARGET_EXACT_ONLINE_LEDGER_URL", url)
     assert CliRunner().invoke(cli, ["documents", "list"]).exit_code == 0
+
+
+def test_settings_of_the_environment_make_no_noise(
+    busy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TARGET_EXACT_ONLINE_LEDGER_URL", busy.config["ledger_url"])
+    busy.write(ledger_url=None)
+    listed = busy.run("", "documents", "list", "--state", "posted")
+    assert (listed.exit_code, listed.stderr) == (0, "")
+    assert "shop:invoice:000000001" in listed.stdout
+    monkeypatch.setenv("TARGET_EXACT_ONLINE_LEDGER_URL", "sqlite:///nowhere.db")
+    missing = busy.run("", "documents", "list")
+    assert missing.stderr.startswith("ERROR: There is no ledger at nowhere.db")
