@@ -82,6 +82,10 @@ def show_document(obj: Any, document_key: str) -> None:
     for name, value in _facts(shown.row).items():
         if value is not None:
             click.echo(f"{name + ':':<16}{value}")
+    if shown.attachment is not None:
+        names = ("state", "exact_document_id", "attempts", "next_retry_at", "error")
+        known = (f"{name} {value}" for name in names if (value := getattr(shown.attachment, name)))
+        click.echo(f"{'PDF copy:':<16}{', '.join(known)}")
     click.echo("\nHistory (UTC)")
     for at, kind, facts, words in shown.history:
         said = ", ".join(
@@ -121,6 +125,19 @@ def retry_all(obj: Any, /, *, dry_run: bool, **search: Any) -> None:
     search["states"] = search["states"] or ("parked", "failed")
     keys = Desk(_ledger(obj)).replay(_search(search), dry_run=dry_run)
     _tell(keys, "posted by the next run", dry_run)
+
+
+@documents.command("attach")
+@click.argument("document_keys", nargs=-1)
+@_search_options
+@_dry_run
+@click.pass_obj
+def attach_documents(
+    obj: Any, /, document_keys: tuple[str, ...], *, dry_run: bool, **search: Any
+) -> None:
+    """Have PDF copies that wait or were given up tried again by the next run."""
+    keys = Desk(_ledger(obj)).attach(_search(search, document_keys), dry_run=dry_run)
+    _tell(keys, "tried again by the next run", dry_run)
 
 
 @documents.command("skip")

@@ -36,6 +36,7 @@ _RIGHTS = (
     ("general_journal_entries", "generaljournalentry/GeneralJournalEntries", "EntryID", False),
     ("accounts", "crm/Accounts", "ID", False),
     ("items", "logistics/Items", "ID", False),
+    ("attach_documents", "documents/Documents", "ID", False),
 )
 _FEW_CALLS = 0.1
 

@@ -45,6 +45,7 @@ class Outbox:
         on_progress: Callable[[int], None],
         *,
         priority: Priority = "waiting",
+        at_last: Callable[[], None] | None = None,
     ) -> None:
         """Prepare; `start` begins.
 
@@ -54,7 +55,9 @@ class Outbox:
             stop: Ends posting after the calls in flight.
             on_progress: Called after every batch with the number of queued messages.
             priority: Whether documents of earlier runs go before new ones.
+            at_last: What is done when everything is posted and settled.
         """
+        self._at_last = at_last
         self._priority = priority
         self._posting = posting
         self._write_state = write_state
@@ -142,6 +145,8 @@ class Outbox:
             self._posting.drain()
         self._posting.settle(wait=not self._stop.is_set())
         self._posting.compare_printed()
+        if self._at_last is not None:
+            self._at_last()
 
     def _post(self, documents: list[Document]) -> None:
         """Begin to post a batch; the one before is recorded then, and its STATE true."""

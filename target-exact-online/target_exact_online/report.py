@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
+from target_exact_online._money import digits
 from target_exact_online.exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def as_dict(summary: Summary, exit_code: int, error: Exception | None = None) ->
                 "kind": kind,
                 "currency": currency,
                 "documents": count,
-                "amount": _money(summary.amounts[stream, kind, currency]),
+                "amount": digits(summary.amounts[stream, kind, currency]),
             }
             for (stream, kind, currency), count in sorted(summary.posted.items())
         ],
@@ -68,6 +68,12 @@ def as_dict(summary: Summary, exit_code: int, error: Exception | None = None) ->
         "skipped": _lines(summary.skipped),
         "changed": _lines(summary.changed),
         "warnings": [_line(line) for line in summary.warnings],
+        "attachments": {
+            "attached": summary.attached,
+            "waiting": summary.attachments_waiting or 0,
+            "waiting_because": summary.attachments_wait_because,
+            "given_up": summary.not_attached,
+        },
         "login": summary.login,
         "held": summary.held,
         "held_because": summary.held_because,
@@ -100,7 +106,7 @@ def show(summary: Summary, logger: logging.Logger, exit_code: int, error: Except
         table.add_column(name, justify="right")
     for (stream, kind, currency), count in sorted(summary.posted.items()):
         amount = summary.amounts[stream, kind, currency]
-        table.add_row(stream, kind, currency, str(count), _money(amount))
+        table.add_row(stream, kind, currency, str(count), digits(amount))
     console.print(table)
     for line in _notes(summary, exit_code, error):
         console.print(line, markup=False)
@@ -109,7 +115,7 @@ def show(summary: Summary, logger: logging.Logger, exit_code: int, error: Except
 def _plain(summary: Summary, exit_code: int, error: Exception | None) -> Iterator[str]:
     for (stream, kind, currency), count in sorted(summary.posted.items()):
         amount = summary.amounts[stream, kind, currency]
-        yield f"Posted {count} {stream} ({kind or 'document'}): {_money(amount)} {currency}"
+        yield f"Posted {count} {stream} ({kind or 'document'}): {digits(amount)} {currency}"
     if not summary.posted:
         yield "Posted nothing new"
     yield from _notes(summary, exit_code, error)
@@ -129,6 +135,7 @@ def _notes(summary: Summary, exit_code: int, error: Exception | None) -> Iterato
         (summary.skipped, "skipped, nothing to book"),
     ):
         yield from _listed(lines, words)
+    yield from _copies(summary)
     for line in summary.warnings[:_SHOWN]:
         yield f"Note on {line.document_key}: {line.reason}"
     for text in summary.login:
@@ -146,6 +153,14 @@ def _notes(summary: Summary, exit_code: int, error: Exception | None) -> Iterato
         yield f"Ends with exit code {exit_code}"
 
 
+def _copies(summary: Summary) -> Iterator[str]:
+    if summary.attached:
+        yield f"{summary.attached} PDF copies attached"
+    if summary.attachments_waiting:
+        because = summary.attachments_wait_because
+        yield f"{summary.attachments_waiting} PDF copies wait" + (f": {because}" if because else "")
+
+
 def _listed(lines: Mapping[str, Line], words: str) -> Iterator[str]:
     if lines:
         yield f"{len(lines)} {words}:"
@@ -155,13 +170,6 @@ def _listed(lines: Mapping[str, Line], words: str) -> Iterator[str]:
         yield f"  {line.document_key}{order}: {line.reason}{again}"
     if len(lines) > _SHOWN:
         yield f"  and {len(lines) - _SHOWN} more"
-
-
-def _money(amount: Decimal) -> str:
-    """Return the digits, at least two decimals: amounts are shown like money, never rounded."""
-    exponent = amount.as_tuple().exponent
-    few = isinstance(exponent, int) and exponent > -2  # noqa: PLR2004  # cents
-    return str(amount.quantize(Decimal("0.01")) if few else amount)
 
 
 def _lines(lines: Mapping[str, Line]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import IO, TYPE_CHECKING
 
 from target_exact_online import report
+from target_exact_online.attaching import Attaching
 from target_exact_online.company import open_company
 from target_exact_online.exceptions import TargetError, TransientApiError
 from target_exact_online.ledger.runs import Run
@@ -72,6 +73,15 @@ def _run(target: TargetExactOnline, ledger: Ledger, file_input: IO[str] | None) 
             settle_after=timedelta(seconds=config["settle_after_seconds"]),
             stop=stop,
         )
+        attaching = Attaching(
+            ledger,
+            run,
+            company,
+            summary,
+            closed=lambda: posting.held is not None or stop.is_set(),
+            settle_after=timedelta(seconds=config["settle_after_seconds"]),
+        )
+        ledger.attachments.wanted = config["attach_documents"]
         progress = cleanup.enter_context(Progress(summary, target.logger))
         target.outbox = Outbox(
             posting,
@@ -79,6 +89,7 @@ def _run(target: TargetExactOnline, ledger: Ledger, file_input: IO[str] | None) 
             stop,
             progress.update,
             priority=config["priority"],
+            at_last=attaching.attach if config["attach_documents"] else None,
         )
         error: TargetError | None = None
         try:
@@ -99,6 +110,8 @@ def _run(target: TargetExactOnline, ledger: Ledger, file_input: IO[str] | None) 
     counts = ledger.counts()
     summary.held = counts["received"]
     summary.still_parked = max(counts["parked"] - len(summary.parked), 0)
+    if config["attach_documents"]:
+        summary.attachments_waiting = ledger.attachments.waiting()
     summary.chain_head = ledger.head()
     report.show(summary, target.logger, exit_code, error)
     if config.get("report_file"):

@@ -113,6 +113,14 @@ CONFIG = th.PropertiesList(
         description="Create an item that Exact does not have, when the document says how.",
     ),
     th.Property(
+        "attach_documents",
+        th.BooleanType,
+        title="Attach documents",
+        default=False,
+        description="Attach a PDF copy of each posted invoice and credit memo (stream "
+        "`sales_entries`) to its entry, with the record as a file in it. Two calls more for each.",
+    ),
+    th.Property(
         "closed_period",
         th.StringType,
         title="Closed period",

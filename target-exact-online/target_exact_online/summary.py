@@ -51,6 +51,10 @@ class Summary:
         held: How many documents were only taken into the ledger in this run.
         changed: Documents of which another version came after they were posted.
         warnings: What a person should know although the document was posted.
+        attached: PDF copies that were attached to their entries.
+        not_attached: PDF copies that were given up; their documents are posted.
+        attachments_waiting: PDF copies that wait for the next run, or None without the setting.
+        attachments_wait_because: Why they wait, or None.
         login: What a person should know about the Exact login.
         still_parked: Parked by earlier runs and not looked at in this one.
         resume_at: When held documents can be sent (UTC), or None.
@@ -73,6 +77,10 @@ class Summary:
     held: int = 0
     changed: dict[str, Line] = field(default_factory=dict)
     warnings: list[Line] = field(default_factory=list)
+    attached: int = 0
+    not_attached: int = 0
+    attachments_waiting: int | None = None
+    attachments_wait_because: str | None = None
     login: list[str] = field(default_factory=list)
     still_parked: int = 0
     resume_at: datetime | None = None
@@ -116,10 +124,26 @@ class Summary:
             self.held_because = reason
             self.resume_at = resume_at
 
+    def note(self, document_key: str, order_number: str | None, reason: str) -> None:
+        """Note what a person should know about a document of an earlier run."""
+        with self._lock:
+            self.warnings.append(Line(document_key, order_number, reason))
+
     def warn(self, document: Document, reason: str) -> None:
         """Note what a person should know about a posted document."""
         with self._lock:
             self.warnings.append(_line(document, reason))
+
+    def count_attached(self) -> None:
+        """Count a PDF copy that was attached."""
+        with self._lock:
+            self.attached += 1
+
+    def count_not_attached(self, document: Document, reason: str) -> None:
+        """Count a PDF copy that was given up; the document itself is posted."""
+        with self._lock:
+            self.not_attached += 1
+        self.warn(document, f"It is posted, but its PDF copy is not attached: {reason}")
 
     def count_parked(self, document: Document, reason: str) -> None:
         """Count a document that waits for a person."""

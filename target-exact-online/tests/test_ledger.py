@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
 
@@ -50,6 +52,9 @@ def run(ledger: Ledger) -> Iterator[Run]:
     begun = Run(ledger.engine)
     yield begun
     begun.finish()
+
+
+LATER = datetime.now(UTC) + timedelta(days=1)
 
 
 def posted(key: str, attempts: int = 1) -> Result:
@@ -260,6 +265,71 @@ def test_what_counts_as_the_same_document() -> None:
 def test_the_newest_migration_is_the_one_alembic_finds() -> None:
     folder = Path(database.__file__).parent / "migrations"
     assert ScriptDirectory(folder).get_current_head() == database.head()
+
+
+def upgrade_to_0003(engine: sa.Engine) -> None:
+    """Make a ledger as it was before there were PDF copies."""
+    config = Config()
+    config.set_main_option("script_location", str(database._MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+
+
+def test_an_older_ledger_keeps_its_documents_and_learns_of_copies(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "_migrate", upgrade_to_0003)
+        older = Ledger.open(ledger_url)
+    assert not sa.inspect(older.engine).has_table("attachments")
+    first = Run(older.engine)
+    older.claim(first, [Arrival(document("a"), "sending"), Arrival(document("b"), "sending")])
+    older.record(first, [posted("a")])
+    first.finish()  # with "b" in hand
+    older.close()
+
+    ledger = Ledger.open(ledger_url)
+    ledger.attachments.wanted = True
+    run = Run(ledger.engine)
+    ledger.take_over(run)
+    ledger.record(run, [posted("b")])
+
+    assert {known.state for known in ledger.known(["a", "b"]).values()} == {"posted"}
+    assert ledger.attachments.waiting() == 1, "what was posted before is left as it is"
+    assert chain.verify(ledger.engine, ledger.keys).faults == ()
+    run.finish()
+    ledger.close()
+
+
+def test_copies_are_remembered_with_the_result(ledger: Ledger, run: Run) -> None:
+    ledger.attachments.wanted = True
+    credit = {"kind": "credit_memo", "order_increment_id": "000000007"}
+    given = {
+        "a": document("a"),
+        "b": document("b", source=credit),
+        "c": document("c", source={"kind": "day"}),
+        "d": document("d"),
+        "e": document("e"),
+    }
+    ledger.claim(run, [Arrival(one, "sending") for one in given.values()])
+    found = Result("e", "posted", "already_there", 1, exact_id="id-e")
+    failed = Result("d", "failed", "failed", 1)
+
+    ledger.record(run, [posted("a"), posted("b"), posted("c"), failed, found])
+
+    due = {one.document.document_key: one for one in ledger.attachments.due(LATER, limit=9)}
+    assert {key: one.ask_first for key, one in due.items()} == {"a": False, "b": False, "e": True}
+    assert due["a"].document == given["a"]
+    assert due["a"].exact_id == "id-a"
+    assert ledger.attachments.claim(run, "a")
+    assert not ledger.attachments.claim(run, "a")
+    ledger.attachments.later("a", "Away", next_retry_at=LATER + timedelta(hours=1))
+    assert [one.document.document_key for one in ledger.attachments.due(LATER, limit=9)] == [
+        "b",
+        "e",
+    ]
 
 
 def test_amounts_keep_their_digits() -> None:

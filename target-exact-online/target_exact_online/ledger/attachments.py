@@ -85,14 +85,16 @@ class Attachments:
         if not self.wanted or not posted:
             return
         insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        for kinds in (True, False):
-            keys = [one.document_key for one in posted if (one.kind == _ALREADY_THERE) is kinds]
-            now = sa.literal(datetime.now(UTC), documents.c.updated_at.type)
+        now = sa.literal(datetime.now(UTC), attachments.c.created_at.type)
+        for ask_first in (True, False):  # a ledger that was lost may have attached some
+            keys = [one.document_key for one in posted if (one.kind == _ALREADY_THERE) is ask_first]
+            if not keys:
+                continue
             rows = sa.select(
                 documents.c.document_key,
                 documents.c.exact_id,
                 sa.literal(WAITING),
-                sa.literal(kinds),  # a ledger that was lost may have attached it
+                sa.literal(ask_first),
                 sa.literal(0),
                 now,
                 now,
@@ -234,6 +236,28 @@ def look_up(connection: Connection, document_key: str) -> sa.Row[Any] | None:
     """Return what is known of a document's copy, or None."""
     statement = sa.select(attachments).where(attachments.c.document_key == document_key)
     return connection.execute(statement).one_or_none()
+
+
+def unattached(connection: Connection, condition: sa.ColumnElement[bool]) -> list[str]:
+    """Return the documents, of those that fit, whose copies wait or were given up."""
+    statement = (
+        sa.select(documents.c.document_key)
+        .join(attachments, attachments.c.document_key == documents.c.document_key)
+        .where(
+            condition,
+            attachments.c.state != ATTACHED,
+            attachments.c.claimed_by.is_(None),
+            documents.c.payload.is_not(None),
+        )
+        .order_by(documents.c.document_key)
+    )
+    return list(connection.scalars(statement))
+
+
+def try_again(connection: Connection, document_keys: Sequence[str]) -> None:
+    """Have copies tried by the next run, in the caller's transaction."""
+    for key in document_keys:
+        _write(connection, key, state=WAITING, next_retry_at=datetime.now(UTC))
 
 
 def forget(connection: Connection, document_keys: Sequence[str]) -> None:

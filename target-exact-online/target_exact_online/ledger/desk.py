@@ -147,6 +147,25 @@ class Desk:
         )
         return self._change(condition, "replayed", {"state": "received"}, dry_run=dry_run)
 
+    def attach(self, search: Search, *, dry_run: bool) -> list[str]:
+        """Have PDF copies that wait or were given up tried by the next run.
+
+        Args:
+            search: Which documents.
+            dry_run: Only say which.
+
+        Returns:
+            The documents' keys.
+        """
+        with self._ledger.engine.begin() as connection:
+            keys = attachments.unattached(connection, search.condition())
+            if not dry_run:
+                attachments.try_again(connection, keys)
+                by = {"by": getpass.getuser()}
+                happened = [Event("attach_again", key, by) for key in keys]
+                chain.append(connection, self._ledger.keys, happened)
+        return keys
+
     def skip(self, search: Search, reason: str, *, dry_run: bool) -> list[str]:
         """Decide that documents are never posted; return their keys.
 

@@ -1,0 +1,127 @@
+"""Store the PDF copy of a document with its sales entry in Exact.
+
+Exact keeps files in documents of its own: first the document is made, which names the entry, then
+the file is put into it. Neither call can be repeated blindly, so both can be asked for.
+
+Sources: the vendor's reference for types and mandatory fields (type 10 is a sales invoice); two
+public clients ask for documents by entry, and for files by document.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+from target_exact_online import _odata
+from target_exact_online.documents.header import iso
+from target_exact_online.exceptions import RequestRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from target_exact_online.client import ExactClient
+
+DOCUMENTS = "documents/Documents"
+FILES = "documents/DocumentAttachments"
+ENTRIES = "salesentry/SalesEntries"
+_SALES_INVOICE = 10
+
+
+class Copies:
+    """Makes the calls in one division; every error is as `client` raises it."""
+
+    def __init__(self, client: ExactClient, division: int | None) -> None:
+        """Use this client; nothing is called yet."""
+        self._client = client
+        self._division = division
+
+    def customers(self, entry_ids: Sequence[str]) -> dict[str, str]:
+        """Return the account of each entry that Exact still has, by the entry's GUID.
+
+        Args:
+            entry_ids: At most `_odata.MAX_TERMS` entries.
+        """
+        rows = self._client.get(
+            ENTRIES,
+            division=self._division,
+            select="EntryID,Customer",
+            filter=_odata.any_of("EntryID", map(_odata.guid, entry_ids)),
+        )
+        return {str(row["EntryID"]): str(row["Customer"]) for row in rows}
+
+    def find_document(self, entry_id: str, customer: str, subject: str) -> str | None:
+        """Return Exact's document with this subject of an entry, or None.
+
+        Args:
+            entry_id: The entry.
+            customer: Its account, to ask by where Exact does not answer by entry.
+            subject: The document's subject; a person may have attached others.
+
+        Raises:
+            RequestRefusedError: Exact does not answer either question.
+        """
+        by_entry = f"FinancialTransactionEntryID eq {_odata.guid(entry_id)}"
+        by_subject = f"Account eq {_odata.guid(customer)} and Subject eq {_odata.text(subject)}"
+        try:
+            return self._first(by_entry, entry_id, subject)
+        except RequestRefusedError:
+            return self._first(by_subject, entry_id, subject)
+
+    def _first(self, asked: str, entry_id: str, subject: str) -> str | None:
+        rows = self._client.get(
+            DOCUMENTS,
+            division=self._division,
+            select="ID,Subject,FinancialTransactionEntryID",
+            filter=asked,
+        )
+        mine = (
+            str(row["ID"])
+            for row in rows
+            if row["Subject"] == subject and row["FinancialTransactionEntryID"] == entry_id
+        )
+        return next(mine, None)
+
+    def has_file(self, document_id: str, file_name: str) -> bool:
+        """Tell whether Exact's document has the file."""
+        rows = self._client.get(
+            FILES,
+            division=self._division,
+            select="ID,Document,FileName",
+            filter=f"Document eq {_odata.guid(document_id)}",
+        )
+        return any(row["FileName"] == file_name for row in rows)
+
+    def make_document(self, entry_id: str, customer: str, subject: str, on: date) -> str:
+        """Make Exact's document for an entry and return its GUID.
+
+        Args:
+            entry_id: The entry that shows it.
+            customer: The account that shows it.
+            subject: What it is called.
+            on: The entry's date; Exact would take today.
+        """
+        row = self._client.post(
+            DOCUMENTS,
+            {
+                "Type": _SALES_INVOICE,
+                "Subject": subject,
+                "DocumentDate": iso(on),
+                "FinancialTransactionEntryID": entry_id,
+                "Account": customer,
+            },
+            division=self._division,
+        )
+        return str(row["ID"])
+
+    def add_file(self, document_id: str, file_name: str, content: bytes) -> None:
+        """Put a file into Exact's document."""
+        self._client.post(
+            FILES,
+            {
+                "Document": document_id,
+                "FileName": file_name,
+                "Attachment": base64.b64encode(content).decode(),
+            },
+            division=self._division,
+        )
