@@ -67,9 +67,9 @@ def test_a_changed_mode_books_no_document_a_second_time(pipe: Pipe, modes: tuple
     pipe.tap["end_date"] = "2026-11-01T00:00:00Z"  # a day that is not over waits for its end
     extracted = pipe.extract("invoices").stdout
     paid = f"- {{name: paid, when: {{line: document}}, book: {{clearing_gl: '{CLEARING}'}}}}"
+    extra = ("\nrules:", f"\nrules:\n  {paid}")
     for mode in modes:
-        extra = [("\nrules:", f"\nrules:\n  {paid}")] if mode == "daily_journal" else []
-        use_rules(pipe, ("  journal:", f"  mode: {mode}\n  journal:"), *extra)
+        use_rules(pipe, ("  journal:", f"  mode: {mode}\n  journal:"), extra)
         outcome = pipe.post(pipe.book(extracted).stdout)
         assert pipe.report["failed"] == []
         if mode == modes[0]:
