@@ -292,7 +292,7 @@ def period(
         return 0, 0
     year = header.get(names[0]) or found[0]
     number = header.get(names[1]) or found[1]
-    if not any((year, number) == entry[2:] for entry in posting.data.periods):
+    if (year, number) not in posting.data.known_periods:
         posting.problems.append(messages.NO_YEAR)
     elif (code, year, number) in posting.data.closed:
         posting.problems.append(messages.period_closed(year, number))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -211,22 +211,29 @@ def _guid(name: str, value: Any) -> str:
 
 def _datetime(name: str, value: Any) -> str:
     """Return a date without zone; one with a zone or offset is moved to UTC first."""
-    if type(value) is not str:
+    date = _date(value) if type(value) is str else None
+    if date is None:
         raise _conversion(name, "DateTime")
-    milliseconds = _MS_DATE.fullmatch(value)
+    return date
+
+
+@lru_cache(maxsize=1024)  # documents of one day have the same dates
+def _date(text: str) -> str | None:
+    """Return a date as it is stored, or None when the server cannot read it."""
+    milliseconds = _MS_DATE.fullmatch(text)
     try:
         if milliseconds:
             moment = _EPOCH + timedelta(milliseconds=int(milliseconds.group(1)))
-        elif _DATE.fullmatch(value):
-            moment = datetime.fromisoformat(value)
+        elif _DATE.fullmatch(text):
+            moment = datetime.fromisoformat(text)
             if moment.tzinfo is not None:
                 moment = moment.astimezone(UTC)
         else:
-            raise _conversion(name, "DateTime")
+            return None
     except (ValueError, OverflowError):
-        raise _conversion(name, "DateTime") from None
+        return None
     if moment.year < _FIRST_YEAR:
-        raise _conversion(name, "DateTime")
+        return None
     return moment.strftime("%Y-%m-%dT%H:%M:%S")
 
 

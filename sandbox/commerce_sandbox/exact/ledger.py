@@ -51,24 +51,23 @@ def book(posting: Posting, entry: Entry, lines: list[tuple[Row, Money]]) -> floa
     for number, (line, amounts) in enumerate(lines, 1):
         dc = in_division_currency(amounts.net, entry.rate)
         in_dc += dc
-        row = dict(shared)
-        row.update(
-            LineNumber=number,
-            GLAccount=line["GLAccount"],
-            GLAccountCode=posting.data.gl_accounts[line["GLAccount"]]["Code"],
-            Account=entry.account["ID"],
-            AccountCode=entry.account["Code"],
-            AmountFC=money(-amounts.net),
-            AmountDC=money(-dc),
-            AmountVATFC=money(-amounts.vat),
-            AmountVATBaseFC=money(-amounts.net),
-            CostCenter=line.get("CostCenter"),
-            CostUnit=line.get("CostUnit"),
-            Description=line.get("Description") or header.get("Description"),
-            Item=line.get("Item"),
-            ItemCode=line.get("ItemCode"),
-            Quantity=line.get("Quantity"),
-        )
+        row = shared | {
+            "LineNumber": number,
+            "GLAccount": line["GLAccount"],
+            "GLAccountCode": posting.data.gl_accounts[line["GLAccount"]]["Code"],
+            "Account": entry.account["ID"],
+            "AccountCode": entry.account["Code"],
+            "AmountFC": money(-amounts.net),
+            "AmountDC": money(-dc),
+            "AmountVATFC": money(-amounts.vat),
+            "AmountVATBaseFC": money(-amounts.net),
+            "CostCenter": line.get("CostCenter"),
+            "CostUnit": line.get("CostUnit"),
+            "Description": line.get("Description") or header.get("Description"),
+            "Item": line.get("Item"),
+            "ItemCode": line.get("ItemCode"),
+            "Quantity": line.get("Quantity"),
+        }
         if amounts.code is not None:
             row["VATCode"] = amounts.code["Code"]
             row["VATPercentage"] = line.get("VATPercentage")

@@ -23,22 +23,21 @@ OMIT_HEADERS = "exact.omit_rate_headers"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _UNLIMITED = 1_000_000_000
 
-_COUNT = (
-    "INSERT INTO exact_usage VALUES (?, ?, 1) ON CONFLICT (name) DO UPDATE SET "
-    "calls = CASE WHEN period = excluded.period THEN calls + 1 ELSE 1 END, "
-    "period = excluded.period RETURNING calls"
-)
-
 
 def count_one(connection: sqlite3.Connection, name: str, period: int) -> int:
     """Count a call in a window and return how many there were in it so far.
 
     Args:
-        connection: The sandbox's database.
+        connection: A connection inside a write transaction.
         name: Whose calls these are.
         period: Number of the window (minute or day); a new one starts at zero.
     """
-    return int(connection.execute(_COUNT, (name, period)).fetchone()[0])
+    row = connection.execute(
+        "SELECT calls FROM exact_usage WHERE name = ? AND period = ?", (name, period)
+    ).fetchone()
+    calls = 1 if row is None else int(row[0]) + 1
+    connection.execute("REPLACE INTO exact_usage VALUES (?, ?, ?)", (name, period, calls))
+    return calls
 
 
 def count(database: Database, client_id: str, division: int, now: float) -> dict[str, str]:
@@ -60,10 +59,10 @@ def count(database: Database, client_id: str, division: int, now: float) -> dict
     by_minute = by_day = 0
     if minute_limit is not None or day_limit is not None:
         who = f"{client_id}/{division}"
-        connection = database.connection()
-        by_minute = count_one(connection, f"{who}/minute", minute)
-        if minute_limit is None or by_minute <= minute_limit:
-            by_day = count_one(connection, f"{who}/day", day)
+        with database.transaction() as connection:
+            by_minute = count_one(connection, f"{who}/minute", minute)
+            if minute_limit is None or by_minute <= minute_limit:
+                by_day = count_one(connection, f"{who}/day", day)
     minutely = _pair("X-RateLimit-Minutely", minute_limit, by_minute, (minute + 1) * _MINUTE)
     daily = _pair("X-RateLimit", day_limit, by_day, (day + 1) * _DAY)
     omitted = settings.get(OMIT_HEADERS, False)

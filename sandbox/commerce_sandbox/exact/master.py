@@ -40,6 +40,7 @@ class Master:
     currencies: dict[str, Row]
     rates: dict[str, list[tuple[str, float]]]
     periods: list[tuple[str, str, int, int]]
+    known_periods: frozenset[tuple[int, int]]
     closed: frozenset[tuple[str, int, int]]
     item_groups: dict[str, Row]
     units: dict[str, Row]
@@ -119,6 +120,7 @@ def _load(connection: sqlite3.Connection, division: int) -> Master:
             (row["StartDate"][:10], row["EndDate"][:10], row["FinYear"], row["FinPeriod"])
             for row in periods
         ],
+        known_periods=frozenset((row["FinYear"], row["FinPeriod"]) for row in periods),
         closed=frozenset(
             (row["Journal"], row["Year"], row["Period"]) for row in statuses if row["Status"]
         ),

@@ -6,7 +6,7 @@ The figures come from ``metadata.json`` (its provenance is in this folder's READ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 
 import orjson
@@ -50,17 +50,17 @@ class Resource:
     filterable: frozenset[str] | None
     properties: dict[str, Property]
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The last part of the path, ``SalesEntries``."""
         return self.path.rpartition("/")[2]
 
-    @property
+    @cached_property
     def service(self) -> str:
         """The part before the name, ``salesentry``."""
         return self.path.rpartition("/")[0]
 
-    @property
+    @cached_property
     def type_name(self) -> str:
         """The entity type as the server names it in ``__metadata`` and in error texts."""
         singular = self.name

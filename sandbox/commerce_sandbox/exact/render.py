@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from commerce_sandbox.exact.metadata import resources
@@ -38,14 +39,11 @@ def looked_up(name: str) -> bool:
     return name in _LOOKED_UP or name == "JournalDescription"
 
 
-def milliseconds(text: str) -> int:
-    """Return a stored date as milliseconds since 1970 (UTC)."""
+@lru_cache(maxsize=1024)  # documents of one day have the same dates
+def _date(text: str) -> str:
+    """Write a stored date as milliseconds since 1970 (UTC)."""
     moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
-
-
-def _date(value: Any) -> str:
-    return f"/Date({milliseconds(value)})/"
+    return f"/Date({round(moment.timestamp() * 1000)})/"
 
 
 def _double(value: Any) -> Any:
@@ -54,32 +52,46 @@ def _double(value: Any) -> Any:
     return value
 
 
+@dataclass(frozen=True)
+class _Shape:
+    """How entities of a resource are written.
+
+    Attributes:
+        empty: Every property without a value, in the order of the document.
+        writers: Properties whose values are not written as they are stored.
+        looked_up: Properties that are only made when read.
+        collections: Properties that lead to lines.
+    """
+
+    empty: dict[str, Any]
+    writers: dict[str, Callable[[Any], Any]]
+    looked_up: tuple[str, ...]
+    collections: tuple[str, ...]
+
+
 @cache
-def _writers(path: str) -> dict[str, Callable[[Any], Any] | None]:
-    """Return how the values of a resource are written; None: as they are."""
+def _shape(path: str) -> _Shape:
     kinds: dict[str, Callable[[Any], Any]] = {"DateTime": _date, "Double": _double, "Int64": str}
-    return {
-        item.name: kinds.get(item.type)
-        for item in resources()[path].properties.values()
-        if item.type != "Collection"
-    }
+    properties = resources()[path].properties.values()
+    return _Shape(
+        empty=dict.fromkeys(item.name for item in properties),
+        writers={item.name: kinds[item.type] for item in properties if item.type in kinds},
+        looked_up=tuple(item.name for item in properties if looked_up(item.name)),
+        collections=tuple(item.name for item in properties if item.type == "Collection"),
+    )
 
 
-def value(master: Master | None, row: Row, name: str) -> Any:
-    """Return a stored or looked-up value of a row."""
-    found = row.get(name)
-    if found is not None or master is None:
-        return found
+def _look_up(master: Master, row: Row, name: str) -> Any:
+    """Return what the master data says about a row."""
     if name == "JournalDescription":
         code = row.get(_JOURNAL[0]) or row.get(_JOURNAL[1])
         return master.journals.get(str(code), {}).get("Description")
-    if name in _LOOKED_UP:
-        source, table, field = _LOOKED_UP[name]
-        key = row.get(source)
-        if key is not None:
-            entries: Mapping[str, Row] = getattr(master, table)
-            return entries.get(key.strip(), {}).get(field)
-    return None
+    source, table, field = _LOOKED_UP[name]
+    key = row.get(source)
+    if key is None:
+        return None
+    entries: Mapping[str, Row] = getattr(master, table)
+    return entries.get(key.strip(), {}).get(field)
 
 
 def key_segment(resource: Resource, row: Row) -> str:
@@ -113,21 +125,24 @@ def entity(
         blank: Leave all properties but the key empty.
     """
     uri = f"{base}/{resource.path}{key_segment(resource, row)}"
-    written: dict[str, Any] = {"__metadata": {"uri": uri, "type": resource.type_name}}
-    writers = _writers(resource.path)
-    for name, item in resource.properties.items():
-        if select is not None and name not in select:
-            continue
-        if item.type == "Collection":
-            if expanded is not None and name in expanded:
-                written[name] = {"results": expanded[name]}
-            else:
-                written[name] = {"__deferred": {"uri": f"{uri}/{name}"}}
-            continue
-        if blank and name != resource.key:
-            written[name] = None
-            continue
-        found = value(master, row, name)
-        writer = writers[name]
-        written[name] = found if found is None or writer is None else writer(found)
+    shape = _shape(resource.path)
+    properties = shape.empty
+    if select is not None:
+        properties = {name: None for name in properties if name in select}
+    written = {"__metadata": {"uri": uri, "type": resource.type_name}, **properties}
+    if blank:
+        row = {resource.key: row.get(resource.key)}
+    for name, value in row.items():
+        if value is not None and name in properties:
+            writer = shape.writers.get(name)
+            written[name] = value if writer is None else writer(value)
+    if master is not None:
+        for name in shape.looked_up:
+            if name in properties and written[name] is None:
+                written[name] = _look_up(master, row, name)
+    for name in shape.collections:
+        if name in properties:
+            lines = None if expanded is None else expanded.get(name)
+            deferred = {"__deferred": {"uri": f"{uri}/{name}"}}
+            written[name] = deferred if lines is None else {"results": lines}
     return written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from commerce_sandbox.exact import booking, ledger, messages, store
@@ -92,7 +93,7 @@ def write(posting: Posting, header: Row, lines: list[Row]) -> Row:
         Status=header.get("Status", booking.OPEN),
         Type=CREDIT_NOTE if total < 0 else ENTRY,
     )
-    header.setdefault("DueDate", _due(date, condition))
+    header.setdefault("DueDate", _due(date, (condition or {}).get("PaymentDays") or 0))
     header.setdefault("PaymentReference", f"{account['Code'].strip()}/{number}")
     _write_lines(posting, header, lines, amounts, rate)
     entry = ledger.Entry(header, account, receivable or {}, rate, total)
@@ -149,6 +150,6 @@ def _write_lines(
     posting.insert(LINES, *lines)
 
 
-def _due(date: str, condition: Row | None) -> str:
-    days = (condition or {}).get("PaymentDays") or 0
+@lru_cache(maxsize=1024)  # documents of one day have the same dates
+def _due(date: str, days: int) -> str:
     return (datetime.fromisoformat(date) + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S")

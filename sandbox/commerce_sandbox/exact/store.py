@@ -63,7 +63,7 @@ TABLES: dict[str, Table] = {
     "financial/GLAccounts": _master("exact_gl_accounts", deleted_type=7),
     "financial/Journals": _master("exact_journals"),
     "financialtransaction/TransactionLines": Table(
-        "exact_transaction_lines", parent="EntryID", indexed=("YourRef",), deleted_type=1
+        "exact_transaction_lines", parent="EntryID", deleted_type=1
     ),
     "general/Currencies": _master("exact_currencies", key="Code"),
     "generaljournalentry/GeneralJournalEntries": Table(
@@ -175,13 +175,19 @@ def new_guids(count: int) -> list[str]:
 
 
 def next_counter(connection: sqlite3.Connection, name: str, count: int, start: int = 0) -> int:
-    """Raise a counter by ``count`` and return its value before that."""
-    row = connection.execute(
-        "INSERT INTO exact_counters (name, value) VALUES (:name, :start + :count) "
-        "ON CONFLICT (name) DO UPDATE SET value = value + :count RETURNING value",
-        {"name": name, "start": start, "count": count},
-    ).fetchone()
-    return int(row[0]) - count
+    """Raise a counter by ``count`` and return its value before that.
+
+    Args:
+        connection: A connection inside a write transaction.
+        name: The counter.
+        count: By how much.
+        start: Its value before its first use.
+    """
+    # Two statements: RETURNING takes five times as long.
+    row = connection.execute("SELECT value FROM exact_counters WHERE name = ?", (name,)).fetchone()
+    value = start if row is None else int(row[0])
+    connection.execute("REPLACE INTO exact_counters VALUES (?, ?)", (name, value + count))
+    return value
 
 
 def _body(row: Row) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from commerce_sandbox.exact import store
@@ -100,6 +101,7 @@ _VIEWS = {
 }
 
 
+@cache
 def view(path: str) -> View | None:
     """Return where the rows of a resource come from, or None if it has no rows."""
     if path in _VIEWS:

@@ -40,8 +40,7 @@ _KEY_IS_INPUT = frozenset({"salesinvoice/PrintedSalesInvoices"})
 
 def timestamp(moment: datetime) -> str:
     """Return a time as rows store it: UTC, no zone, no trailing zeros."""
-    now = moment.astimezone(UTC)
-    text = now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03}"
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
     return text.rstrip("0").rstrip(".") if text.endswith("0") else text
 
 
