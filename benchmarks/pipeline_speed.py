@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from commerce_sandbox.testing import SandboxHandle
+from commerce_sandbox.testing import SandboxHandle, select_streams
 
 BIN = Path(sys.executable).parent
 RULES = Path(__file__).resolve().parents[1] / "examples" / "rules.yml"
@@ -87,12 +87,7 @@ class Bench:
             capture_output=True,
             check=True,
         )
-        catalog = json.loads(found.stdout)
-        for stream in catalog["streams"]:
-            for part in stream["metadata"]:
-                if not part["breadcrumb"]:
-                    part["metadata"]["selected"] = stream["stream"] == "invoices"
-        self.write("catalog.json", catalog)
+        self.write("catalog.json", select_streams(found.stdout, "invoices"))
 
     def write(self, name: str, content: Any) -> None:
         """Write a JSON file."""

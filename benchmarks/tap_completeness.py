@@ -28,7 +28,7 @@ import msgspec
 
 from commerce_sandbox.clock import Clock
 from commerce_sandbox.data.writer import ShopWriter
-from commerce_sandbox.handle import SandboxHandle
+from commerce_sandbox.testing import SandboxHandle, select_streams
 
 TAP = Path(sys.executable).with_name("tap-adobe-commerce")
 TABLES = {"orders": "order", "invoices": "invoice", "credit_memos": "creditmemo"}
@@ -101,10 +101,8 @@ class Taps:
 
 def _catalog() -> dict[str, Any]:
     found = subprocess.run([TAP, "--discover"], capture_output=True, check=True).stdout
-    catalog: dict[str, Any] = json.loads(found)
+    catalog = select_streams(found, *TABLES)
     for entry in catalog["streams"]:
-        root = next(part for part in entry["metadata"] if not part["breadcrumb"])
-        root["metadata"]["selected"] = entry["stream"] in TABLES
         # The embedded order would only slow the runs down.
         for part in entry["metadata"]:
             if part["breadcrumb"] == ["properties", "order"]:

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from commerce_sandbox.handle import SandboxHandle
+from commerce_sandbox.testing import SandboxHandle, select_streams
 
 TAP = Path(sys.executable).with_name("tap-adobe-commerce")
 #: Orders the stock tap reads; its rate does not depend on how many there are.
@@ -106,16 +106,6 @@ def run(command: list[str | Path]) -> dict[str, Any]:
     }
 
 
-def catalog() -> dict[str, Any]:
-    """Everything deselected but orders."""
-    found = subprocess.run([TAP, "--discover"], capture_output=True, check=True).stdout
-    result: dict[str, Any] = json.loads(found)
-    for entry in result["streams"]:
-        root = next(part for part in entry["metadata"] if not part["breadcrumb"])
-        root["metadata"]["selected"] = entry["stream"] == "orders"
-    return result
-
-
 def measure(orders: int, latency: float, *, compressed: bool) -> dict[str, Any]:
     """Figures of both taps."""
     with tempfile.TemporaryDirectory() as name:
@@ -127,7 +117,8 @@ def measure(orders: int, latency: float, *, compressed: bool) -> dict[str, Any]:
                 sandbox.fault("*/V1/*", "latency", times=0, seconds=latency)
             config, select, stock = (folder / part for part in ("config", "catalog", "stock.py"))
             config.write_text(json.dumps(sandbox.adobe_config()))
-            select.write_text(json.dumps(catalog()))
+            found = subprocess.run([TAP, "--discover"], capture_output=True, check=True).stdout
+            select.write_text(json.dumps(select_streams(found, "orders")))
             stock.write_text(STOCK)
             ours = run([TAP, "--config", config, "--catalog", select])
             theirs = run([sys.executable, stock, "--config", config])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from commerce_sandbox.testing import select_streams
 from connector_credentials import generate_key, open_store
 
 if TYPE_CHECKING:
@@ -96,11 +97,7 @@ class Pipe:
         """Run the tap on these streams."""
         discovered = self.call(self.command("tap-adobe-commerce", self.tap, "--discover"))
         assert discovered.code == 0, discovered.stderr
-        catalog = json.loads(discovered.stdout)
-        for stream in catalog["streams"]:
-            for entry in stream["metadata"]:
-                if not entry["breadcrumb"]:
-                    entry["metadata"]["selected"] = stream["tap_stream_id"] in streams
+        catalog = select_streams(discovered.stdout, *streams)
         (self.folder / "catalog.json").write_text(json.dumps(catalog))
         arguments = ["--catalog", str(self.folder / "catalog.json")]
         if state:

@@ -1,8 +1,9 @@
-"""Pytest fixtures: fresh running sandboxes that end with their test."""
+"""For tests and benchmarks: running sandboxes that end with their test, and Singer catalogs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["SandboxHandle", "sandbox", "sandbox_factory"]
+__all__ = ["SandboxHandle", "sandbox", "sandbox_factory", "select_streams"]
 
 
 @pytest.fixture
@@ -44,3 +45,17 @@ def sandbox_factory(tmp_path: Path) -> Iterator[Callable[..., SandboxHandle]]:
 def sandbox(sandbox_factory: Callable[..., SandboxHandle]) -> SandboxHandle:
     """Return a fresh running sandbox with the recorded shop and an Exact company."""
     return sandbox_factory()
+
+
+def select_streams(discovered: str | bytes, *streams: str) -> dict[str, Any]:
+    """Return a Singer catalog in which only these streams are selected.
+
+    Args:
+        discovered: What the tap wrote for ``--discover``.
+        streams: Their names.
+    """
+    catalog: dict[str, Any] = json.loads(discovered)
+    for stream in catalog["streams"]:
+        root = next(part for part in stream["metadata"] if not part["breadcrumb"])
+        root["metadata"]["selected"] = stream["tap_stream_id"] in streams
+    return catalog

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import settings
 
 from commerce_sandbox.adobe import credentials
-from commerce_sandbox.testing import SandboxHandle
+from commerce_sandbox.testing import SandboxHandle, select_streams
 from tap_adobe_commerce.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -93,24 +94,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Any], Path
     return write
 
 
-def _select(catalog: dict[str, Any], streams: tuple[str, ...]) -> dict[str, Any]:
-    for entry in catalog["streams"]:
-        root = next(part for part in entry["metadata"] if not part["breadcrumb"])
-        root["metadata"]["selected"] = entry["stream"] in streams
-    return catalog
-
-
 @pytest.fixture(scope="session")
 def catalog() -> Callable[..., dict[str, Any]]:
     """A catalog from discovery in which only the named streams are selected."""
-    found = json.loads(
-        subprocess.run([PROGRAM, "--discover"], capture_output=True, check=True).stdout
-    )
-
-    def select(*streams: str) -> dict[str, Any]:
-        return _select(json.loads(json.dumps(found)), streams)
-
-    return select
+    found = subprocess.run([PROGRAM, "--discover"], capture_output=True, check=True).stdout
+    return functools.partial(select_streams, found)
 
 
 @pytest.fixture(scope="session")
