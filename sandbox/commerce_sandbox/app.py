@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 
-from commerce_sandbox import asgi, control, faults, request_log
+from commerce_sandbox import asgi, control, faults
 from commerce_sandbox.adobe.service import Shop
 from commerce_sandbox.exact.routes import ExactOnline
 
@@ -104,17 +104,18 @@ class _Exchange:
             if name == b"user-agent":
                 client = value
                 break
-        entry = (
-            (now or self._context.clock.now()).timestamp(),
-            self._system,
-            scope["method"],
-            scope["path"],
-            scope["query_string"].decode("latin-1"),
-            status,
-            client.decode("latin-1"),
-            self.fault.kind if self.fault else None,
+        self._context.requests.record(
+            {
+                "at": (now or self._context.clock.now()).timestamp(),
+                "system": self._system,
+                "method": scope["method"],
+                "path": scope["path"],
+                "query": scope["query_string"].decode("latin-1"),
+                "status": status,
+                "client": client.decode("latin-1"),
+                "fault": self.fault.kind if self.fault else None,
+            }
         )
-        request_log.record(self._context.database, entry)
 
     async def drop(self, receive: Receive) -> None:
         """Close the connection; return when the server has noticed."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from commerce_sandbox import faults, request_log, settings, shop
+from commerce_sandbox import faults, settings, shop
 from commerce_sandbox.data.writer import ShopWriter
 from commerce_sandbox.exceptions import SandboxError
 
@@ -189,7 +189,7 @@ def plan_faults(
 @click.option("--since", type=float, help="Unix seconds of the sandbox's clock.")
 def requests(data_dir: Path, **filters: Any) -> None:
     """Print the request log as JSON lines."""
-    for entry in request_log.find(shop.open_context(data_dir).database, **filters):
+    for entry in shop.open_context(data_dir).requests.find(**filters):
         click.echo(json.dumps(entry))
 
 

@@ -10,7 +10,7 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import Route
 
-from commerce_sandbox import faults, request_log, settings
+from commerce_sandbox import faults, settings
 from commerce_sandbox.exceptions import SandboxError
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class _Calls:
     def __init__(self, context: SandboxContext) -> None:
         self._clock = context.clock
         self._database = context.database
+        self._requests = context.requests
 
     async def health(self, _: Request) -> Any:
         return {"status": "ok", "now": self._clock.now().isoformat()}
@@ -79,8 +80,7 @@ class _Calls:
 
     async def read_requests(self, request: Request) -> Any:
         query = request.query_params
-        return request_log.find(
-            self._database,
+        return self._requests.find(
             system=query.get("system"),
             method=query.get("method"),
             path=query.get("path"),
@@ -90,7 +90,7 @@ class _Calls:
         )
 
     async def clear_requests(self, _: Request) -> Any:
-        request_log.clear(self._database)
+        self._requests.clear()
         return {}
 
 

@@ -43,7 +43,6 @@ class Database:
         """
         self.path = path
         self._thread = _Thread()
-        self._beside: dict[str, Database] = {}
         self.connection().execute(_SETTINGS_TABLE)
 
     def connection(self) -> sqlite3.Connection:
@@ -143,20 +142,8 @@ class Database:
         )
         self.forget("settings")
 
-    def beside(self, name: str) -> Database:
-        """Return a second database in the same folder, whose writers do not wait for this one's.
-
-        Args:
-            name: File name.
-        """
-        if name not in self._beside:
-            self._beside[name] = Database(self.path.with_name(name))
-        return self._beside[name]
-
     def close(self) -> None:
-        """Close this thread's connection, and those of the databases beside this one."""
-        for database in self._beside.values():
-            database.close()
+        """Close this thread's connection."""
         connection = self._thread.connection
         if connection is not None:
             connection.close()

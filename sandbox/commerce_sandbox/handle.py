@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commerce_sandbox import faults, launcher, request_log, settings, shop
+from commerce_sandbox import faults, launcher, settings, shop
 from commerce_sandbox.adobe import credentials
 from commerce_sandbox.database import FILE_NAME
 from commerce_sandbox.exact.config import target_config
@@ -160,12 +160,12 @@ class SandboxHandle:
         faults.clear(self.database)
 
     def requests(self, **filters: Any) -> list[dict[str, Any]]:
-        """Return the calls so far; see ``commerce_sandbox.request_log.find`` for the filters."""
-        return request_log.find(self.database, **filters)
+        """Return the calls so far; see ``RequestLog.find`` for the filters."""
+        return self.context.requests.find(**filters)
 
     def clear_requests(self) -> None:
         """Forget the calls so far."""
-        request_log.clear(self.database)
+        self.context.requests.clear()
 
     def exact(self, resource: str, **odata: Any) -> list[dict[str, Any]]:
         """Read posted entities straight from the store, past limits and tokens.

@@ -1,97 +1,89 @@
-"""Who called what, and when: one row per call, readable as soon as the caller has its answer.
+"""Who called what, and when: one line per call, readable as soon as the caller has its answer.
 
-The log has a file of its own: a call must be answered while a writer keeps a transaction of the
-shop open, as a real shop does when a payment takes long.
+A plain file, not a table: a call must be answered while a writer keeps a transaction of the shop
+open, as a real shop does when a payment takes long.
 """
 
 from __future__ import annotations
 
+import os
+from fnmatch import fnmatchcase
+from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 if TYPE_CHECKING:
-    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
 
-    from commerce_sandbox.database import Database
-
-_FILE_NAME = "requests.db"
-_TABLE = """
-CREATE TABLE IF NOT EXISTS requests (
-  id INTEGER PRIMARY KEY,
-  at REAL NOT NULL,
-  system TEXT NOT NULL,
-  method TEXT NOT NULL,
-  path TEXT NOT NULL,
-  query TEXT NOT NULL,
-  status INTEGER,
-  client TEXT NOT NULL,
-  fault TEXT
-)
-"""
-_INSERT = (
-    "INSERT INTO requests (at, system, method, path, query, status, client, fault) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
+_FILE_NAME = "requests.jsonl"
 
 
-def _connection(database: Database) -> sqlite3.Connection:
-    return database.beside(_FILE_NAME).connection()
+class RequestLog:
+    """The calls to one sandbox, written and read by any number of processes."""
 
+    def __init__(self, folder: Path) -> None:
+        """Open the log in a folder.
 
-def create_tables(database: Database) -> None:
-    """Create the table of requests if it is missing."""
-    _connection(database).execute(_TABLE)
+        Args:
+            folder: Where the sandbox keeps its data.
+        """
+        self._path = folder / _FILE_NAME
+        self._path.touch()
 
+    @cached_property
+    def _descriptor(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND)
 
-def record(database: Database, entry: tuple[Any, ...]) -> None:
-    """Add a call.
+    def record(self, entry: dict[str, Any]) -> None:
+        """Add a call.
 
-    Args:
-        database: The sandbox's database.
-        entry: ``(at, system, method, path, query, status, client, fault)``; ``at`` is the
-            sandbox's time as Unix seconds, ``status`` is what the client saw (None when
-            the connection was dropped).
-    """
-    _connection(database).execute(_INSERT, entry)
+        Args:
+            entry: ``at`` (the sandbox's time as Unix seconds), ``system``, ``method``, ``path``,
+                ``query``, ``status`` (what the client saw, None when the connection was dropped),
+                ``client`` (its ``User-Agent``) and ``fault``.
+        """
+        os.write(self._descriptor, orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
 
+    def find(
+        self,
+        *,
+        system: str | None = None,
+        method: str | None = None,
+        path: str | None = None,
+        status: int | None = None,
+        since: float | None = None,
+        limit: int = -1,
+    ) -> list[dict[str, Any]]:
+        """Return calls in the order in which they were answered.
 
-def find(
-    database: Database,
-    *,
-    system: str | None = None,
-    method: str | None = None,
-    path: str | None = None,
-    status: int | None = None,
-    since: float | None = None,
-    limit: int = -1,
-) -> list[dict[str, Any]]:
-    """Return calls in the order in which they were answered.
+        Args:
+            system: ``adobe`` or ``exact``.
+            method: HTTP method.
+            path: Pattern of the path (shell wildcards).
+            status: What the client saw.
+            since: Only calls at or after this moment (Unix seconds of the sandbox's clock).
+            limit: Only the first calls; -1 for all.
+        """
+        found = (
+            entry
+            for entry in self._entries()
+            if system in (None, entry["system"])
+            and method in (None, entry["method"])
+            and (path is None or fnmatchcase(entry["path"], path))
+            and status in (None, entry["status"])
+            and (since is None or entry["at"] >= since)
+        )
+        return list(islice(found, None if limit < 0 else limit))
 
-    Args:
-        database: The sandbox's database.
-        system: ``adobe`` or ``exact``.
-        method: HTTP method.
-        path: Pattern of the path (shell wildcards).
-        status: What the client saw.
-        since: Only calls at or after this moment (Unix seconds of the sandbox's clock).
-        limit: Only the first calls; -1 for all.
-    """
-    rows = _connection(database).execute(
-        "SELECT * FROM requests WHERE (:system IS NULL OR system = :system) "
-        "AND (:method IS NULL OR method = :method) AND (:path IS NULL OR path GLOB :path) "
-        "AND (:status IS NULL OR status = :status) AND (:since IS NULL OR at >= :since) "
-        "ORDER BY id LIMIT :limit",
-        {
-            "system": system,
-            "method": method,
-            "path": path,
-            "status": status,
-            "since": since,
-            "limit": limit,
-        },
-    )
-    return [dict(row) for row in rows]
+    def clear(self) -> None:
+        """Forget all calls."""
+        os.truncate(self._path, 0)
 
-
-def clear(database: Database) -> None:
-    """Forget all calls."""
-    _connection(database).execute("DELETE FROM requests")
+    def _entries(self) -> Iterator[dict[str, Any]]:
+        with self._path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.endswith(b"\n"):  # otherwise it is being written, and not yet answered
+                    yield {"id": number, **orjson.loads(line)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commerce_sandbox import faults, request_log
+from commerce_sandbox import faults
 from commerce_sandbox.adobe import store as adobe_store
 from commerce_sandbox.clock import Clock
 from commerce_sandbox.context import SandboxContext
@@ -13,6 +13,7 @@ from commerce_sandbox.database import FILE_NAME, Database
 from commerce_sandbox.exact import company
 from commerce_sandbox.exact import store as exact_store
 from commerce_sandbox.exceptions import ShopError
+from commerce_sandbox.request_log import RequestLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,11 +31,10 @@ def open_context(data_dir: Path) -> SandboxContext:
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     database = Database(data_dir / FILE_NAME)
-    request_log.create_tables(database)
     faults.create_tables(database)
     adobe_store.create_tables(database)
     exact_store.create_tables(database)
-    return SandboxContext(database, Clock(database))
+    return SandboxContext(database, Clock(database), RequestLog(data_dir))
 
 
 def seed(

@@ -162,6 +162,13 @@ def test_the_log_can_be_searched_and_cleared(sandbox: SandboxHandle) -> None:
     assert sandbox.requests() == []
 
 
+def test_a_call_that_is_still_being_written_down_is_not_in_the_log(sandbox: SandboxHandle) -> None:
+    requests.get(sandbox.url + ROUTE, timeout=10)
+    with (sandbox.data_dir / "requests.jsonl").open("ab") as log:
+        log.write(b'{"at": 1')
+    assert [entry["path"] for entry in sandbox.requests()] == [ROUTE]
+
+
 def test_wrong_control_calls_say_what_is_wrong(sandbox: SandboxHandle) -> None:
     url = sandbox.url + "/_sandbox/clock"
     for body in (b"", b"{}", b'{"advance": "soon"}', b'{"set": "tomorrow"}'):
