@@ -3,7 +3,8 @@
 Posts documents of 300 customers through the installed target into a fresh sandbox and counts what
 the sandbox's request log says. Every kind starts with an empty ledger, so that all master data is
 read; token calls are not API calls and are counted apart. Targets: 1.02 calls for a sales entry,
-1.02 for a sales order, 2.05 for a printed sales invoice whose entry is read back and compared.
+1.02 for a sales order, 2.05 for a printed sales invoice whose entry is read back and compared; 2.05
+more for the PDF copy of a sales entry.
 
     uv run benchmarks/calls_per_document.py [--documents 1000] [--customers 300] [--json]
 """
@@ -27,6 +28,7 @@ from target_exact_online.ledger.store import Ledger
 TARGET = Path(sys.executable).with_name("target-exact-online")
 API = "/api/v1/"
 DAYS = 28
+MOST_COPIES = 200  # making one takes longer than posting a document
 SCHEMA = {"type": "object", "properties": {"document_key": {"type": "string"}}}
 
 
@@ -89,8 +91,10 @@ def create_customers(sandbox: SandboxHandle, folder: Path, customers: int) -> No
     engine.dispose()
 
 
-def calls_per_document(kind: str, documents: int, customers: int) -> Counter[str]:
-    """Post the documents and return the calls by resource.
+def calls_per_document(
+    kind: str, documents: int, customers: int, *, attach: bool = False
+) -> Counter[str]:
+    """Post the documents, with a PDF copy of each or without, and return the calls by resource.
 
     Raises:
         SystemExit: When not every document arrived.
@@ -103,7 +107,10 @@ def calls_per_document(kind: str, documents: int, customers: int) -> Counter[str
             sandbox.set("exact.minute_limit", None)
             sandbox.set("exact.day_limit", None)
             create_customers(sandbox, folder, customers)
-            config = sandbox.exact_config() | {"ledger_url": f"sqlite:///{folder}/ledger.db"}
+            config = sandbox.exact_config() | {
+                "ledger_url": f"sqlite:///{folder}/ledger.db",
+                "attach_documents": attach,
+            }
             (folder / "config.json").write_text(json.dumps(config))
             sandbox.clear_requests()
             done = subprocess.run(
@@ -120,11 +127,12 @@ def calls_per_document(kind: str, documents: int, customers: int) -> Counter[str
                 "sales_invoices": "salesentry/SalesEntries",
             }[kind]
             arrived = len(sandbox.exact(resource))
+            copies = len(sandbox.exact("documents/DocumentAttachments"))
         finally:
             os.chdir("/")
             sandbox.stop()
-    if done.returncode or arrived != documents:
-        sys.exit(f"{arrived} of {documents} {kind} arrived:\n{done.stderr[-2000:]}")
+    if done.returncode or arrived != documents or copies != documents * attach:
+        sys.exit(f"{arrived} of {documents} {kind}, {copies} copies:\n{done.stderr[-2000:]}")
     return Counter(
         f"{call['method']} {call['path'].partition(API)[2].partition('/')[2]}"
         for call in calls
@@ -133,7 +141,7 @@ def calls_per_document(kind: str, documents: int, customers: int) -> Counter[str
 
 
 def main() -> None:
-    """Measure the three kinds and print the figures."""
+    """Measure the three kinds and the PDF copies, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=1000)
     parser.add_argument("--customers", type=int, default=300)
@@ -150,6 +158,11 @@ def main() -> None:
         print(f"{name}: {figures[name]} calls per document")
         for resource, count in calls.most_common():
             print(f"  {count:6} {resource}")
+    copied = min(options.documents, MOST_COPIES)
+    few = ("sales_entries", copied, options.customers)
+    more = calls_per_document(*few, attach=True) - calls_per_document(*few)
+    figures["attachment"] = round(more.total() / copied, 4)
+    print(f"attachment: {figures['attachment']} calls per document")
     if options.json:
         print(json.dumps(figures))
 

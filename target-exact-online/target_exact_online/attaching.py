@@ -10,7 +10,6 @@ import logging
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from target_exact_online._odata import MAX_TERMS
 from target_exact_online.calling import backoff
 from target_exact_online.documents.copies import Copies
 from target_exact_online.exceptions import (
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger("target-exact-online")
 _KEPT_PART_OF_DAY = 5  # one fifth of the day's calls is left to the documents of later runs
 _CALLS = 2  # for one copy
+_PAGE = 20  # entries named in one question: each takes sixty characters of its address
 _MAX_OUTAGE = 3
 
 
@@ -84,7 +84,7 @@ class Attaching:
         again_at = datetime.now(UTC) + self._settle_after
         self._attachments.take_over(self._run, again_at=again_at)
         while not self._stopped():
-            page = self._attachments.due(datetime.now(UTC), limit=MAX_TERMS)
+            page = self._attachments.due(datetime.now(UTC), limit=_PAGE)
             if not page:
                 return
             page = page[: self._affordable()]
