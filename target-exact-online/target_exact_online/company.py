@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online import _odata, documents
+from target_exact_online import documents
 from target_exact_online.auth import app_of, build_token_source, open_login
 from target_exact_online.client import ExactClient
+from target_exact_online.creating import Creating
 from target_exact_online.documents import accounts
 from target_exact_online.documents.prepared import DocumentSettings, Stored
-from target_exact_online.exceptions import (
-    ConfigError,
-    DocumentRefusedError,
-    OutcomeUnknownError,
-    TransientApiError,
-)
+from target_exact_online.exceptions import ConfigError, DocumentRefusedError
 from target_exact_online.hosts import base_url
 from target_exact_online.ledger.locks import exclusive
 from target_exact_online.limits import Budget
-from target_exact_online.master_data import MasterData, reading
+from target_exact_online.master_data import MasterData
 from target_exact_online.references import References
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Engine
 
     from target_exact_online.auth import TokenSource
-    from target_exact_online.documents.prepared import Found, Prepared
+    from target_exact_online.creating import LeftOver
+    from target_exact_online.documents.prepared import Found, NewAccount, Prepared
     from target_exact_online.ledger.entries import Document
     from target_exact_online.limits import Left
-    from target_exact_online.master_data.reading import Kind
 
 _MAX_WORKERS = 4
 _SECONDS_PER_CALL = 0.5  # a usual answer of Exact; more workers than this needs would only wait
+_LEFT_ALONE = (
+    "Exact had this relation already, and it was left as it is: compare its addresses and contacts."
+)
 
 
 class ExactCompany:
@@ -64,6 +64,7 @@ class ExactCompany:
         self._settings = settings
         self._masters: dict[int, MasterData] = {}
         self._references = References(client, engine)
+        self._creating = Creating(client, engine, self.master)
 
     def master(self, division: int) -> MasterData:
         """Return the master data of a division, read when it is first needed.
@@ -87,22 +88,21 @@ class ExactCompany:
     def send(self, prepared: Prepared) -> Stored:
         """Store a document in Exact, and before it the debtor and the items it needs.
 
+        A new debtor's addresses and contacts follow: what becomes of them does not hold the
+        document up.
+
         Raises:
             TargetError: By type: nothing was stored, or it is unknown whether it was.
         """
-        if prepared.resource == accounts.RESOURCE:
-            return Stored(self._account(prepared), None)
-        prepared = self._with_new_master_data(prepared)
-        try:
-            return documents.send(prepared, self.client)
-        except DocumentRefusedError as error:
-            if error.by_exact:  # what the cache says is not what Exact has
-                self.master(prepared.division).distrust()
-            # A number that is taken may be taken by this very document.
-            found = self.find(prepared) if error.duplicate else None
-            if found is None:
-                raise
-            return Stored(found.exact_id, found.number)
+        new = prepared.new_account
+        if new is not None and prepared.resource == accounts.RESOURCE:
+            stored = self._relation(prepared, new)
+        else:
+            stored = self._document(prepared)
+        if new is not None and new.details:
+            warnings = self._creating.complete(new, prepared.division)
+            stored = replace(stored, warnings=(*stored.warnings, *warnings))
+        return stored
 
     def update(self, prepared: Prepared, exact_id: str) -> Stored:
         """Make a sales order in Exact what it should be now; one process at a time.
@@ -115,46 +115,41 @@ class ExactCompany:
         with exclusive(self._engine, f"{prepared.division}:{exact_id}"):
             return documents.update(prepared, exact_id, self.client)
 
+    def complete_left_over(self) -> Iterator[LeftOver]:
+        """Create the addresses and contacts that earlier runs could not create."""
+        return self._creating.complete_left_over()
+
+    def _relation(self, prepared: Prepared, new: NewAccount) -> Stored:
+        """Store a record of the stream `accounts`."""
+        account_id, ours = self._creating.account(new, prepared.division)
+        left_alone = () if ours or not new.details else (_LEFT_ALONE,)
+        return Stored(account_id, None, left_alone)
+
+    def _document(self, prepared: Prepared) -> Stored:
+        prepared = self._with_new_master_data(prepared)
+        try:
+            return documents.send(prepared, self.client)
+        except DocumentRefusedError as error:
+            if error.by_exact:  # what the cache says is not what Exact has
+                self.master(prepared.division).distrust()
+            # A number that is taken may be taken by this very document.
+            found = self.find(prepared) if error.duplicate else None
+            if found is None:
+                raise
+            return Stored(found.exact_id, found.number)
+
     def _with_new_master_data(self, prepared: Prepared) -> Prepared:
         division = prepared.division
-        if prepared.new_account is not None:
-            prepared = prepared.with_account(self._account(prepared))
-        for item in prepared.new_items:
-            code = _odata.text(item.payload["Code"])
-            found = self._found_or_created(
-                reading.ITEMS, "logistics/Items", f"Code eq {code}", item.payload, division
+        if (new := prepared.new_account) is not None:
+            prepared = prepared.with_account(self._creating.account(new, division)[0])
+        if (address := prepared.delivery_address) is not None:
+            account_id = prepared.payload["OrderedBy"]
+            prepared = prepared.with_delivery_address(
+                self._creating.delivery_address(address, account_id, division)
             )
-            prepared = prepared.with_item(item, found)
+        for item in prepared.new_items:
+            prepared = prepared.with_item(item, self._creating.item(item.payload, division))
         return prepared
-
-    def _account(self, prepared: Prepared) -> str:
-        """Return the GUID of the relation that a document needs."""
-        if (new := prepared.new_account) is None:
-            msg = f"{prepared.document_key} needs no new relation"
-            raise ValueError(msg)
-        return self._found_or_created(
-            reading.ACCOUNTS, accounts.RESOURCE, new.match_filter, new.payload, prepared.division
-        )
-
-    def _found_or_created(
-        self, kind: Kind, resource: str, asked: str, payload: dict[str, Any], division: int
-    ) -> str:
-        """Return the GUID of what Exact has by now, or of what is created.
-
-        Two documents, or two machines, may need the same new relation: one creates it, the
-        others find it. The same question settles a creation whose answer was lost.
-        """
-        # Row versions exist only where deltas are read.
-        select = kind.select.removesuffix(",Timestamp")
-        with exclusive(self._engine, f"{division}:{resource}"):
-            rows = list(self.client.get(resource, filter=asked, select=select, division=division))
-            try:
-                row = rows[0] if rows else self.client.post(resource, payload, division=division)
-            except OutcomeUnknownError as error:
-                # The document itself was not sent: its next try asks for the relation first.
-                raise TransientApiError(str(error), status=error.status) from error
-            self.master(division).remember(kind, row)
-        return str(row[kind.key])
 
     def find(self, prepared: Prepared) -> Found | None:
         """Ask whether Exact has a document."""

@@ -165,6 +165,7 @@ _LABELS = (
     (r"e-?mail", "debtor, email"),
     (r"klant|customer|relatie|account\b", "debtor"),
     (r"factuur voor|invoice to|besteld door|ordered by|leveren aan|deliver to", "debtor"),
+    (r"afleveradres|delivery ?address", "delivery_address"),
     (r"wisselkoers|exchange rate", "exchange_rate"),
     (r"valuta|currency", "currency"),
     (r"periode|period|boekjaar|financial year|datum|date", "entry_date"),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from target_exact_online import _odata
+from target_exact_online.documents import addresses, contacts
 from target_exact_online.documents.checks import Checks
 from target_exact_online.documents.prepared import DocumentSettings, NewAccount, Prepared
 from target_exact_online.master_data.reading import vat_number
@@ -16,21 +16,12 @@ if TYPE_CHECKING:
     from target_exact_online.master_data import MasterData
 
 RESOURCE = "crm/Accounts"
-# Our field: Exact's property and the length Exact keeps.
 _FIELDS = {
-    "name": ("Name", 50),
     "search_code": ("SearchCode", 30),
     "email": ("Email", 100),
-    "phone": ("Phone", 17),
-    "address_line1": ("AddressLine1", 60),
-    "address_line2": ("AddressLine2", 60),
-    "address_line3": ("AddressLine3", 60),
-    "postcode": ("Postcode", 20),
-    "city": ("City", 40),
-    "state": ("State", 40),
-    "country": ("Country", 2),
+    **addresses.FIELDS,
 }
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_LONGEST_NAME = 50
 _MAX_CODE_DIGITS = 18
 
 
@@ -44,15 +35,14 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     """
     del settings  # the stream itself says that relations are to be created
     checks = Checks()
-    payload = account_payload(record, {}, checks)
+    new = new_account(record, {}, str(record["document_key"]), (), checks)
     checks.raise_if_any()
-    asked = match_filter(payload)
     return Prepared(
         stream="accounts",
-        document_key=str(record["document_key"]),
+        document_key=new.document_key,
         division=master.division,
         resource=RESOURCE,
-        payload=payload,
+        payload=new.payload,
         lines_field="",
         id_field="ID",
         number_field="Code",
@@ -61,32 +51,44 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
         expected_total=Decimal(0),
         document_date=datetime.now(UTC).date(),
         settle_resource=RESOURCE,
-        settle_filter=asked,
-        new_account=NewAccount(payload, asked, ()),
+        settle_filter=new.match_filter,
+        new_account=new,
     )
 
 
-def account_payload(given: dict[str, Any], match: dict[str, Any], checks: Checks) -> dict[str, Any]:
-    """Return the body for ``crm/Accounts``: a customer.
+def new_account(
+    given: dict[str, Any],
+    match: dict[str, Any],
+    document_key: str,
+    fields: tuple[str, ...],
+    checks: Checks,
+) -> NewAccount:
+    """Return a relation to create, with its addresses and contacts: a customer.
 
     Args:
         given: The relation's fields.
         match: By which fields it is looked for; they become its own.
+        document_key: The document that needs it.
+        fields: Payload fields of the document that receive its GUID.
         checks: Collects problems.
     """
+    payload = _payload(given, match, checks)
+    details = (
+        *addresses.details(given, "debtor", checks),
+        *contacts.details(given, "debtor", checks),
+    )
+    return NewAccount(document_key, payload, _match_filter(payload), fields, details)
+
+
+def _payload(given: dict[str, Any], match: dict[str, Any], checks: Checks) -> dict[str, Any]:
     fields = {name: value for name, value in match.items() if value} | {
         name: value for name, value in given.items() if value not in (None, "")
     }
-    payload: dict[str, Any] = {"Status": "C"}
-    for name, (target, longest) in _FIELDS.items():
-        where = f"debtor, {name}"
-        text = checks.text(fields, name, where, longest=longest, required=name == "name")
-        if text:
-            payload[target] = text
-    if (email := payload.get("Email")) and not _EMAIL.fullmatch(email):
-        checks.add(
-            "debtor, email", f"{email!r} is not an e-mail address", "Correct it in the shop."
-        )
+    name = checks.text(fields, "name", "debtor, name", longest=_LONGEST_NAME, required=True)
+    payload: dict[str, Any] = {"Status": "C", "Name": name}
+    payload |= checks.texts(fields, _FIELDS, "debtor")
+    checks.email(payload, "debtor, email")
+    addresses.check_place(payload, "debtor", checks)
     if number := vat_number(str(fields.get("vat_number") or "")):
         payload["VATNumber"] = number
     if code := str(fields.get("code") or ""):
@@ -100,11 +102,11 @@ def account_payload(given: dict[str, Any], match: dict[str, Any], checks: Checks
     return payload
 
 
-def match_filter(payload: dict[str, Any]) -> str:
+def _match_filter(payload: dict[str, Any]) -> str:
     """Return the question that finds a relation like this one, best key first."""
     if payload.get("Code"):
         return f"Code eq {_odata.account_code(payload['Code'])}"
     for name in ("SearchCode", "VATNumber", "Email"):
         if payload.get(name):
             return f"{name} eq {_odata.text(payload[name])}"
-    return f"Name eq {_odata.text(payload.get('Name', ''))}"
+    return f"Name eq {_odata.text(payload['Name'])}"

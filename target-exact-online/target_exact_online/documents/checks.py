@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _CENT = Decimal("0.01")
 _MAX_INT32 = 2_147_483_647
+_EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s.,;]{2,}")
 _REPORT = "Report this with the document's key: the record does not follow the contract."
 
 
@@ -83,6 +84,29 @@ class Checks:
                 "Shorten it in the rules or in the shop.",
             )
         return text
+
+    def texts(
+        self, record: dict[str, Any], fields: dict[str, tuple[str, int]], where: str
+    ) -> dict[str, Any]:
+        """Return the texts that a record has, under Exact's names.
+
+        Args:
+            record: Our fields.
+            fields: Our field to Exact's property and the length Exact keeps.
+            where: Whose fields they are.
+        """
+        texts = {
+            target: self.text(record, name, f"{where}, {name}", longest=longest)
+            for name, (target, longest) in fields.items()
+        }
+        return {target: text for target, text in texts.items() if text}
+
+    def email(self, payload: dict[str, Any], where: str) -> None:
+        """Check the form of the e-mail address, if there is one."""
+        email = payload.get("Email")
+        if email and not _EMAIL.fullmatch(email):
+            what = f"{email!r} is not an e-mail address"
+            self.add(where, what, "Correct it in the shop.")
 
     def day(self, record: dict[str, Any], name: str, where: str) -> date | None:
         """Return a calendar date; the local one, never a moment."""

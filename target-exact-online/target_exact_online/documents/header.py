@@ -7,15 +7,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from target_exact_online import _odata
-from target_exact_online.documents.accounts import account_payload, match_filter
-from target_exact_online.documents.prepared import NewAccount
+from target_exact_online.documents.accounts import new_account
 from target_exact_online.master_data.lookup import NotUsableError
 
 if TYPE_CHECKING:
     from datetime import date
 
     from target_exact_online.documents.checks import Checks
-    from target_exact_online.documents.prepared import DocumentSettings
+    from target_exact_online.documents.prepared import DocumentSettings, NewAccount
     from target_exact_online.master_data import MasterData
     from target_exact_online.master_data.models import Account, Currency, Journal
 
@@ -306,11 +305,11 @@ def debtor(
             _check_account(account, on, journal)
             return Debtor(account)
         if create and settings.create_accounts:
-            payload = account_payload(create, match, checks)
+            new = new_account(create, match, str(record["document_key"]), (field,), checks)
             condition = create.get("payment_condition") or record.get("payment_condition")
             if condition:
-                payload[_CONDITION] = str(condition)
-            return Debtor(new=NewAccount(payload, match_filter(payload), (field,)))
+                new.payload[_CONDITION] = str(condition)
+            return Debtor(new=new)
         sought = ", ".join(f"{name} {value}" for name, value in match.items() if value)
         what = f"No relation in Exact has {sought}"
         raise NotUsableError(what, "Set create_accounts, or create the relation in Exact.")

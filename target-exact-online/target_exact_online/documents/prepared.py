@@ -28,19 +28,36 @@ class DocumentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Detail:
+    """An address or a contact of a new relation.
+
+    Attributes:
+        resource: ``crm/Addresses`` or ``crm/Contacts``.
+        payload: Its body, without the relation's GUID.
+    """
+
+    resource: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class NewAccount:
     """A debtor to create before the document can be posted.
 
     Attributes:
+        document_key: The document that needs it.
         payload: The body for ``crm/Accounts``.
         match_filter: The OData filter that finds it, asked before it is created.
         fields: Payload fields that receive the new account's GUID.
+        details: Its addresses and contacts, created after the document.
         lines: Indexes of the lines whose fields these are; empty: they are the document's own.
     """
 
+    document_key: str
     payload: dict[str, Any]
     match_filter: str
     fields: tuple[str, ...]
+    details: tuple[Detail, ...] = ()
     lines: tuple[int, ...] = ()
 
 
@@ -80,6 +97,7 @@ class Prepared:
         print_date: Print the invoice on this date, so that Exact books it (sales invoices only).
         new_account: A debtor to create first, or None.
         new_items: Items to create first.
+        delivery_address: The body of a delivery address to find or create first, or None.
         warnings: What a person should know although the document is fine.
         expected_lines: Lines the generated entry must have (sales invoices only).
     """
@@ -102,6 +120,7 @@ class Prepared:
     print_date: date | None = None
     new_account: NewAccount | None = None
     new_items: tuple[NewItem, ...] = ()
+    delivery_address: dict[str, Any] | None = None
     warnings: tuple[str, ...] = ()
     expected_lines: tuple[ExpectedLine, ...] = ()
 
@@ -111,6 +130,11 @@ class Prepared:
             return self
         given = dict.fromkeys(new.fields, account_id)
         return replace(self, payload=self._with(given, new.lines), new_account=None)
+
+    def with_delivery_address(self, address_id: str) -> Prepared:
+        """Return a copy whose goods go to this address (GUID)."""
+        payload = self.payload | {"DeliveryAddress": address_id}
+        return replace(self, payload=payload, delivery_address=None)
 
     def with_item(self, item: NewItem, item_id: str) -> Prepared:
         """Return a copy whose lines refer to this created item (GUID)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online.documents import header, items, lines
+from target_exact_online.documents import addresses, header, items, lines
 from target_exact_online.documents.checks import Checks
 from target_exact_online.documents.prepared import DocumentSettings, Prepared
 
@@ -38,6 +38,10 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
         checks.warnings.append("Exact uses its own exchange rate for sales orders")
     if number := checks.number(record, "order_number", "order_number"):
         payload["OrderNumber"] = number
+    given_address = record.get("delivery_address")
+    address = (
+        addresses.delivery(given_address, "delivery_address", checks) if given_address else None
+    )
     wanted = items.Wanted(settings)
     payload["SalesOrderLines"] = _lines(record, on, given, debtor, master, wanted, checks)
     checks.raise_if_any()
@@ -46,6 +50,11 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     if delivery:
         payload["DeliveryDate"] = header.iso(delivery)
     payload |= debtor.payload("OrderedBy")
+    if address is not None and debtor.account is not None:
+        known = master.delivery_address(debtor.account.id, address)
+        if known is not None:
+            payload["DeliveryAddress"] = known
+            address = None
     return Prepared(
         stream="sales_orders",
         document_key=str(record["document_key"]),
@@ -62,6 +71,7 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
         settle_resource=RESOURCE,
         settle_filter=header.reference_filter(payload["YourRef"]),
         new_account=debtor.new,
+        delivery_address=address,
         warnings=tuple(checks.warnings),
         new_items=wanted.new_items(),
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LINES = "salesorder/SalesOrderLines"
 _OPEN = 12
-_HEADER = ("Description", "DeliveryDate", "YourRef")
+_HEADER = ("Description", "DeliveryDate", "DeliveryAddress", "YourRef")
 _LINE = "Item,Quantity,AmountFC,VATCode,VATAmount,CostCenter,CostUnit,Description"
 
 

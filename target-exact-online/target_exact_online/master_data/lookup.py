@@ -253,6 +253,24 @@ class MasterData:
                 return account
         return None
 
+    def delivery_address(self, account_id: str, payload: dict[str, Any]) -> str | None:
+        """Return the GUID of a relation's delivery address, or None when it is not known.
+
+        Args:
+            account_id: The relation's GUID.
+            payload: The address as it is sent to Exact.
+        """
+        name = reading.DELIVERY_ADDRESSES.name
+        rows = self._cache.rows(name, id=reading.address_key(account_id, payload))
+        return str(rows[0]["ID"]) if rows else None
+
+    def remember_delivery_address(
+        self, account_id: str, payload: dict[str, Any], address_id: str
+    ) -> None:
+        """Keep a delivery address, so that the next order to it costs no call."""
+        row = {"Digest": reading.address_key(account_id, payload), "ID": address_id}
+        self.remember(reading.DELIVERY_ADDRESSES, row)
+
     def remember(self, kind: Kind, row: Row) -> None:
         """Keep a row that was just created or found, so that the next document finds it."""
         with self._lock:
@@ -305,7 +323,9 @@ class MasterData:
 
     def distrust(self) -> None:
         """Have everything read again by the next run: Exact refused what looked right."""
+        kind = reading.DELIVERY_ADDRESSES
         with self._lock:
+            self._cache.store(kind, kind.name, (), State(), replace=True)
             for name in tuple(self._fresh):
                 self._cache.forget(name, self._clock() - FRESH_SECONDS - 1)
 

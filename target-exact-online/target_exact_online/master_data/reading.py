@@ -74,6 +74,12 @@ def digest(value: str) -> str | None:
     return hashlib.sha256(plain.encode()).hexdigest()[:40] if plain else None
 
 
+def address_key(account_id: str, payload: dict[str, Any]) -> str:
+    """Return the digest by which a relation's delivery address is found."""
+    fields = (f"{name}={payload[name]}" for name in sorted(payload))
+    return digest("|".join((account_id, *fields))) or ""
+
+
 def account_keys(row: Row) -> dict[str, str | None]:
     """Return the digests by which a relation is found."""
     return {
@@ -304,4 +310,14 @@ JOURNAL_STATUS = Kind(
     _journal_status,
     key="Period",
     code="Journal",
+)
+# Never read as a whole: kept one by one when a document needs them.
+DELIVERY_ADDRESSES = Kind(
+    "delivery_addresses",
+    "delivery address",
+    "crm/Addresses",
+    "",
+    lambda row: row["ID"],
+    key="Digest",
+    code="ID",
 )
