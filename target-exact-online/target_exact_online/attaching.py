@@ -11,10 +11,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from target_exact_online.calling import backoff
-from target_exact_online.documents.copies import Copies
+from target_exact_online.documents.copies import Copies, file_name, subject
 from target_exact_online.exceptions import (
     BudgetExhaustedError,
     DocumentRefusedError,
+    Problem,
     RequestRefusedError,
     RetriableError,
     TargetError,
@@ -134,13 +135,6 @@ class Attaching:
             self._give_up(one, str(error))
         except TargetError as error:
             self._later(one, error)
-        except Exception as error:  # a record that makes no PDF must not stop the others
-            _LOGGER.debug("Copying %s failed", one.document.document_key, exc_info=True)
-            self._give_up(
-                one,
-                f"The target failed on its copy ({type(error).__name__}). Report it with the "
-                "document's key; run with LOGLEVEL=DEBUG for the details.",
-            )
         else:
             self._outages = 0
             self._attachments.attached(self._run, one.document.document_key, exact_document_id)
@@ -148,21 +142,19 @@ class Attaching:
 
     def _call(self, copies: Copies, one: Attachment, customer: str) -> str:
         """Make what is missing of a copy, and return the GUID of Exact's document."""
-        # Imported here: the PDF library costs half a second, and most runs attach nothing.
-        from target_exact_online.documents import pdf_copy  # noqa: PLC0415
-
         record = one.document.record
-        subject, name = pdf_copy.subject(record), pdf_copy.file_name(record, "pdf")
-        content = pdf_copy.make(record, exact_number=one.exact_number, made_at=one.created_at)
+        title, name = subject(record), file_name(record, "pdf")
         document_id = one.exact_document_id
         if document_id is None and one.ask_first:
-            document_id = copies.find_document(one.exact_id, customer, subject)
+            document_id = copies.find_document(one.exact_id, customer, title)
+        if document_id is not None and copies.has_file(document_id, name):
+            return document_id
+        # Made before a document is: one that cannot be made leaves nothing behind.
+        content = _made(one)
         if document_id is None:
             on = date.fromisoformat(str(record["entry_date"])[:10])
-            document_id = copies.make_document(one.exact_id, customer, subject, on)
+            document_id = copies.make_document(one.exact_id, customer, title, on)
             self._attachments.has_document(one.document.document_key, document_id)
-        elif copies.has_file(document_id, name):
-            return document_id
         copies.add_file(document_id, name, content)
         return document_id
 
@@ -181,3 +173,23 @@ class Attaching:
             self._hold(str(error))
         else:
             self._summary.attachments_wait_because = str(error)
+
+
+def _made(one: Attachment) -> bytes:
+    """Return the PDF.
+
+    Raises:
+        DocumentRefusedError: The record makes none.
+    """
+    # Imported here: the PDF library costs half a second, and most runs attach nothing.
+    from target_exact_online.documents import pdf_copy  # noqa: PLC0415
+
+    try:
+        return pdf_copy.make(
+            one.document.record, exact_number=one.exact_number, made_at=one.created_at
+        )
+    except Exception as error:  # a poisonous record must not stop the others
+        _LOGGER.debug("Copying %s failed", one.document.document_key, exc_info=True)
+        what = f"No PDF can be made of it ({type(error).__name__})"
+        advice = "Report it with the document's key; run with LOGLEVEL=DEBUG for the details."
+        raise DocumentRefusedError([Problem("document", what, advice)]) from error

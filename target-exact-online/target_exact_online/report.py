@@ -157,7 +157,7 @@ def _copies(summary: Summary) -> Iterator[str]:
     if summary.attached:
         yield f"{summary.attached} PDF copies attached"
     if summary.attachments_waiting:
-        because = summary.attachments_wait_because
+        because = summary.attachments_wait_because or summary.held_because
         yield f"{summary.attachments_waiting} PDF copies wait" + (f": {because}" if because else "")
 
 

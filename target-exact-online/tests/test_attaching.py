@@ -309,6 +309,16 @@ def test_a_missing_right_stops_copies_and_nothing_else(
     assert attaching.call().report["attachments"]["attached"] == 3
 
 
+def test_a_record_that_makes_no_pdf_stops_no_other(
+    attaching: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    long = {"code": "10", "create": {"name": "long " * 2000}}  # more than a page
+    outcome = attaching.post_here([sales_entry(1, debtor=long), sales_entry(2)])
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "No PDF can be made of it" in outcome.report["warnings"][0]["reason"]
+    assert copies(sandbox) == whole(2)
+
+
 def test_an_outage_holds_copies_until_the_next_run(
     attaching: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_exact_online.documents import pdf_copy
+from target_exact_online.documents import copies, pdf_copy
 from target_exact_online.ledger import payload
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def test_long_documents_have_pages_with_headings(record: dict[str, Any]) -> None
 
 def test_a_file_name_has_no_path_in_it() -> None:
     record = {"kind": "credit_memo", "your_ref": "../Ω 1/2"}
-    assert pdf_copy.file_name(record, "pdf") == "credit-memo------1-2.pdf"
-    assert pdf_copy.subject(record) == "Copy of credit memo ../Ω 1/2"
+    assert copies.file_name(record, "pdf") == "credit-memo------1-2.pdf"
+    assert copies.subject(record) == "Copy of credit memo ../Ω 1/2"
 
 
 @settings(deadline=None, max_examples=15)

@@ -10,7 +10,7 @@ public clients ask for documents by entry, and for files by document.
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from target_exact_online import _odata
 from target_exact_online.documents.header import iso
@@ -26,6 +26,18 @@ DOCUMENTS = "documents/Documents"
 FILES = "documents/DocumentAttachments"
 ENTRIES = "salesentry/SalesEntries"
 _SALES_INVOICE = 10
+
+
+def subject(record: dict[str, Any]) -> str:
+    """Return the copy's title, by which it is found again: at most sixty characters."""
+    return f"Copy of {str(record['kind']).replace('_', ' ')} {record['your_ref']}"
+
+
+def file_name(record: dict[str, Any], extension: str) -> str:
+    """Return a file name that any system takes."""
+    name = f"{record['kind']}-{record['your_ref']}"
+    safe = "".join(char if char.isascii() and char.isalnum() else "-" for char in name)
+    return f"{safe}.{extension}"
 
 
 class Copies:

@@ -14,6 +14,7 @@ from fpdf import FPDF, Align
 from fpdf.fonts import FontFace
 
 from target_exact_online._money import digits
+from target_exact_online.documents.copies import file_name, subject
 from target_exact_online.ledger import payload
 
 if TYPE_CHECKING:
@@ -42,18 +43,6 @@ _COLUMNS = (
     ("Net", 17, Align.R),
     ("VAT", 15, Align.R),
 )
-
-
-def subject(record: dict[str, Any]) -> str:
-    """Return the copy's title, by which it is found again: at most sixty characters."""
-    return f"Copy of {str(record['kind']).replace('_', ' ')} {record['your_ref']}"
-
-
-def file_name(record: dict[str, Any], extension: str) -> str:
-    """Return a file name that any system takes."""
-    name = f"{record['kind']}-{record['your_ref']}"
-    safe = "".join(char if char.isascii() and char.isalnum() else "-" for char in name)
-    return f"{safe}.{extension}"
 
 
 def make(record: dict[str, Any], *, exact_number: str | None, made_at: datetime) -> bytes:
