@@ -91,6 +91,8 @@ class Arriving:
             self._changing.refuse(document, known, _refusal(document))
         elif not same and document.stream != REFUSED_STREAM:
             self._changing.take(document, known, call=not self._gate.closed)
+        elif same and known.newer_hash not in {None, document.payload_hash}:
+            self._changing.take_back(document, known, call=not self._gate.closed)
         elif known.state == "sending":
             pass  # this run or another one has it in hand, and its answer settles it
         else:

@@ -83,6 +83,21 @@ class Changing:
             f"`documents show {document.document_key}` and correct it in Exact.",
         )
 
+    def take_back(self, document: Document, known: Known, *, call: bool) -> None:
+        """Take the posted version again, after which another one had come.
+
+        Args:
+            document: The posted version, as the shop has it again.
+            known: What the ledger knows of it.
+            call: False leaves a change to the next run.
+        """
+        if known.stream == CHANGEABLE and known.state == "posted":
+            # A change that broke off may have been made in part.
+            self.take(document, known, call=call)
+            return
+        self._ledger.versions.forget_newer(self._run, document)
+        self._summary.count_already_there(document)
+
     def refuse(self, document: Document, known: Known, reason: str) -> None:
         """Report, once, a posted document whose later version is refused: a cancelled order.
 

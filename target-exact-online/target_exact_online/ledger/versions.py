@@ -51,6 +51,24 @@ class Versions:
             event = Event("changed_in_shop", document.document_key, detail, reason)
             chain.append(connection, self._keys, [event])
 
+    def forget_newer(self, run: Run, document: Document) -> None:
+        """Note that the shop has the posted version again.
+
+        Args:
+            run: The run that received it.
+            document: The posted version.
+        """
+        with self._engine.begin() as connection:
+            connection.execute(
+                documents.update()
+                .where(documents.c.document_key == document.document_key)
+                .values(
+                    newer_payload=None, newer_hash=None, error=None, updated_at=datetime.now(UTC)
+                )
+            )
+            event = Event("taken_back", document.document_key, {"run": run.run_id})
+            chain.append(connection, self._keys, [event])
+
     def changed(self, run: Run, document: Document, number: int | None) -> None:
         """Note that Exact has the later version of a document now.
 
