@@ -30,17 +30,24 @@ _SOURCE = _object(
         "payment_method": _TEXT,
     },
 )
+_PLACE = {
+    "country": _TEXT,
+    "postcode": _TEXT,
+    "city": _TEXT,
+    "address_line1": _TEXT,
+    "address_line2": _TEXT,
+}
+_CONTACT = _object({"first_name": _TEXT, "last_name": _TEXT, "email": _TEXT, "phone": _TEXT})
 _ACCOUNT = _object(
     {
         "name": _TEXT,
         "email": _TEXT,
         "vat_number": _TEXT,
-        "country": _TEXT,
-        "postcode": _TEXT,
-        "city": _TEXT,
-        "address_line1": _TEXT,
         "phone": _TEXT,
         "payment_condition": _TEXT,
+        **_PLACE,
+        "addresses": {"type": "array", "items": _object({"type": _TEXT, **_PLACE})},
+        "contacts": {"type": "array", "items": _CONTACT},
     },
 )
 _DEBTOR = _object(
@@ -119,6 +126,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         {
             **_COMMON,
             "order_date": _TEXT,
+            "delivery_address": _object(_PLACE),
             "payment_condition": _TEXT,
             "debtor": _DEBTOR,
             "totals": _TOTALS,

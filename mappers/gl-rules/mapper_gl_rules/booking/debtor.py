@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mapper_gl_rules.booking.addresses import (
+    account_name,
+    contact_person,
+    delivery_address,
+    place_of,
+)
 from mapper_gl_rules.exceptions import DocumentRefusedError
 
 if TYPE_CHECKING:
@@ -52,28 +58,28 @@ def debtor_of(
     return debtor
 
 
-def _account(order: Order, match: dict[str, str]) -> dict[str, str]:
-    """Give what a new account needs, from the billing address."""
+def _account(order: Order, match: dict[str, str]) -> dict[str, Any]:
+    """Give what a new account needs: the billing address, and beside it who and where."""
     billing = order.billing_address
-    person = " ".join(
-        part
-        for part in (
-            order.customer_firstname or (billing.firstname if billing else None),
-            order.customer_lastname or (billing.lastname if billing else None),
-        )
-        if part
-    )
-    company = billing.company if billing else None
-    account = {"name": company or person or match.get("email", ""), **match}
+    account: dict[str, Any] = {"name": account_name(order), **match}
     if billing is not None:
-        street = billing.street or []
-        street = [street] if isinstance(street, str) else street
-        fields = {
-            "country": billing.country_id,
-            "postcode": billing.postcode,
-            "city": billing.city,
-            "address_line1": " ".join(street),
-            "phone": billing.telephone,
-        }
-        account.update({field: value for field, value in fields.items() if value})
+        account |= place_of(billing)
+        if billing.telephone:
+            account["phone"] = billing.telephone
+    if person := contact_person(order):
+        account["contacts"] = [person]
+    if _ships_elsewhere(order) and (address := delivery_address(order, account["name"])):
+        account["addresses"] = [{"type": "delivery", **address}]
     return account
+
+
+def _ships_elsewhere(order: Order) -> bool:
+    """Tell whether the goods go to another place; capitals and spaces do not make one."""
+    shipping = order.shipping
+    if shipping is None or shipping.address is None or order.billing_address is None:
+        return False
+    return _plain(place_of(shipping.address)) != _plain(place_of(order.billing_address))
+
+
+def _plain(place: dict[str, str]) -> dict[str, str]:
+    return {field: "".join(value.split()).casefold() for field, value in place.items()}

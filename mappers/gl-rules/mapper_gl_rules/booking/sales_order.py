@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mapper_gl_rules.amounts import read_order
+from mapper_gl_rules.booking.addresses import account_name, delivery_address
 from mapper_gl_rules.booking.header import Record, totals
 from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import minor_unit, rounded
@@ -12,6 +13,7 @@ from mapper_gl_rules.money import minor_unit, rounded
 if TYPE_CHECKING:
     from mapper_gl_rules.booking.postings import Posting, Postings
     from mapper_gl_rules.rules.facts import DocumentFacts
+    from mapper_gl_rules.rules.model import Settings
     from mapper_gl_rules.source import Order
 
 __all__ = ["check_state", "sales_order"]
@@ -63,9 +65,19 @@ def sales_order(header: Record, order: Order, facts: DocumentFacts, postings: Po
     return {
         **header,
         "order_date": facts.entry_date.isoformat(),
+        **_delivery(header, order, postings.rules.settings),
         "lines": [_line(line) for line in lines],
         "totals": totals(lines),
     }
+
+
+def _delivery(header: Record, order: Order, settings: Settings) -> Record:
+    """Give where the goods go, where the rules want it: a new address costs a call to Exact."""
+    if not settings.delivery_addresses:
+        return {}
+    owner = None if "code" in header["debtor"] else account_name(order)
+    address = delivery_address(order, owner)
+    return {} if address is None else {"delivery_address": address}
 
 
 def _line(posting: Posting) -> Record:

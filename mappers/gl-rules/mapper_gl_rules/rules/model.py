@@ -98,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True):
         mode: Booking mode where no rule says another.
         general_journal: Journal of Exact for journal entries (daily summaries, payments).
         sales_orders: Whether orders become sales orders.
+        delivery_addresses: Whether sales orders name the shipping address; a new one costs a call.
         registrations: Other countries where the seller is registered for VAT.
         amounts: Currency of the entries: `document` or the shop's `base` currency.
         daily_per: What a daily summary is split by, beside store view and currency.
@@ -114,6 +115,7 @@ class Settings(msgspec.Struct, frozen=True):
     mode: BookingMode = "sales_entry"
     general_journal: str | None = None
     sales_orders: bool = False
+    delivery_addresses: bool = False
     registrations: frozenset[str] = frozenset()
     amounts: Literal["document", "base"] = "document"
     daily_per: Literal["store", "payment_method"] = "store"

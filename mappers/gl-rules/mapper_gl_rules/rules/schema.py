@@ -103,6 +103,7 @@ _SETTINGS = {
         "mode": _MODE,
         "daily_per": {"enum": ["store", "payment_method"]},
         "sales_orders": {"type": "boolean"},
+        "delivery_addresses": {"type": "boolean"},
         "amounts": {"enum": ["document", "base"]},
         "discounts": {"enum": ["net", "separate"]},
         "rounding_limit": {"type": "number", "minimum": 0, "maximum": 1},

@@ -37,6 +37,7 @@ _CONDITIONS = tuple(CONDITIONS)
 RULE_COLUMNS = ("name", *_CONDITIONS, *_OUTCOMES, "refuse", "comment")
 _VAT_FIELDS = ("rate", "gl", "country", "supply", "from", "until")
 _NUMBERS = frozenset({"rate", "deferral_months", "rounding_limit", "refund", "fee"})
+_FLAGS = frozenset({"create_debtors", "sales_orders", "delivery_addresses"})
 _SEPARATOR = " | "
 _ROW_1 = 2  # first row below the titles
 Row = list[str]
@@ -306,7 +307,7 @@ def _one(name: str, text: str) -> Any:
         except ValueError:
             return text  # the schema says what is wrong with it
         return int(number) if number.is_integer() else number
-    if text in {"yes", "no"} and name in {"create_debtors", "sales_orders"}:
+    if text in {"yes", "no"} and name in _FLAGS:
         return text == "yes"
     return DoubleQuotedScalarString(text)
 
