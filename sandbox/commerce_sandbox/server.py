@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import signal
@@ -24,8 +25,41 @@ if TYPE_CHECKING:
 _BACKLOG = 512
 
 
+class _Joined(asyncio.Transport):
+    """Sends an answer's head together with its body: one system call, and one packet."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self._transport = transport
+        self._head = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not self._head and bytes(data[:5]) == b"HTTP/":
+            self._head = bytes(data)
+            asyncio.get_running_loop().call_soon(self._flush)  # the body may come later
+        else:
+            self._transport.writelines((self._head, data))
+            self._head = b""
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def _flush(self) -> None:
+        head, self._head = self._head, b""
+        if head and not self._transport.is_closing():  # a client that is gone gets nothing
+            self._transport.write(head)
+
+
 class _Protocol(HttpToolsProtocol):
     """Lets the application close the connection under a client's feet."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.transport = _Joined(transport)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
