@@ -55,7 +55,6 @@ class Database:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=OFF")
-            connection.execute("PRAGMA cache_size=-65536")  # KiB: all that postings touch again
             # Seldom copied back: a checkpoint every few posts was a tenth of a post's time.
             connection.execute("PRAGMA wal_autocheckpoint=20000")
             self._thread.connection = connection
