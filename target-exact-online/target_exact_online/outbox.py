@@ -66,6 +66,7 @@ class Outbox:
         self._queue: queue.Queue[Document | _Checkpoint | None] = queue.Queue(_QUEUE_SIZE)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="outbox")
+        self._ended = threading.Event()
         self._put_back: Document | None = None
         self._due: dict[str, Any] | None = None  # true when the batch under way is recorded
         self._batch_size = 1
@@ -93,7 +94,8 @@ class Outbox:
             TargetError: What ended posting.
         """
         self._put(None)
-        self._thread.join()
+        # Not joined: a signal's exception in `join` makes Python 3.11 take the thread for ended.
+        self._ended.wait()
         self._raise()
 
     def stop(self) -> None:
@@ -121,6 +123,8 @@ class Outbox:
                 self._work()
         except BaseException as error:  # noqa: BLE001  # raised again in the reading thread
             self._error = error
+        finally:
+            self._ended.set()
 
     def _work(self) -> None:
         self._posting.recover()

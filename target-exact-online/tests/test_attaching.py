@@ -6,6 +6,7 @@ import base64
 import contextlib
 import io
 import json
+import signal
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -391,3 +392,21 @@ def test_two_processes_at_once_attach_each_copy_once(
     assert copies(sandbox) == whole(*range(1, 6))
     assert len(sandbox.exact(FILES)) == 5
     assert target.call("audit", "verify").exit_code == 0
+
+
+def test_a_signal_finishes_the_copy_in_hand(
+    attaching: Any, sandbox: SandboxHandle, sales_entry: SalesEntry, messages: Callable[..., str]
+) -> None:
+    sandbox.fault(f"*/{DOCUMENTS}", "latency", method="POST", seconds=1)
+    with attaching.start() as process:
+        process.stdin.write(messages("sales_entries", [sales_entry(n) for n in range(1, 4)]))
+        process.stdin.close()
+        process.stdin = None
+        while not any(fault.fired for fault in sandbox.faults()):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 143, stderr
+    assert copies(sandbox) == whole(1)
+    assert attaching.call().report["attachments"]["attached"] == 2, "at once: nothing was lost"
+    assert copies(sandbox) == whole(1, 2, 3)

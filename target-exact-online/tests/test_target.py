@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
+import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -240,3 +242,24 @@ def test_the_exit_code_follows_the_policy(
     given = messages("sales_entries", [sales_entry(1, lines=[])])
     outcome = target.call("--fail-on", fail_on, given=given)
     assert outcome.exit_code == exit_code
+
+
+def test_a_signal_after_the_last_record_finishes_its_call(
+    sandbox: SandboxHandle,
+    target: Any,
+    sales_entry: Callable[..., dict[str, Any]],
+    messages: Callable[..., str],
+) -> None:
+    sandbox.fault("*/salesentry/SalesEntries", "latency", method="POST", seconds=1)
+    with target.start() as process:
+        process.stdin.write(messages("sales_entries", [sales_entry(1)]))
+        process.stdin.close()
+        process.stdin = None
+        while not any(fault.fired for fault in sandbox.faults()):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 143, stderr
+    assert json.loads(stdout.splitlines()[-1]) == {"records": 1}
+    listed = target.call("documents", "list", "--json").stdout
+    assert json.loads(listed)["state"] == "posted"
