@@ -6,7 +6,7 @@ import contextlib
 import signal
 import threading
 from datetime import timedelta
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from target_exact_online import report
 from target_exact_online.attaching import Attaching
@@ -20,7 +20,30 @@ from target_exact_online.progress import Progress
 from target_exact_online.summary import EXIT_ERROR, Summary
 
 if TYPE_CHECKING:
-    from target_exact_online.target import TargetExactOnline
+    import logging
+    from collections.abc import Mapping
+
+
+class Plugin(Protocol):
+    """What of the target is needed here; see `target_exact_online.target`."""
+
+    outbox: Outbox
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The settings, validated."""
+        ...
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Where the summary goes."""
+        ...
+
+    def listen(self, file_input: IO[str] | None = None) -> None:
+        """Read all messages, and wait until their documents are posted or held."""
+        ...
+
+    def _write_state_message(self, state: dict[str, Any]) -> None: ...
 
 
 class TerminatedError(BaseException):
@@ -36,7 +59,7 @@ class TerminatedError(BaseException):
         self.exit_code = 128 + signum
 
 
-def run_target(target: TargetExactOnline, file_input: IO[str] | None) -> int:
+def run_target(target: Plugin, file_input: IO[str] | None) -> int:
     """Read all messages and post their documents.
 
     Args:
@@ -54,7 +77,7 @@ def run_target(target: TargetExactOnline, file_input: IO[str] | None) -> int:
         return _run(target, ledger, file_input)
 
 
-def _run(target: TargetExactOnline, ledger: Ledger, file_input: IO[str] | None) -> int:
+def _run(target: Plugin, ledger: Ledger, file_input: IO[str] | None) -> int:
     config = target.config
     summary = Summary()
     stop = threading.Event()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import fastjsonschema
 from singer_sdk.exceptions import InvalidRecord
@@ -17,7 +17,9 @@ from target_exact_online.ledger.entries import REFUSED_STREAM, Document
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from target_exact_online.target import TargetExactOnline
+    from singer_sdk import Target
+
+    from target_exact_online.outbox import Outbox
 
 
 class ContractValidator(BaseJSONSchemaValidator):
@@ -44,19 +46,25 @@ class ContractValidator(BaseJSONSchemaValidator):
             raise InvalidRecord(msg, {}) from None
 
 
+class HasOutbox(Protocol):
+    """What of the target is needed here; see `target_exact_online.target`."""
+
+    outbox: Outbox
+
+
 class DocumentSink(RecordSink):
     """Takes the documents of one stream of contract 2."""
 
     def __init__(
         self,
-        target: TargetExactOnline,
+        target: Target,
         stream_name: str,
         schema: dict[str, Any],
         key_properties: Sequence[str] | None,
     ) -> None:
         """Check against the contract, whatever schema the tap or mapper announced."""
         super().__init__(target, stream_name, schema, key_properties)
-        self._target = target
+        self._owner = cast("HasOutbox", target)
 
     def get_validator(self) -> BaseJSONSchemaValidator:
         """Return the compiled contract; the SDK's own validator takes ten times as long."""
@@ -81,9 +89,9 @@ class DocumentSink(RecordSink):
             if self._validator is not None:
                 self._validator.validate(record)
         except InvalidRecord as error:
-            self._target.outbox.submit(_refused(self.stream_name, record, str(error.error_message)))
+            self._owner.outbox.submit(_refused(self.stream_name, record, str(error.error_message)))
         else:
-            self._target.outbox.submit(Document.of(self.stream_name, record))
+            self._owner.outbox.submit(Document.of(self.stream_name, record))
 
 
 def _refused(stream: str, record: dict[str, Any], reason: str) -> Document:
