@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from target_exact_online import documents
@@ -54,6 +55,7 @@ class ExactCompany:
         division: int,
         settings: DocumentSettings,
         tokens: TokenSource,
+        settle_after: timedelta,
     ) -> None:
         """Use these; see :func:`open_company`."""
         self.client = client
@@ -64,7 +66,7 @@ class ExactCompany:
         self._settings = settings
         self._masters: dict[int, MasterData] = {}
         self._references = References(client, engine)
-        self._creating = Creating(client, engine, self.master)
+        self._creating = Creating(client, engine, self.master, settle_after)
 
     def master(self, division: int) -> MasterData:
         """Return the master data of a division, read when it is first needed.
@@ -217,4 +219,5 @@ def open_company(config: Mapping[str, Any], engine: Engine) -> ExactCompany:
         create_items=config.get("create_items", False),
         closed_period=config.get("closed_period", "refuse"),
     )
-    return ExactCompany(client, budget, engine, division, settings, tokens)
+    settle_after = timedelta(seconds=config.get("settle_after_seconds", 60))
+    return ExactCompany(client, budget, engine, division, settings, tokens, settle_after)

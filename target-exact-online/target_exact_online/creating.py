@@ -60,7 +60,11 @@ class Creating:
     """Creates master data, each once: what was created meanwhile is found."""
 
     def __init__(
-        self, client: ExactClient, engine: Engine, master: Callable[[int], MasterData]
+        self,
+        client: ExactClient,
+        engine: Engine,
+        master: Callable[[int], MasterData],
+        settle_after: timedelta,
     ) -> None:
         """Prepare; nothing is called yet.
 
@@ -68,10 +72,12 @@ class Creating:
             client: Makes the calls.
             engine: The ledger's engine.
             master: Returns the master data of a division.
+            settle_after: How long an unanswered call may still be at work in Exact.
         """
         self._client = client
         self._engine = engine
         self._master = master
+        self._settle_after = settle_after
         self._unfinished = UnfinishedRelations(engine)
 
     def item(self, payload: dict[str, Any], division: int) -> str:
@@ -125,7 +131,7 @@ class Creating:
         try:
             there = self._with_account(note)
         except TargetError as error:
-            return (_postponed(note.details, error),), error
+            return (_postponed(note.details, str(error)),), error
         return ((), None) if there is None else self._completed(there)
 
     def delivery_address(self, payload: dict[str, Any], account_id: str, division: int) -> str:
@@ -192,19 +198,22 @@ class Creating:
 
     def _completed(self, note: Unfinished) -> tuple[tuple[str, ...], TargetError | None]:
         """Create what a relation lacks; return what a person should know, and what ended it."""
+        if note.not_before > datetime.now(UTC):
+            return (_postponed(note.details, "An earlier call may still be at work."),), None
         warnings: list[str] = []
         missing = list(note.details)
         try:
             if note.ask_first:
                 missing = self._missing(note)
-            self._unfinished.save(replace(note, ask_first=True))
             while missing:
+                again_at = datetime.now(UTC) + self._settle_after
+                self._unfinished.save(
+                    replace(note, ask_first=True, not_before=again_at, details=tuple(missing))
+                )
                 self._create(missing[0], note, warnings)
                 del missing[0]
         except TargetError as error:
-            rest = replace(note, ask_first=True, details=tuple(missing))
-            self._unfinished.save(rest)
-            return (*warnings, _postponed(rest.details, error)), error
+            return (*warnings, _postponed(tuple(missing), str(error))), error
         self._unfinished.remove(note)
         return tuple(warnings), None
 
@@ -239,7 +248,7 @@ class Creating:
         return missing
 
 
-def _postponed(details: tuple[Detail, ...], error: TargetError) -> str:
+def _postponed(details: tuple[Detail, ...], reason: str) -> str:
     labels = [_LABEL[detail.resource] for detail in details]
     counts = " and ".join(f"{labels.count(one)} {one}" for one in dict.fromkeys(labels))
-    return f"Its relation still lacks {counts}, which the next run creates: {error}"
+    return f"Its relation still lacks {counts}, which the next run creates: {reason}"

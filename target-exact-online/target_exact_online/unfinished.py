@@ -32,6 +32,7 @@ unfinished = sa.Table(
     sa.Column("document_key", sa.String(255), nullable=False),
     sa.Column("exact_id", sa.String(64)),
     sa.Column("ask_first", sa.Boolean, nullable=False),
+    sa.Column("not_before", UtcDateTime, nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),  # personal data: encrypted
     sa.Column("created_at", UtcDateTime, nullable=False),
 )
@@ -52,6 +53,7 @@ class Unfinished:
         document_key: The document that needed it first.
         exact_id: Its GUID, or None when the answer to its creation never came.
         ask_first: Whether Exact may have some of the details already.
+        not_before: Until then (UTC) a call without an answer may still be at work in Exact.
         match_filter: The question that finds it.
         details: What it still lacks.
         created_at: When its creation was begun (UTC).
@@ -63,6 +65,7 @@ class Unfinished:
     document_key: str
     exact_id: str | None
     ask_first: bool
+    not_before: datetime
     match_filter: str = field(repr=False)
     details: tuple[Detail, ...] = field(repr=False)
     created_at: datetime
@@ -82,6 +85,7 @@ class UnfinishedRelations:
 
     def begin(self, new: NewAccount, division: int) -> None:
         """Note a relation that is about to be created."""
+        now = datetime.now(UTC)
         self.save(
             Unfinished(
                 division=division,
@@ -89,9 +93,10 @@ class UnfinishedRelations:
                 document_key=new.document_key,
                 exact_id=None,
                 ask_first=False,
+                not_before=now,
                 match_filter=new.match_filter,
                 details=new.details,
-                created_at=datetime.now(UTC),
+                created_at=now,
             )
         )
 
@@ -123,6 +128,7 @@ class UnfinishedRelations:
                     document_key=one.document_key,
                     exact_id=one.exact_id,
                     ask_first=one.ask_first,
+                    not_before=one.not_before,
                     payload=self._keys.encrypt(payload),
                     created_at=one.created_at,
                 )
@@ -159,6 +165,7 @@ class UnfinishedRelations:
             document_key=row.document_key,
             exact_id=row.exact_id,
             ask_first=row.ask_first,
+            not_before=row.not_before,
             match_filter=payload.match_filter,
             details=payload.details,
             created_at=row.created_at,

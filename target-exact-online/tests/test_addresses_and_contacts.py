@@ -77,6 +77,13 @@ def unfinished(target: Any) -> int:
     return int(count or 0)
 
 
+def in_ledger(target: Any, statement: str) -> None:
+    engine = sa.create_engine(target.config["ledger_url"])
+    with engine.begin() as connection:
+        connection.execute(sa.text(statement))
+    engine.dispose()
+
+
 def calls(sandbox: SandboxHandle, method: str, resource: str) -> int:
     requests = sandbox.requests(system="exact", method=method)
     return sum(request["path"].endswith(resource) for request in requests)
@@ -171,6 +178,7 @@ def test_a_lost_answer_ends_with_everything_there_once(
         assert "still lacks" in warning["reason"]
         assert warning["document_key"] == "shop:invoice:000000001"
         assert unfinished(target) == 1
+    time.sleep(1.1)  # settle_after_seconds
     outcome = target.call()
     assert outcome.exit_code == 0
     assert outcome.report["warnings"] == []
@@ -179,16 +187,28 @@ def test_a_lost_answer_ends_with_everything_there_once(
     assert unfinished(target) == 0
 
 
+def test_a_call_that_may_still_be_at_work_is_waited_for(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    target.write(create_accounts=True, settle_after_seconds=600)
+    sandbox.fault(f"*/{CONTACTS}", "drop_before", method="POST")
+    target.post_here([sales_entry(1, **debtor())])
+    sandbox.clear_requests()
+    (warning,) = target.call().report["warnings"]
+    assert "may still be at work" in warning["reason"]
+    assert not [one for one in sandbox.requests(system="exact") if "/crm/" in one["path"]]
+    in_ledger(target, "UPDATE unfinished_relations SET not_before = '2000-01-01 00:00:00'")
+    assert target.call().report["warnings"] == []
+    assert details(sandbox) == ALL
+
+
 def test_a_relation_whose_answer_was_lost_is_ours_though_the_cache_has_it(
     target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
 ) -> None:
     target.write(create_accounts=True)
     sandbox.fault(f"*/{RELATIONS}", "drop_after", method="POST")
     target.post_here([sales_entry(1, **debtor())])
-    engine = sa.create_engine(target.config["ledger_url"])
-    with engine.begin() as connection:  # an hour passes, so that master data is read again
-        connection.execute(sa.text("UPDATE master_state SET read_at = 0"))
-    engine.dispose()
+    in_ledger(target, "UPDATE master_state SET read_at = 0")  # an hour passes
     assert target.post_here([sales_entry(2, **debtor())]).exit_code == 0
     assert details(sandbox) == ALL
 
@@ -217,6 +237,7 @@ def test_while_exact_is_away_every_run_says_what_is_missing(
         assert "still lacks 2 contact" in warning["reason"]
         assert warning["order_number"] == "000000001"
     sandbox.clear_faults()
+    time.sleep(1.1)  # settle_after_seconds
     # The relation is known by now, and its next document completes nothing of it.
     outcome = target.post_here([sales_entry(2, **debtor(contacts=[]))])
     assert outcome.report["warnings"] == []
@@ -245,6 +266,7 @@ def test_another_persons_contact_does_not_stand_for_ours(
     sandbox.fault(f"*/{CONTACTS}", "drop_after", method="POST")
     namesake = ANNA | {"email": "other@example.com"}
     target.post_here([sales_entry(1, **debtor(contacts=[ANNA, namesake]))])
+    time.sleep(1.1)  # settle_after_seconds
     assert target.call().exit_code == 0
     people = sorted(row["Email"] for row in sandbox.exact(CONTACTS))
     assert people == ["anna@example.com", "other@example.com"]
@@ -316,4 +338,27 @@ def test_a_known_relation_costs_no_further_call(
     sandbox.clear_requests()
     assert target.post_here([sales_entry(2, **debtor())]).exit_code == 0
     assert not [one for one in sandbox.requests(system="exact") if "/crm/" in one["path"]]
+    assert details(sandbox) == ALL
+
+
+def test_a_payment_that_creates_a_relation_brings_its_contact(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    target.write(create_accounts=True)
+    money = {"gl_account": "1245", "amount": 121.00, "description": "Order 1", "rule": "payment"}
+    owed = {"gl_account": "1300", "amount": -121.00, "account": debtor()["debtor"]}
+    record = {
+        "document_key": "shop:payment:000000001",
+        "your_ref": "000000001",
+        "description": "Payment 000000001",
+        "journal": "90",
+        "entry_date": "2026-02-10",
+        "currency": "EUR",
+        "includes": ["shop:invoice:000000001"],
+        "lines": [money, money | owed],
+        "totals": {"amount": 121.00, "vat_amount": 0, "net_amount": 0},
+        "source": {"instance": "shop", "kind": "payment"},
+    }
+    outcome = target.post_here([record], "general_journal_entries")
+    assert outcome.exit_code == 0, outcome.report
     assert details(sandbox) == ALL

@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("document_key", sa.String(255), nullable=False),
         sa.Column("exact_id", sa.String(64)),
         sa.Column("ask_first", sa.Boolean, nullable=False),
+        sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),
         sa.Column("payload", sa.LargeBinary, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
     )
