@@ -92,3 +92,50 @@ def test_payments_close_the_debtors_of_customers_without_a_code(pipe: Pipe) -> N
     )
     relations = {line["AccountCode"].strip() for line in lines}
     assert {"10", "20001", "20002"} <= relations
+
+
+def test_orders_go_where_the_shop_ships_them(pipe: Pipe) -> None:
+    pipe.target |= {"create_items": True, "create_accounts": True}
+    flag = "  sales_orders: true"
+    use_rules(pipe, (flag, f"{flag}\n  delivery_addresses: true"))
+    extracted = pipe.extract("orders")
+    pipe.post(pipe.book(extracted.stdout).stdout)
+    assert pipe.report["failed"] == []
+    assert not [line for line in pipe.report["parked"] if "address" in line["reason"]]
+    wanted = {}
+    for order in extracted.records("orders"):
+        shipping = order["extension_attributes"]["shipping_assignments"][0]["shipping"]
+        if address := shipping.get("address"):
+            wanted[order["increment_id"]] = (" ".join(address["street"]), address["city"])
+    addresses = {
+        row["ID"]: (row["AddressLine1"], row["City"])
+        for row in pipe.sandbox.exact("crm/Addresses", filter="Type eq 4")
+    }
+    orders = pipe.sandbox.exact("salesorder/SalesOrders")
+    went = {
+        row["YourRef"]: addresses[row["DeliveryAddress"]]
+        for row in orders
+        if row.get("DeliveryAddress")
+    }
+    posted = {row["YourRef"] for row in orders}
+    assert went == {number: place for number, place in wanted.items() if number in posted}
+    assert len(went) > len(set(went.values())) > 1, "the same place twice is one address"
+
+
+def test_new_companies_come_with_the_person_who_ordered(pipe: Pipe) -> None:
+    pipe.target["create_accounts"] = True
+    use_rules(pipe)
+    pipe.run("invoices")
+    assert pipe.report["warnings"] == []
+    names = {row["ID"]: row["Name"] for row in pipe.sandbox.exact("crm/Accounts")}
+    contacts = {
+        names[row["Account"]]: (row["FullName"], row["Email"])
+        for row in pipe.sandbox.exact("crm/Contacts")
+    }
+    (order,) = (
+        record["order"]
+        for record in pipe.extract("invoices").records("invoices")
+        if record["order"]["increment_id"] == "3000000002"
+    )
+    name = f"{order['customer_firstname']} {order['customer_lastname']}"
+    assert contacts["Voorbeeld NV"] == (name, order["customer_email"])
