@@ -115,7 +115,11 @@ class ExactCompany:
         """
         prepared = self._with_new_master_data(prepared)
         with exclusive(self._engine, f"{prepared.division}:{exact_id}"):
-            return documents.update(prepared, exact_id, self.client)
+            try:
+                return documents.update(prepared, exact_id, self.client)
+            except DocumentRefusedError as error:
+                self._distrust(prepared, error)
+                raise
 
     def complete_left_over(self) -> Iterator[LeftOver]:
         """Create the addresses and contacts that earlier runs could not create."""
@@ -132,13 +136,16 @@ class ExactCompany:
         try:
             return documents.send(prepared, self.client)
         except DocumentRefusedError as error:
-            if error.by_exact:  # what the cache says is not what Exact has
-                self.master(prepared.division).distrust()
+            self._distrust(prepared, error)
             # A number that is taken may be taken by this very document.
             found = self.find(prepared) if error.duplicate else None
             if found is None:
                 raise
             return Stored(found.exact_id, found.number)
+
+    def _distrust(self, prepared: Prepared, error: DocumentRefusedError) -> None:
+        if error.by_exact:  # what the cache says is not what Exact has
+            self.master(prepared.division).distrust()
 
     def _with_new_master_data(self, prepared: Prepared) -> Prepared:
         division = prepared.division

@@ -272,10 +272,7 @@ def test_another_persons_contact_does_not_stand_for_ours(
     assert people == ["anna@example.com", "other@example.com"]
 
 
-@pytest.mark.parametrize(
-    ("resource", "nth"),
-    [(RELATIONS, 1), (ENTRIES, 1), (ADDRESSES, 1), (CONTACTS, 1), (CONTACTS, 2)],
-)
+@pytest.mark.parametrize(("resource", "nth"), [(RELATIONS, 1), (ENTRIES, 1), (CONTACTS, 2)])
 def test_a_kill_at_any_call_ends_with_everything_there_once(
     resource: str,
     nth: int,

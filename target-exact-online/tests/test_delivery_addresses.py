@@ -138,6 +138,24 @@ def test_an_address_that_was_deleted_in_exact_is_created_again(
     assert rows[0]["DeliveryAddress"] == sandbox.exact(ADDRESSES)[0]["ID"]
 
 
+def test_a_changed_order_finds_an_address_that_was_deleted_in_exact(
+    target: Any, sandbox: SandboxHandle, order: Callable[..., dict[str, Any]]
+) -> None:
+    elsewhere = WAREHOUSE | {"address_line1": "Kade 9"}
+    target.post_here([order(1), order(2, delivery_address=elsewhere)], "sales_orders")
+    with sandbox.database.transaction() as connection:
+        connection.execute("DELETE FROM exact_addresses")
+    moved = order(1, delivery_address=elsewhere)
+    (line,) = target.post_here([moved], "sales_orders").report["changed"]
+    assert "delivery_address" in line["reason"]
+    again = moved | {"delivery_date": "2026-03-01"}
+    outcome = target.post_here([again], "sales_orders")
+    assert outcome.report["updated"] == {"sales_orders": 1}
+    (address,) = sandbox.exact(ADDRESSES)
+    (row,) = sandbox.exact(ORDERS, filter="YourRef eq '000000001'")
+    assert row["DeliveryAddress"] == address["ID"]
+
+
 def test_a_bad_address_is_refused_before_any_call(
     target: Any, sandbox: SandboxHandle, order: Callable[..., dict[str, Any]]
 ) -> None:
