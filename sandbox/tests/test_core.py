@@ -320,3 +320,20 @@ def test_cached_values_follow_other_connections(tmp_path: Path) -> None:
     assert one.cached("k", load) == 3
     one.close()
     two.close()
+
+
+def test_a_call_looks_for_changes_at_its_start_and_a_transaction_at_its_own(tmp_path: Path) -> None:
+    one, two = Database(tmp_path / "x.db"), Database(tmp_path / "x.db")
+    two.set_setting("a", 1)
+    with one.steady():
+        assert one.setting("a") == 1
+        two.set_setting("a", 2)
+        assert one.setting("a") == 1
+        with one.transaction():
+            assert one.setting("a") == 2
+        one.set_setting("a", 3)
+        assert one.setting("a") == 3
+    two.set_setting("a", 4)
+    assert one.setting("a") == 4
+    one.close()
+    two.close()
