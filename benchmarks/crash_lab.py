@@ -5,11 +5,13 @@
 The lab plays the whole pipeline: it feeds records from the last STATE on, as a tap would, keeps
 the STATE that the target wrote, and kills it with SIGKILL: at random moments, and at moments that
 a fault of the sandbox marks (the request has arrived; it is stored and the answer is on its way;
-the answer is lost). Some processes are left to live with their fault.
+the answer is lost). Some processes are left to live with their fault. Every kind of fault happens
+on every route that is written or asked: documents of four streams, debtors with a contact and an
+address, items, and the copies attached to entries.
 
-Figures: `kills`, `documents`, `lost` (never posted), `doubled` (posted more than once),
-`accounts_doubled` (debtors created more than once), `boundaries` (kinds of call and fault that were
-hit), `chain_whole` (1 when the audit trail verifies).
+Figures: `kills`, `documents`, `lost` (things that Exact does not have in the end), `doubled`
+(things that it has more than once), `boundaries` (of those in `boundaries_known`, how many kinds
+of call and fault were hit), `chain_whole` (1 when the audit trail verifies).
 """
 
 from __future__ import annotations
@@ -24,42 +26,44 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import crash_lab_documents as documents
 import sqlalchemy as sa
 
+from commerce_sandbox import faults
 from commerce_sandbox.testing import SandboxHandle
+from target_exact_online.ledger import tables
+from target_exact_online.ledger.database import open_engine
+from target_exact_online.limits import call_windows, endpoint_errors
 
 TARGET = Path(sys.executable).with_name("target-exact-online")
-ENTRIES, ACCOUNTS = "*/salesentry/SalesEntries", "*/crm/Accounts"
-SLOW = {"bytes_per_second": 4_000}
-WAIT = {"seconds": 0.4}
-
-# (method, route, kind, parameters): every boundary of every route that posting uses.
-BOUNDARIES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
-    ("POST", ENTRIES, "latency", WAIT),
-    ("POST", ENTRIES, "slow", SLOW),
-    ("POST", ENTRIES, "error_before", {}),
-    ("POST", ENTRIES, "error_after", {}),
-    ("POST", ENTRIES, "drop_before", {}),
-    ("POST", ENTRIES, "drop_after", {}),
-    ("POST", ENTRIES, "truncate", {}),
-    ("POST", ENTRIES, "unavailable", {}),
-    ("POST", ENTRIES, "too_many_requests", {}),
-    ("POST", ACCOUNTS, "latency", WAIT),
-    ("POST", ACCOUNTS, "slow", SLOW),
-    ("POST", ACCOUNTS, "error_after", {}),
-    ("POST", ACCOUNTS, "drop_after", {}),
-    ("POST", ACCOUNTS, "truncate", {}),
-    ("POST", ACCOUNTS, "unavailable", {}),
-    ("GET", ENTRIES, "latency", WAIT),
-    ("GET", ENTRIES, "drop_before", {}),
-    ("GET", ENTRIES, "truncate", {}),
-    ("GET", ENTRIES, "unavailable", {}),
-    ("GET", ACCOUNTS, "drop_after", {}),
-    ("GET", "*/sync/*", "truncate", {}),
-    ("GET", "*/sync/*", "unavailable", {}),
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "latency": {"seconds": 0.4},
+    "slow": {"bytes_per_second": 4_000},
+}
+WRITTEN = (
+    documents.ENTRIES,
+    documents.ORDERS,
+    documents.INVOICES,
+    documents.PRINTED,
+    documents.JOURNALS,
+    documents.ACCOUNTS,
+    documents.CONTACTS,
+    documents.ADDRESSES,
+    documents.ITEMS,
+    documents.COPIES,
+    documents.FILES,
+)
+ASKED = (*(route for route in WRITTEN if route != documents.PRINTED), documents.BOOKED, "sync/*")
+#: Every boundary: method, route, kind of fault.
+BOUNDARIES = tuple(
+    (method, route, kind)
+    for method, routes in (("POST", WRITTEN), ("GET", ASKED))
+    for route in routes
+    for kind in faults.KINDS
 )
 
 
@@ -84,25 +88,29 @@ class Lab:
         self.ledger_url = self.ledger_url or f"sqlite:///{self.folder}/ledger.db"
         self.config = self.folder / "config.json"
         self.report = self.folder / "report.json"
-        self.before = len(self.sandbox.exact("salesentry/SalesEntries"))
         settings = self.sandbox.exact_config() | {
             "ledger_url": self.ledger_url,
             "report_file": str(self.report),
             "create_accounts": True,
+            "create_items": True,
+            "attach_documents": True,
             "settle_after_seconds": 1,
             "max_attempts": 1_000,
         }
         self.config.write_text(json.dumps(settings))
 
-    def round(self, boundary: tuple[str, str, str, dict[str, Any]] | None, new: int) -> None:
+    def round(self, boundary: tuple[str, str, str] | None, new: int) -> None:
         """Feed what STATE does not cover and some new records, and kill the process."""
         self.fed += new
         self.sandbox.clear_faults()
         if boundary is not None:
-            method, route, kind, parameters = boundary
-            nth = self.random.randint(1, 3)
-            self.sandbox.fault(route, kind, method=method, nth=nth, **parameters)
-        self._forgive_errors()
+            method, route, kind = boundary
+            nth = 1 if method == "GET" else self.random.choice((1, 1, 2))
+            given = PARAMETERS.get(kind, {})
+            if method == "GET" and route in WRITTEN:  # asked when an answer was lost
+                self.sandbox.fault(f"*/{route}", "drop_after", method="POST")
+            self.sandbox.fault(f"*/{route}", kind, method=method, nth=nth, **given)
+        self._pass_a_day()
         process = self._start()
         fired = self._wait_for_fault(process) if boundary else False
         if boundary is None:
@@ -113,43 +121,37 @@ class Lab:
             process.kill()
             self.kills += 1
         if fired and boundary is not None:
-            self.boundaries[" ".join(boundary[:3])] += 1
+            self.boundaries[" ".join(boundary)] += 1
         self._end(process)
 
     def finish(self) -> None:
         """Let everything that is left be posted."""
         self.sandbox.clear_faults()
         for _ in range(5):
-            self._forgive_errors()
+            self._pass_a_day()
             self._command("documents", "retry-all")
             process = self._start()
             self._end(process)
             report = json.loads(self.report.read_text())
-            if process.returncode == 0 and not report["held"] and self.state == self.fed:
+            waiting = report["held"] or report["attachments"]["waiting"]
+            if process.returncode == 0 and not waiting and self.state == self.fed:
                 return
-        msg = f"the pipeline does not end: {report}"
+        msg = f"the pipeline does not end: {json.dumps(report)[:2_000]}"
         raise RuntimeError(msg)
 
     def figures(self) -> dict[str, int]:
         """Compare what was fed with what the sandbox has."""
-        entries = Counter(
-            (row["YourRef"], row["AmountDC"] < 0)
-            for row in self.sandbox.exact("salesentry/SalesEntries")
-            if str(row.get("YourRef", "")).startswith("LAB")
-        )
-        wanted = {(f"LAB{n:06}", n % 5 == 0) for n in range(1, self.fed + 1)}
-        accounts = Counter(str(row.get("Email")) for row in self.sandbox.exact("crm/Accounts"))
+        wanted, found = documents.wanted(self.fed), documents.found(self.sandbox)
+        for thing in sorted(((wanted - found) + (found - wanted)).elements()):
+            print(f"lost or doubled: {thing}", file=sys.stderr)
         verified = self._command("audit", "verify")
         return {
             "kills": self.kills,
             "documents": self.fed,
-            "lost": len(wanted - entries.keys()),
-            "doubled": sum(count - 1 for count in entries.values()),
-            "foreign": len(entries.keys() - wanted),
-            "accounts_doubled": sum(
-                count - 1 for email, count in accounts.items() if email.startswith("lab")
-            ),
+            "lost": (wanted - found).total(),
+            "doubled": (found - wanted).total(),
             "boundaries": len(self.boundaries),
+            "boundaries_known": len(BOUNDARIES),
             "chain_whole": int(verified.returncode == 0),
         }
 
@@ -159,9 +161,13 @@ class Lab:
 
     def _start(self) -> subprocess.Popen[str]:
         given = self.folder / "input.jsonl"
-        lines = [{"type": "SCHEMA", "stream": "sales_entries", "schema": {"properties": {}}}]
+        lines: list[dict[str, Any]] = [
+            {"type": "SCHEMA", "stream": stream, "schema": {"properties": {}}}
+            for stream in documents.STREAMS
+        ]
         for number in range(self.state + 1, self.fed + 1):
-            lines.append({"type": "RECORD", "stream": "sales_entries", "record": record(number)})
+            stream, record = documents.stream(number), documents.record(number)
+            lines.append({"type": "RECORD", "stream": stream, "record": record})
             lines.append({"type": "STATE", "value": {"number": number}})
         given.write_text("".join(json.dumps(line) + "\n" for line in lines))
         with given.open() as messages, (self.folder / "target.log").open("a") as log:
@@ -183,19 +189,21 @@ class Lab:
     def _wait_for_fault(self, process: subprocess.Popen[str]) -> bool:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and process.poll() is None:
-            if any(fault.fired for fault in self.sandbox.faults()):
+            if self.sandbox.faults()[-1].fired:
                 return True
             time.sleep(0.005)
-        return any(fault.fired for fault in self.sandbox.faults())
+        return self.sandbox.faults()[-1].fired > 0
 
-    def _forgive_errors(self) -> None:
-        """An hour passes between two runs, or the target would rightly leave Exact alone."""
-        engine = sa.create_engine(
-            str(self.ledger_url).replace("postgresql:", "postgresql+psycopg:")
-        )
-        if sa.inspect(engine).has_table("endpoint_errors"):
-            with engine.begin() as connection:
-                connection.execute(sa.text("DELETE FROM endpoint_errors"))
+    def _pass_a_day(self) -> None:
+        """Let a day pass between two runs: limits are fresh, and what waits is due."""
+        now = datetime.now(UTC)
+        engine = open_engine(str(self.ledger_url))
+        with engine.begin() as connection:
+            connection.execute(sa.delete(endpoint_errors))
+            connection.execute(sa.delete(call_windows))
+            for table in (tables.documents, tables.attachments):
+                waits = table.c.next_retry_at.is_not(None)
+                connection.execute(sa.update(table).where(waits).values(next_retry_at=now))
         engine.dispose()
 
     def _command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -208,39 +216,16 @@ class Lab:
         )
 
 
-def record(number: int) -> dict[str, Any]:
-    """An invoice, or every fifth time a credit memo; every fourth has a new debtor of its own."""
-    kind, sign = ("credit_memo", -1) if number % 5 == 0 else ("invoice", 1)
-    reference = f"LAB{number:06}"
-    email = f"lab{number // 4}@example.com"
-    debtor = {"match": {"email": email}, "create": {"name": email, "country": "NL"}}
-    net, vat = sign * number, round(sign * number * 0.21, 2)
-    return {
-        "document_key": f"lab:{kind}:{reference}",
-        "your_ref": reference,
-        "kind": kind,
-        "journal": "70",
-        "entry_date": "2026-02-10",
-        "payment_condition": "30",
-        "currency": "EUR",
-        "debtor": debtor if number % 4 == 0 else {"code": "10"},
-        "lines": [{"gl_account": "8000", "amount": net, "vat_code": "21", "vat_amount": vat}],
-        "totals": {"amount": round(net + vat, 2), "vat_amount": vat, "net_amount": net},
-        "source": {"kind": kind, "order_increment_id": reference, "increment_id": reference},
-    }
-
-
 def run(kills: int, seed: int, folder: Path, ledger_url: str | None = None) -> dict[str, int]:
     """Run the lab until so many processes were killed, and return its figures."""
     lab = Lab(folder, seed, ledger_url)
     try:
-        turns = itertools.count()
+        turns = itertools.cycle(lab.random.sample(BOUNDARIES, len(BOUNDARIES)))
         while lab.kills < kills:
-            # Every boundary in turn, and a random moment after each second one.
-            boundary = BOUNDARIES[next(turns) % len(BOUNDARIES)]
-            lab.round(boundary, new=lab.random.randint(2, 8))
+            # Every boundary in turn, and a random moment after each third one.
+            lab.round(next(turns), new=lab.random.randint(8, 12))
             if lab.random.random() < 0.33:  # noqa: PLR2004
-                lab.round(None, new=lab.random.randint(2, 8))
+                lab.round(None, new=lab.random.randint(8, 12))
         lab.finish()
         return lab.figures()
     finally:
