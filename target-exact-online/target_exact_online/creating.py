@@ -116,16 +116,19 @@ class Creating:
             return () if note is None else self._completed(note)[0]
 
     def complete_left_over(self) -> Iterator[LeftOver]:
-        """Create what earlier runs left out; ends where Exact cannot be asked now."""
+        """Create what earlier runs left out, as long as Exact can be asked."""
+        failure: TargetError | None = None
         for noted in self._unfinished.all():
+            if isinstance(failure, RetriableError):  # the rest would fail in the same way
+                warnings: tuple[str, ...] = (_postponed(noted.details, str(failure)),)
+                yield LeftOver(noted.document_key, noted.order_number, warnings)
+                continue
             with self._alone(accounts.RESOURCE, noted.division):
                 note = self._unfinished.again(noted)
                 if note is None:
                     continue  # another process completed it
                 warnings, failure = self._completed_left_over(note)
             yield LeftOver(note.document_key, note.order_number, warnings)
-            if isinstance(failure, RetriableError):
-                return  # the rest would fail in the same way; it waits for the next run, too
 
     def _completed_left_over(self, note: Unfinished) -> tuple[tuple[str, ...], TargetError | None]:
         try:

@@ -244,6 +244,26 @@ def test_while_exact_is_away_every_run_says_what_is_missing(
     assert details(sandbox) == ALL
 
 
+def test_an_outage_is_found_out_once_and_named_for_every_relation(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    target.write(create_accounts=True)
+    sandbox.fault(f"*/{CONTACTS}", "unavailable", method="POST", times=0)
+    records = [sales_entry(number, **debtor(name=f"Shop {number}")) for number in (1, 2, 3)]
+    for number, record in enumerate(records):
+        record["debtor"]["match"] = {"search_code": f"SHOP-{number}"}
+    assert target.post_here(records).exit_code == 0
+    time.sleep(1.1)  # settle_after_seconds
+    sandbox.clear_requests()
+    outcome = target.call()
+    assert len(outcome.report["warnings"]) == 3
+    assert calls(sandbox, "POST", CONTACTS) == 1
+    sandbox.clear_faults()
+    time.sleep(1.1)
+    assert target.call().report["warnings"] == []
+    assert len(sandbox.exact(CONTACTS)) == 6
+
+
 def test_what_exact_refuses_is_reported_and_not_tried_again(
     target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
 ) -> None:
