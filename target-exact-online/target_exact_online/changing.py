@@ -7,14 +7,11 @@ ledger first, so that a change that broke off is made by the next run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 from target_exact_online.exceptions import DocumentRefusedError, RetriableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from target_exact_online.creating import LeftOver
     from target_exact_online.documents.prepared import Prepared, Stored
     from target_exact_online.ledger.entries import Document, Known
     from target_exact_online.ledger.runs import Run
@@ -34,15 +31,6 @@ class Changer(Protocol):
 
     def update(self, prepared: Prepared, exact_id: str) -> Stored:
         """Make a document in Exact what it should be now."""
-        ...
-
-
-@runtime_checkable
-class Completer(Protocol):
-    """A company that creates relations."""
-
-    def complete_left_over(self) -> Iterator[LeftOver]:
-        """Create the addresses and contacts that earlier runs could not create."""
         ...
 
 
@@ -117,11 +105,7 @@ class Changing:
         )
 
     def change_left_over(self) -> None:
-        """Make the changes that earlier runs did not come to make, relations first."""
-        if isinstance(self._company, Completer):
-            for left in self._company.complete_left_over():
-                for warning in left.warnings:
-                    self._summary.note(left.document_key, left.order_number, warning)
+        """Make the changes that earlier runs did not come to make."""
         for document, known in self._ledger.backlog.to_change(CHANGEABLE, limit=_MAX_LEFT_OVER):
             if not self._change(document, known):
                 return

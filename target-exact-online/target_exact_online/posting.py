@@ -29,8 +29,9 @@ from target_exact_online.unanswered import Unanswered
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from target_exact_online.creating import LeftOver
     from target_exact_online.documents.prepared import Found, Prepared, Stored
     from target_exact_online.exceptions import TargetError
     from target_exact_online.ledger.entries import Arrival, Document, Known, Result
@@ -64,6 +65,10 @@ class Company(Protocol):
 
     def update(self, prepared: Prepared, exact_id: str) -> Stored:
         """Make a document in Exact what it should be now."""
+        ...
+
+    def complete_left_over(self) -> Iterator[LeftOver]:
+        """Create the addresses and contacts that earlier runs could not create."""
         ...
 
     def compare(self, printed: Sequence[Prepared]) -> dict[str, tuple[int | None, list[str]]]:
@@ -198,6 +203,10 @@ class Posting:
         self._ledger.take_over(self._run)
         self._comparing.add_left_over()
         self._unanswered.settle(wait=False)
+        if not self._gate.closed:
+            for left in self._company.complete_left_over():
+                for warning in left.warnings:
+                    self._summary.note(left.document_key, left.order_number, warning)
         if not self._gate.closed:
             self._changing.change_left_over()
 
