@@ -202,7 +202,8 @@ def test_a_rejected_token_is_replaced_once(
 ) -> None:
     sandbox.set("exact.html_unauthorized", html)
     good = company.client._token_source.access_token()
-    budget = Budget(open_engine(f"sqlite:///{tmp_path}/other.db"), "app")
+    engine = open_engine(f"sqlite:///{tmp_path}/other.db")
+    budget = Budget(engine, "app")
     client = ExactClient(sandbox.url, company.division, Tokens("stale", good), budget)
     assert list(client.get("financial/Journals", select="Code", top=1))
     assert client.call_count == 2
@@ -210,6 +211,7 @@ def test_a_rejected_token_is_replaced_once(
     with pytest.raises(AuthorizationRequiredError):
         list(client.get("financial/Journals", select="Code", top=1))
     client.close()
+    engine.dispose()
 
 
 class Script(BaseHTTPRequestHandler):

@@ -14,12 +14,15 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from target_exact_online.exceptions import BudgetExhaustedError
-from target_exact_online.ledger.database import open_engine
+from target_exact_online.ledger import database
 from target_exact_online.limits import HOUR, Budget, Priority
 from target_exact_online.windows import DAY, MINUTE, Observation, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from sqlalchemy.engine import Engine
 
 DIVISION = 3000001
 ENDPOINT = "salesentry/SalesEntries"
@@ -70,6 +73,21 @@ class Exact:
             "X-RateLimit-Minutely-Remaining": str(minute_left - 1),
             "X-RateLimit-Minutely-Reset": str(int((now // MINUTE + 1) * MINUTE) * 1000),
         }
+
+
+_OPENED: list[Engine] = []
+
+
+def open_engine(url: str) -> Engine:
+    _OPENED.append(database.open_engine(url))
+    return _OPENED[-1]
+
+
+@pytest.fixture(autouse=True)
+def _close_engines() -> Iterator[None]:
+    yield
+    while _OPENED:
+        _OPENED.pop().dispose()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sqlite3
@@ -214,7 +215,7 @@ def test_personal_data_is_in_no_log_and_readable_in_no_file(
     outcome = target.post([record, {"document_key": "bad", "name": "Jansen"}])
     assert outcome.exit_code == 3
     assert "Jansen" not in outcome.stderr + outcome.stdout
-    with sqlite3.connect(target.folder / "ledger.db") as connection:
+    with contextlib.closing(sqlite3.connect(target.folder / "ledger.db")) as connection:
         assert "Jansen" not in "\n".join(connection.iterdump())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from mapper_gl_rules.mapper import MapperGLRules
@@ -91,9 +92,10 @@ def _meanings(doc: str | None) -> dict[str, str]:
     """Read the attributes of a docstring."""
     found: dict[str, str] = {}
     name = ""
-    for line in (doc or "").partition("Attributes:")[2].splitlines():
+    # Newer Pythons take the indentation of a docstring away themselves.
+    for line in inspect.cleandoc(doc or "").partition("Attributes:")[2].splitlines():
         text = line.strip()
-        if line.startswith("        ") and not line.startswith("         ") and ":" in text:
+        if line.startswith("    ") and not line.startswith("     ") and ":" in text:
             name, _, meaning = text.partition(": ")
             found[name] = meaning
         elif text and name:

@@ -65,7 +65,8 @@ def open_engine(url: str) -> Engine:
     parsed = _parse(url)
     engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else _engine(parsed)
     try:
-        _migrate(engine)
+        with disposed_on_error(engine):
+            _migrate(engine)
     except DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0]
         msg = (
@@ -74,6 +75,16 @@ def open_engine(url: str) -> Engine:
         )
         raise ConfigError(msg) from error
     return engine
+
+
+@contextlib.contextmanager
+def disposed_on_error(engine: Engine) -> Iterator[None]:
+    """Close the database's connections when what is done with it first fails."""
+    try:
+        yield
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 @contextlib.contextmanager

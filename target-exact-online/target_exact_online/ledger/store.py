@@ -17,7 +17,7 @@ from target_exact_online.ledger import chain, days, payload
 from target_exact_online.ledger.attachments import Attachments
 from target_exact_online.ledger.backlog import Backlog
 from target_exact_online.ledger.chain import Event
-from target_exact_online.ledger.database import open_engine, reading
+from target_exact_online.ledger.database import disposed_on_error, open_engine, reading
 from target_exact_online.ledger.entries import (
     KNOWN_NAMES,
     Known,
@@ -72,7 +72,8 @@ class Ledger:
             ConfigError: When the database or its key cannot be used.
         """
         engine = open_engine(url)
-        return cls(engine, open_keys(engine))
+        with disposed_on_error(engine):
+            return cls(engine, open_keys(engine))
 
     def close(self) -> None:
         """Close the database's connections."""
