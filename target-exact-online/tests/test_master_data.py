@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from target_exact_online.company import open_company
 from target_exact_online.exceptions import AuthorizationRequiredError
 from target_exact_online.ledger.store import Ledger
-from target_exact_online.master_data import MasterData, NotUsableError
+from target_exact_online.master_data import MasterData, NotUsableError, reading
 from target_exact_online.master_data.cache import master_rows
 from target_exact_online.master_data.lookup import FRESH_SECONDS
 
@@ -198,3 +198,25 @@ def test_the_cache_holds_no_names_and_no_addresses(client: ExactClient, engine: 
 def test_a_division_that_is_not_permitted_is_named(client: ExactClient, engine: Engine) -> None:
     with pytest.raises(AuthorizationRequiredError, match="division 4711"):
         MasterData.load(client, engine, 4711)
+
+
+@ON_SQLITE
+def test_a_remembered_relation_is_found_by_what_it_is_now(
+    client: ExactClient, engine: Engine, sandbox: SandboxHandle
+) -> None:
+    master = MasterData.load(client, engine)
+    other = master.account("10")
+    by_vat, by_email = {"vat_number": "NL000000511B33"}, {"email": "new@example.com"}
+    assert master.matching_account(by_vat) is master.matching_account(by_email) is None
+    client.post("crm/Accounts", {"Name": "New", "Status": "C", "Email": "new@example.com"})
+    (row,) = sandbox.exact("crm/Accounts", filter="Name eq 'New'")
+    row = {"ID": row["ID"], "Code": row["Code"].strip(), "Status": "C", "Blocked": False}
+
+    master.remember(reading.ACCOUNTS, row | {"Email": "new@example.com"})
+    found = master.matching_account(by_email)
+    assert found is not None
+    assert (found.id, master.account(found.code), master.account("10")) == (row["ID"], found, other)
+
+    master.remember(reading.ACCOUNTS, row | {"VATNumber": "NL000000511B33"})
+    assert master.matching_account(by_email) is None
+    assert master.matching_account(by_vat) is not None

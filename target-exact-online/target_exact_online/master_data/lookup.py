@@ -276,7 +276,7 @@ class MasterData:
         with self._lock:
             state = self._cache.state(kind.name)
             self._cache.store(kind, kind.name, [row], state, replace=False)
-            self._found.clear()
+            self._forget_found(kind, row)
 
     def period(self, on: date) -> Period:
         """Return the financial period of a day."""
@@ -375,6 +375,16 @@ class MasterData:
                 rows = self._cache.rows(kind.name, **{column: value})
                 self._found[key] = tuple(kind.build(row) for row in rows)
             return self._found[key]
+
+    def _forget_found(self, kind: Kind, row: Row) -> None:
+        """Forget what was, or was not, found by the keys that a row has now or had before."""
+        keys = {str(row.get(kind.code) or "").strip(), *kind.match_keys(row).values()}
+        self._found = {
+            (where, value): found
+            for (where, value), found in self._found.items()
+            if not where.startswith(f"{kind.name}.")
+            or (value.strip() not in keys and all(one.id != row[kind.key] for one in found))
+        }
 
     def _table(
         self,
