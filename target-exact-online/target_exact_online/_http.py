@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -94,6 +94,34 @@ class Answer:
         return self.status == HTTPStatus.UNAUTHORIZED or (redirect and to_login)
 
 
+class _InOnePiece:
+    """A connection that sends a request's head and body together: one packet, one system call."""
+
+    _pieces: bytearray | None = None
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        self._pieces = pieces = bytearray()
+        try:
+            super().request(*args, **kwargs)  # type: ignore[misc]  # of urllib3's connection
+        finally:
+            self._pieces = None
+        self.send(pieces)
+
+    def send(self, data: Any) -> None:
+        if self._pieces is None:
+            super().send(data)  # type: ignore[misc]  # of urllib3's connection
+        else:
+            self._pieces += data
+
+
+class _HTTPConnection(_InOnePiece, urllib3.connection.HTTPConnection):
+    pass
+
+
+class _HTTPSConnection(_InOnePiece, urllib3.connection.HTTPSConnection):
+    pass
+
+
 class Transport:
     """Keeps connections to one site. Thread safe; redirects are never followed."""
 
@@ -116,6 +144,8 @@ class Transport:
             cert=found["cert"],
         )
         self._pool = cast("urllib3.HTTPConnectionPool", pool)
+        secure = isinstance(self._pool, urllib3.HTTPSConnectionPool)
+        self._pool.ConnectionCls = _HTTPSConnection if secure else _HTTPConnection
         # A plain-text proxy wants the whole address; every other connection only the path.
         self._whole_url = self._pool.proxy is not None and base_url.startswith("http:")
 

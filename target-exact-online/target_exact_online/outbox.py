@@ -25,6 +25,7 @@ _QUEUE_SIZE = 500
 _MAX_BATCH = 100
 _BATCH_SECONDS = 0.5  # an intent is never committed much longer than this before its call
 _POLL_SECONDS = 0.5
+_GATHER_SECONDS = 0.005  # how late the end of a batch's calls may be seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,6 @@ class Outbox:
         self._on_progress(self._queue.qsize())
         last = False
         while not (last or self._stop.is_set()):
-            if self._queue.empty():
-                self._finish()
             documents, state, last = self._next_batch()
             if documents:
                 self._post(documents)
@@ -170,7 +169,11 @@ class Outbox:
             self._due = None
 
     def _next_batch(self) -> tuple[list[Document], dict[str, Any] | None, bool]:
-        """Return documents, the STATE that is true after them, and whether input has ended."""
+        """Return documents, the STATE that is true after them, and whether input has ended.
+
+        Documents gather while the calls of the batch before are under way. None are returned
+        when there are none by the time it has to be recorded.
+        """
         documents: list[Document] = []
         keys: set[str] = set()
         state: dict[str, Any] | None = None
@@ -179,7 +182,7 @@ class Outbox:
             keys.add(self._put_back.document_key)
             self._put_back = None
         while len(documents) < self._batch_size:
-            item = self._get(wait=not documents and state is None)
+            item = self._get(any_yet=bool(documents or state))
             if item is _NOTHING:
                 break
             if item is None:
@@ -194,12 +197,18 @@ class Outbox:
                 keys.add(item.document_key)
         return documents, state, False
 
-    def _get(self, *, wait: bool) -> Any:
+    def _get(self, *, any_yet: bool) -> Any:
+        """Return the next message; nothing when it is time to go on with what there is."""
         while not self._stop.is_set():
+            idle = not (any_yet or self._posting.under_way)
             try:
-                return self._queue.get(timeout=_POLL_SECONDS) if wait else self._queue.get_nowait()
+                if idle:
+                    return self._queue.get(timeout=_POLL_SECONDS)
+                if self._posting.calling:
+                    return self._queue.get(timeout=_GATHER_SECONDS)
+                return self._queue.get_nowait()
             except queue.Empty:
-                if not wait:
+                if not idle and not self._posting.calling:
                     return _NOTHING
         return _NOTHING
 

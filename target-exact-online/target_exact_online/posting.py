@@ -149,6 +149,16 @@ class Posting:
         """The reason why nothing more is sent in this run, or None."""
         return self._gate.held
 
+    @property
+    def under_way(self) -> bool:
+        """Whether a batch waits to be recorded."""
+        return self._under_way is not None
+
+    @property
+    def calling(self) -> bool:
+        """Whether calls of a batch are not answered yet."""
+        return self._under_way is not None and not all(c.done() for c in self._under_way.calls)
+
     def close(self) -> None:
         """Let the calls under way end, also when the run ends by an error, and record them."""
         if self._pool is not None:
