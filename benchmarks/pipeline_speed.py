@@ -202,7 +202,7 @@ def measure(folder: Path, orders: int) -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--orders", type=int, default=10_000)
+    parser.add_argument("--orders", type=int, default=20_000)
     parser.add_argument("--json", action="store_true", help="figures as JSON on the last line")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
