@@ -223,9 +223,9 @@ def run(kills: int, seed: int, folder: Path, ledger_url: str | None = None) -> d
         turns = itertools.cycle(lab.random.sample(BOUNDARIES, len(BOUNDARIES)))
         while lab.kills < kills:
             # Every boundary in turn, and a random moment after each third one.
-            lab.round(next(turns), new=lab.random.randint(8, 12))
+            lab.round(next(turns), new=lab.random.randint(6, 9))
             if lab.random.random() < 0.33:  # noqa: PLR2004
-                lab.round(None, new=lab.random.randint(8, 12))
+                lab.round(None, new=lab.random.randint(6, 9))
         lab.finish()
         return lab.figures()
     finally:

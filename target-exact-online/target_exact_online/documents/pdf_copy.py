@@ -6,6 +6,7 @@ says so. The same record gives the same bytes.
 
 from __future__ import annotations
 
+import logging
 import unicodedata
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fpdf.fonts import TTFFont
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # eighty lines for every copy
 
 _FONT = fontpkg_noto_sans.ROOT / "files" / "NotoSans[wdth,wght].ttf"
 _FAMILY = "noto"
