@@ -130,7 +130,10 @@ class CommerceStream(Stream):
         del context
         client = self._shop.client
         requests, received = client.requests_sent, client.bytes_received
-        yield from self._wanted()
+        try:
+            yield from self._wanted()
+        finally:  # also what was read before an error
+            self._tap.message_writer.flush()  # type: ignore[attr-defined]  # a PieceWriter
         tags = {"stream": self.name, "bytes": client.bytes_received - received, "pid": os.getpid()}
         requests = client.requests_sent - requests
         self._log_metric(Point("counter", Metric.HTTP_REQUEST_COUNT, requests, tags))

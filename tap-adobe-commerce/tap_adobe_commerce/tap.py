@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 from singer_sdk import Tap
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import SingerCommand
@@ -23,6 +22,7 @@ from tap_adobe_commerce.exceptions import (
 from tap_adobe_commerce.settings import SCHEMA
 from tap_adobe_commerce.shop import Shop
 from tap_adobe_commerce.streams import STREAMS
+from tap_adobe_commerce.writing import PieceWriter
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -79,7 +79,7 @@ class TapAdobeCommerce(Tap):
 
     name = "tap-adobe-commerce"
     config_jsonschema: ClassVar[dict[str, Any]] = SCHEMA.to_dict()
-    message_writer_class = MsgSpecWriter
+    message_writer_class = PieceWriter
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
