@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -111,3 +112,11 @@ def test_no_text_breaks_it(name: str, description: str) -> None:
     content = pdf_copy.make(record, exact_number=None, made_at=NOON)
     reader = pypdf.PdfReader(io.BytesIO(content))
     assert payload.decode(reader.attachments["invoice-1.json"][0]) == record
+
+
+def test_making_it_fills_nobodys_log(
+    record: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    copy(record)
+    assert [line.name for line in caplog.records] == []
