@@ -84,24 +84,21 @@ def error_text(body: bytes) -> str | None:
 
 def clean(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row with trimmed strings, dates as aware UTC datetimes and plain collections."""
-    cleaned: dict[str, Any] = {}
-    for name, value in row.items():
-        if isinstance(value, str):
-            cleaned[name] = _text(value)
-        elif isinstance(value, dict):
-            if name != "__metadata" and "__deferred" not in value:
-                inner = value.get("results")
-                cleaned[name] = _all(inner) if isinstance(inner, list) else clean(value)
-        else:
-            cleaned[name] = _all(value) if isinstance(value, list) else value
-    return cleaned
+    return {
+        name: _value(value) if isinstance(value, (str, dict, list)) else value
+        for name, value in row.items()
+        if name != "__metadata" and not (isinstance(value, dict) and "__deferred" in value)
+    }
 
 
-def _all(values: list[Any]) -> list[Any]:
-    return [clean(value) if isinstance(value, dict) else value for value in values]
-
-
-def _text(value: str) -> datetime | str:
-    if value.startswith("/Date(") and (match := _DATE.fullmatch(value)):
-        return _EPOCH + timedelta(milliseconds=int(match[1]))
-    return value.strip()
+def _value(value: Any) -> Any:
+    if isinstance(value, str):
+        if value.startswith("/Date(") and (match := _DATE.fullmatch(value)):
+            return _EPOCH + timedelta(milliseconds=int(match[1]))
+        return value.strip()
+    if isinstance(value, dict):
+        inner = value.get("results")
+        return [clean(row) for row in inner] if isinstance(inner, list) else clean(value)
+    if isinstance(value, list):
+        return [clean(row) if isinstance(row, dict) else _value(row) for row in value]
+    return value
