@@ -18,6 +18,11 @@ ACCOUNTS, CONTACTS, ADDRESSES = "crm/Accounts", "crm/Contacts", "crm/Addresses"
 ITEMS = "logistics/Items"
 COPIES, FILES = "documents/Documents", "documents/DocumentAttachments"
 STREAMS = ("sales_entries", "sales_orders", "sales_invoices", "general_journal_entries")
+_DATES = {
+    "sales_entries": "entry_date",
+    "sales_orders": "order_date",
+    "sales_invoices": "invoice_date",
+}
 _LETTERS = {"sales_orders": "O", "sales_invoices": "I", "general_journal_entries": "J"}
 
 
@@ -61,14 +66,12 @@ def record(number: int) -> dict[str, Any]:
         line["unit_price"] = net
     if stream(number) != "sales_orders":
         line["gl_account"] = "8000"
-    date = {"order": "order_date"}.get(kind, "entry_date")
-    date = "invoice_date" if stream(number) == "sales_invoices" else date
     booked = {} if kind == "order" else {"kind": kind, "journal": "70"}
     return (
         common
         | booked
         | {
-            date: "2026-02-10",
+            _DATES[stream(number)]: "2026-02-10",
             "payment_condition": "30",
             "debtor": _debtor(number),
             "lines": [line],

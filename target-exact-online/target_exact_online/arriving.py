@@ -39,10 +39,12 @@ class Decided:
     """What becomes of a batch of documents.
 
     Attributes:
+        booked_otherwise: Why some are in Exact already, inside or behind another document.
         arrivals: What the ledger is to take in.
         prepared: What is sent for those of them that are sent, by document key.
     """
 
+    booked_otherwise: Mapping[str, Problem]
     arrivals: list[Arrival] = field(default_factory=list)
     prepared: dict[str, Prepared] = field(default_factory=dict)
 
@@ -68,7 +70,6 @@ class Arriving:
         self,
         document: Document,
         known: Known | None,
-        booked_otherwise: Mapping[str, Problem],
         decided: Decided,
     ) -> None:
         """Decide about a document that came in.
@@ -76,7 +77,6 @@ class Arriving:
         Args:
             document: The document.
             known: What the ledger knows of it.
-            booked_otherwise: Documents that are in Exact already, inside or behind another one.
             decided: Takes the decision.
 
         Raises:
@@ -84,7 +84,7 @@ class Arriving:
             AuthorizationRequiredError: Exact does not let us in.
         """
         if known is None or known.state in {"received", "parked", "failed"} or _nothing_yet(known):
-            self._decide_unposted(document, known, booked_otherwise, decided)
+            self._decide_unposted(document, known, decided)
             return
         same = document.payload_hash in {known.payload_hash, known.newer_hash}
         if document.stream == REFUSED_STREAM and known.state == "posted":
@@ -102,7 +102,6 @@ class Arriving:
         self,
         document: Document,
         known: Known,
-        booked_otherwise: Mapping[str, Problem],
         decided: Decided,
     ) -> None:
         """Decide about a document of an earlier run; what stays as it is leaves no trace.
@@ -110,14 +109,13 @@ class Arriving:
         Args:
             document: The document.
             known: What the ledger knows of it.
-            booked_otherwise: Documents that are in Exact already, inside or behind another one.
             decided: Takes the decision.
 
         Raises:
             ConfigError: A setting does not fit the company.
             AuthorizationRequiredError: Exact does not let us in.
         """
-        arrival = self._prepare(document, known, booked_otherwise, decided)
+        arrival = self._prepare(document, known, decided)
         unchanged = (arrival.state, arrival.error) == (known.state, known.error)
         if arrival.state != "received" and not unchanged:
             decided.arrivals.append(self._count(arrival))
@@ -126,7 +124,6 @@ class Arriving:
         self,
         document: Document,
         known: Known | None,
-        booked_otherwise: Mapping[str, Problem],
         decided: Decided,
     ) -> None:
         unchanged = known is not None and known.payload_hash == document.payload_hash
@@ -144,14 +141,13 @@ class Arriving:
         elif unchanged and known is not None and known.state == "failed":
             self._summary.count_failed(document, known.error or "", None)
         else:
-            arrival = self._prepare(document, known, booked_otherwise, decided)
+            arrival = self._prepare(document, known, decided)
             decided.arrivals.append(self._count(arrival))
 
     def _prepare(
         self,
         document: Document,
         known: Known | None,
-        booked_otherwise: Mapping[str, Problem],
         decided: Decided,
     ) -> Arrival:
         """Decide whether a document is sent, parked, or waits for a later run."""
@@ -159,7 +155,7 @@ class Arriving:
         if self._gate.held is not None:
             return waits
         try:
-            if problem := booked_otherwise.get(document.document_key):
+            if problem := decided.booked_otherwise.get(document.document_key):
                 raise DocumentRefusedError([problem])  # noqa: TRY301  # parked as any refusal is
             ready = self._company.prepare(document)
         except DocumentRefusedError as error:

@@ -103,7 +103,7 @@ class Calling:
             return self._not_posted(claim, error)
         except BaseException as error:  # noqa: BLE001  # raised again once the ledger knows
             self._gate.fail(error)
-            return _result(claim, "sending", "unanswered", error)
+            return _result(document, claim.attempts, "sending", "unanswered", error)
         self._gate.count_answer()
         if posted is None:
             self._summary.count_already_there(document)
@@ -121,10 +121,16 @@ class Calling:
             exact_number=None if posted.number is None else str(posted.number),
         )
 
-    def park(self, claim: Claim, error: DocumentRefusedError) -> Result:
-        """Leave a document to a person."""
-        self._summary.count_parked(claim.document, str(error))
-        return _result(claim, "parked", "parked", error)
+    def park(self, document: Document, attempts: int, error: DocumentRefusedError) -> Result:
+        """Leave a document to a person.
+
+        Args:
+            document: The document.
+            attempts: How often it was sent before.
+            error: What is wrong with it.
+        """
+        self._summary.count_parked(document, str(error))
+        return _result(document, attempts, "parked", "parked", error)
 
     def try_later(self, claim: Claim, reason: str, *, status: int | None = None) -> Result:
         """Leave a document that Exact surely does not have to a later run, or to a person.
@@ -156,12 +162,12 @@ class Calling:
 
     def _not_posted(self, claim: Claim, error: TargetError) -> Result:
         if isinstance(error, DocumentRefusedError):
-            return self.park(claim, error)
+            return self.park(claim.document, claim.attempts, error)
         if isinstance(error, OutcomeUnknownError):
             reason = f"{error}. Exact is asked for it before it is sent again."
             self._summary.count_failed(claim.document, reason, None)
             self._gate.count_outage(error)
-            return _result(claim, "sending", "unanswered", error)
+            return _result(claim.document, claim.attempts, "sending", "unanswered", error)
         if isinstance(error, TransientApiError):
             self._gate.count_outage(error)
             tried = replace(claim, attempts=claim.attempts + 1)
@@ -209,12 +215,14 @@ def found_result(document: Document, attempts: int, found: Found | None, kind: s
     )
 
 
-def _result(claim: Claim, state: State, kind: str, error: BaseException) -> Result:
+def _result(
+    document: Document, attempts: int, state: State, kind: str, error: BaseException
+) -> Result:
     return Result(
-        claim.document.document_key,
+        document.document_key,
         state,
         kind,
-        claim.attempts + 1,
+        attempts + 1,
         status=getattr(error, "status", None),
         error=str(error) or type(error).__name__,
     )

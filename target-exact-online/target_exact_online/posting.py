@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from target_exact_online.arriving import Arriving, Decided
-from target_exact_online.calling import Calling, Claim, found_result
-from target_exact_online.changing import Changing
-from target_exact_online.comparing import Comparing
+from target_exact_online.arriving import Arriving, Decided, Preparer
+from target_exact_online.calling import Calling, Claim, Sender, found_result
+from target_exact_online.changing import Changer, Changing
+from target_exact_online.comparing import Comparing, Reader
 from target_exact_online.exceptions import DocumentRefusedError, RetriableError
 from target_exact_online.gate import Gate
 from target_exact_online.ledger.days import booked_otherwise
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from target_exact_online.creating import LeftOver
-    from target_exact_online.documents.prepared import Found, Prepared, Stored
+    from target_exact_online.documents.prepared import Found, Prepared
     from target_exact_online.exceptions import TargetError
     from target_exact_online.ledger.entries import Arrival, Document, Known, Result
     from target_exact_online.ledger.runs import Run
@@ -42,20 +42,8 @@ if TYPE_CHECKING:
 _DUE_PAGE = 100
 
 
-class Company(Protocol):
+class Company(Preparer, Sender, Changer, Reader, Protocol):
     """The Exact company that documents go to; see `target_exact_online.company`."""
-
-    def prepare(self, document: Document) -> Prepared:
-        """Resolve and check a document without any call that writes."""
-        ...
-
-    def send(self, prepared: Prepared) -> Stored:
-        """Store it in Exact."""
-        ...
-
-    def find(self, prepared: Prepared) -> Found | None:
-        """Ask whether Exact has it."""
-        ...
 
     def foreign(
         self, claims: Sequence[tuple[Document, Prepared]]
@@ -63,16 +51,8 @@ class Company(Protocol):
         """Return what Exact has, from before this ledger, of documents that are new to it."""
         ...
 
-    def update(self, prepared: Prepared, exact_id: str) -> Stored:
-        """Make a document in Exact what it should be now."""
-        ...
-
     def complete_left_over(self) -> Iterator[LeftOver]:
         """Create the addresses and contacts that earlier runs could not create."""
-        ...
-
-    def compare(self, printed: Sequence[Prepared]) -> dict[str, tuple[int | None, list[str]]]:
-        """Return number and differences of printed invoices, by document key."""
         ...
 
     def workers(self) -> int:
@@ -185,12 +165,9 @@ class Posting:
         if self._under_way and not self._under_way.claims.keys().isdisjoint(keys):
             self.finish()
         known = self._ledger.known(keys)
-        otherwise = booked_otherwise(self._ledger.engine, documents)
-        decided = Decided()
+        decided = Decided(booked_otherwise(self._ledger.engine, documents))
         for document in documents:
-            self._arriving.decide_new(
-                document, known.get(document.document_key), otherwise, decided
-            )
+            self._arriving.decide_new(document, known.get(document.document_key), decided)
         self._begin(decided)
 
     def finish(self) -> None:
@@ -234,10 +211,10 @@ class Posting:
             if not page:
                 break
             after = page[-1].known
-            otherwise = booked_otherwise(self._ledger.engine, [document for document, _ in page])
-            decided = Decided()
+            waiting = [document for document, _ in page]
+            decided = Decided(booked_otherwise(self._ledger.engine, waiting))
             for document, known in page:
-                self._arriving.decide_waiting(document, known, otherwise, decided)
+                self._arriving.decide_waiting(document, known, decided)
             self._begin(decided)
         self.finish()
 
@@ -289,7 +266,7 @@ class Posting:
         for key, answer in there.items():
             claim = claims[key]
             if isinstance(answer, DocumentRefusedError):
-                results[key] = self._calling.park(claim, answer)
+                results[key] = self._calling.park(claim.document, claim.attempts, answer)
             elif answer is not None:
                 self._summary.count_already_there(claim.document)
                 results[key] = found_result(claim.document, 0, answer, "already_there")

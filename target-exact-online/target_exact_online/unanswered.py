@@ -109,15 +109,7 @@ class Unanswered:
             prepared = self._company.prepare(document)
             found = self._company.find(prepared)
         except DocumentRefusedError as error:
-            self._summary.count_parked(document, str(error))
-            return Result(
-                document.document_key,
-                "parked",
-                "parked",
-                known.attempts + 1,
-                status=getattr(error, "status", None),
-                error=str(error),
-            )
+            return self._calling.park(document, known.attempts, error)
         except TargetError as error:
             if isinstance(error, RetriableError):
                 self._gate.hold(error)

@@ -12,6 +12,7 @@ from target_exact_online.ledger.entries import KNOWN_NAMES, Document, Known, Wai
 from target_exact_online.ledger.tables import documents
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy.engine import Engine
@@ -104,19 +105,8 @@ class Backlog:
             stream: The stream.
             limit: How many at most.
         """
-        statement = (
-            sa.select(documents)
-            .where(
-                documents.c.stream == stream,
-                documents.c.state == "posted",
-                documents.c.newer_payload.is_not(None),  # the hash outlives `anonymise`
-                documents.c.error.is_(None),
-            )
-            .order_by(documents.c.updated_at)
-            .limit(limit)
-        )
-        with reading(self._engine) as connection:
-            rows = connection.execute(statement).all()
+        there = documents.c.newer_payload.is_not(None)  # the hash outlives `anonymise`
+        rows = self._posted(stream, there & documents.c.error.is_(None), limit)
         return [
             Waiting(
                 Document(
@@ -137,18 +127,21 @@ class Backlog:
             stream: The stream.
             limit: How many at most.
         """
+        rows = self._posted(stream, documents.c.exact_number.is_(None), limit)
+        return [self._opened(row).document for row in rows]
+
+    def _posted(
+        self, stream: str, condition: sa.ColumnElement[bool], limit: int
+    ) -> Sequence[sa.Row[Any]]:
+        """Return posted documents of a stream, those that were left alone longest first."""
         statement = (
             sa.select(documents)
-            .where(
-                documents.c.stream == stream,
-                documents.c.state == "posted",
-                documents.c.exact_number.is_(None),
-            )
+            .where(documents.c.stream == stream, documents.c.state == "posted", condition)
             .order_by(documents.c.updated_at)
             .limit(limit)
         )
         with reading(self._engine) as connection:
-            return [self._opened(row).document for row in connection.execute(statement)]
+            return connection.execute(statement).all()
 
     def _opened(self, row: sa.Row[Any]) -> Waiting:
         record = payload.decode(self._keys.decrypt(row.payload))
