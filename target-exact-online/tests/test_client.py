@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import UTC, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -328,6 +329,7 @@ def test_values_come_clean_and_exact(scripted: tuple[ExactClient, type[Script]])
         "AmountFC": 1234567.89,
         "Start": "/Date(-2208988800000)/",
         "Lines": {"results": [{"Code": "                25"}]},
+        "Codes": ["02 ", "/Date(0)/"],
         "Other": {"__deferred": {"uri": "x"}},
     }
     script.answers = [(200, JSON, page([row]))]
@@ -336,6 +338,7 @@ def test_values_come_clean_and_exact(scripted: tuple[ExactClient, type[Script]])
     assert clean["AmountFC"] == Decimal("1234567.89")
     assert clean["Start"].isoformat() == "1900-01-01T00:00:00+00:00"
     assert clean["Lines"] == [{"Code": "25"}]
+    assert clean["Codes"] == ["02", datetime(1970, 1, 1, tzinfo=UTC)]
     assert "Other" not in clean
     assert "__metadata" not in clean
 
