@@ -35,9 +35,9 @@ import sqlalchemy as sa
 
 from commerce_sandbox import faults
 from commerce_sandbox.testing import SandboxHandle
+from exact_online.limits import call_windows, endpoint_errors
 from target_exact_online.ledger import tables
 from target_exact_online.ledger.database import open_engine
-from target_exact_online.limits import call_windows, endpoint_errors
 
 TARGET = Path(sys.executable).with_name("target-exact-online")
 PARAMETERS: dict[str, dict[str, Any]] = {

@@ -31,7 +31,7 @@ import requests
 
 from commerce_sandbox.testing import SandboxHandle
 from connector_credentials import generate_key, open_store
-from target_exact_online.auth import build_token_source
+from exact_online.tokens import build_token_source
 from target_exact_online.exceptions import AuthorizationRequiredError, TransientApiError
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ class Soak:
 
 def soak(hours: float, processes: int, kills: float, seed: int) -> Figures:
     """Run once in a folder of its own."""
-    _processes.set_forkserver_preload(["target_exact_online.auth"])
+    _processes.set_forkserver_preload(["exact_online.tokens"])
     with tempfile.TemporaryDirectory(prefix="token-soak-") as folder:
         run = Soak(Path(folder), processes, kills, seed)
         try:

@@ -24,11 +24,11 @@ from target_exact_online.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_exact_online.client import ExactClient
+    from exact_online.client import ExactClient
+    from exact_online.limits import Left
     from target_exact_online.ledger.attachments import Attachment
     from target_exact_online.ledger.runs import Run
     from target_exact_online.ledger.store import Ledger
-    from target_exact_online.limits import Left
     from target_exact_online.summary import Summary
 
 _LOGGER = logging.getLogger("target-exact-online")

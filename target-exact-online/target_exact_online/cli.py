@@ -13,7 +13,7 @@ from singer_sdk.exceptions import ConfigValidationError, RecordsWithoutSchemaExc
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from sqlalchemy.exc import SQLAlchemyError
 
-from target_exact_online.authorize import authorize_command, keep_alive_command
+from exact_online.login import authorize_command, keep_alive_command
 from target_exact_online.commands import anonymise, audit, documents
 from target_exact_online.doctor import doctor
 from target_exact_online.exceptions import TargetError

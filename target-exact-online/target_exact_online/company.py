@@ -7,16 +7,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from exact_online.client import ExactClient
+from exact_online.hosts import base_url
+from exact_online.limits import Budget
+from exact_online.tokens import app_of, build_token_source, open_login
 from target_exact_online import documents
-from target_exact_online.auth import app_of, build_token_source, open_login
-from target_exact_online.client import ExactClient
 from target_exact_online.creating import Creating
 from target_exact_online.documents import accounts
 from target_exact_online.documents.prepared import DocumentSettings, Stored
 from target_exact_online.exceptions import ConfigError, DocumentRefusedError
-from target_exact_online.hosts import base_url
 from target_exact_online.ledger.locks import exclusive
-from target_exact_online.limits import Budget
 from target_exact_online.master_data import MasterData
 from target_exact_online.references import References
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-    from target_exact_online.auth import TokenSource
+    from exact_online.limits import Left
+    from exact_online.tokens import TokenSource
     from target_exact_online.creating import LeftOver
     from target_exact_online.documents.prepared import Found, NewAccount, Prepared
     from target_exact_online.ledger.entries import Document
-    from target_exact_online.limits import Left
 
 _MAX_WORKERS = 4
 _SECONDS_PER_CALL = 0.5  # a usual answer of Exact; more workers than this needs would only wait

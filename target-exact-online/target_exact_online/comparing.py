@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-from target_exact_online._odata import MAX_TERMS
+from exact_online.odata import MAX_TERMS
 from target_exact_online.exceptions import DocumentRefusedError, RetriableError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online import _odata
+from exact_online import odata
 from target_exact_online.documents import accounts, addresses, contacts
 from target_exact_online.exceptions import (
     DocumentRefusedError,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-    from target_exact_online.client import ExactClient
+    from exact_online.client import ExactClient
     from target_exact_online.documents.prepared import Detail, NewAccount
     from target_exact_online.master_data import MasterData
     from target_exact_online.master_data.reading import Kind, Row
@@ -82,7 +82,7 @@ class Creating:
 
     def item(self, payload: dict[str, Any], division: int) -> str:
         """Return the GUID of an item."""
-        asked = f"Code eq {_odata.text(payload['Code'])}"
+        asked = f"Code eq {odata.text(payload['Code'])}"
         with self._alone("logistics/Items", division):
             row, _ = self._found_or_created(
                 reading.ITEMS, "logistics/Items", asked, payload, division
@@ -237,7 +237,7 @@ class Creating:
             rows = list(
                 self._client.get(
                     resource,
-                    filter=f"Account eq {_odata.guid(str(note.exact_id))}",
+                    filter=f"Account eq {odata.guid(str(note.exact_id))}",
                     select=_SELECT[resource],
                     division=note.division,
                 )

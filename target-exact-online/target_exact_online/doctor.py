@@ -21,7 +21,7 @@ from target_exact_online.settings import with_defaults
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from target_exact_online.client import ExactClient
+    from exact_online.client import ExactClient
     from target_exact_online.company import ExactCompany
     from target_exact_online.master_data import MasterData
 

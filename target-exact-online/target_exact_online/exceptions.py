@@ -1,135 +1,37 @@
-"""One tree of errors: *retriable* (try again later) and *fatal* (a person has to do something).
+"""The target's errors: the tree of `exact_online.errors`, so that one ``except`` serves both.
 
-Callers decide by type, never by reading messages:
-
-```
-TargetError
-├── RetriableError
-│   ├── TransientApiError          nothing was stored in Exact; send it again later
-│   ├── OutcomeUnknownError        sent, but the answer never came: ask Exact before sending again
-│   └── BudgetExhaustedError       no calls left until ``resume_at``
-└── FatalError
-    ├── ConfigError                a setting is missing or wrong
-    ├── AuthorizationRequiredError the connection is dead or lacks a right; consent again
-    ├── RequestRefusedError        Exact does not understand a question of ours
-    └── DocumentRefusedError       this document cannot be booked as it is; others can
-```
+Callers decide by type, never by reading messages.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from exact_online.errors import (
+    AuthorizationRequiredError,
+    BudgetExhaustedError,
+    ConfigError,
+    DocumentRefusedError,
+    ExactError,
+    FatalError,
+    OutcomeUnknownError,
+    Problem,
+    RequestRefusedError,
+    RetriableError,
+    TransientApiError,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
+TargetError = ExactError
+"""Base of every error this target raises on purpose."""
 
-
-class TargetError(Exception):
-    """Base of every error this target raises on purpose."""
-
-
-class RetriableError(TargetError):
-    """The same call may succeed later without anybody doing anything."""
-
-
-class TransientApiError(RetriableError):
-    """Exact was not reachable or not able, and surely stored nothing."""
-
-    def __init__(self, message: str, *, status: int | None = None) -> None:
-        """Describe the failure.
-
-        Args:
-            message: What happened, in plain English.
-            status: The HTTP status, or None when there was no answer.
-        """
-        super().__init__(message)
-        self.status = status
-
-
-class OutcomeUnknownError(RetriableError):
-    """A write was sent and no trustworthy answer came: Exact may or may not have stored it."""
-
-    def __init__(self, message: str, *, status: int | None = None) -> None:
-        """Describe the failure.
-
-        Args:
-            message: What happened, in plain English.
-            status: The HTTP status, or None when there was no answer.
-        """
-        super().__init__(message)
-        self.status = status
-
-
-class BudgetExhaustedError(RetriableError):
-    """No call may be made now without breaking one of Exact's limits."""
-
-    def __init__(self, message: str, *, resume_at: datetime, endpoint: str | None = None) -> None:
-        """Describe the limit.
-
-        Args:
-            message: Which limit, in plain English.
-            resume_at: When a call may be made again (UTC).
-            endpoint: The endpoint that is blocked, or None when the day's budget is spent.
-        """
-        super().__init__(message)
-        self.resume_at = resume_at
-        self.endpoint = endpoint
-
-
-class FatalError(TargetError):
-    """Repeating does not help: a person has to change something."""
-
-
-class ConfigError(FatalError):
-    """A setting is missing, wrong, or does not fit the Exact company."""
-
-
-class AuthorizationRequiredError(FatalError):
-    """Exact does not accept the connection, or the connection lacks a right."""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One reason why a document cannot be booked.
-
-    Attributes:
-        where: Line and field, e.g. ``line 2, gl_account``; ``document`` for the whole.
-        what: What is wrong, in plain English, with the value.
-        what_to_do: The next step for a person.
-        original: Exact's own words, when Exact said it.
-    """
-
-    where: str
-    what: str
-    what_to_do: str
-    original: str | None = None
-
-    def __str__(self) -> str:
-        """Return one readable sentence."""
-        said = f' Exact says: "{self.original}".' if self.original else ""
-        return f"{self.what} ({self.where}). {self.what_to_do}{said}"
-
-
-class RequestRefusedError(FatalError):
-    """Exact refused a question as such (HTTP 400, 404): its company or its API differs."""
-
-
-class DocumentRefusedError(FatalError):
-    """One document cannot be booked as it is."""
-
-    def __init__(
-        self, problems: Iterable[Problem], *, by_exact: bool = False, duplicate: bool = False
-    ) -> None:
-        """Collect the reasons.
-
-        Args:
-            problems: Every reason that is known, at least one.
-            by_exact: True when Exact itself answered so, False when it was found before any call.
-            duplicate: True when Exact says that the number is taken: ask whether it is ours.
-        """
-        self.problems: tuple[Problem, ...] = tuple(problems)
-        self.by_exact = by_exact
-        self.duplicate = duplicate
-        super().__init__(" ".join(str(problem) for problem in self.problems))
+__all__ = [
+    "AuthorizationRequiredError",
+    "BudgetExhaustedError",
+    "ConfigError",
+    "DocumentRefusedError",
+    "FatalError",
+    "OutcomeUnknownError",
+    "Problem",
+    "RequestRefusedError",
+    "RetriableError",
+    "TargetError",
+    "TransientApiError",
+]

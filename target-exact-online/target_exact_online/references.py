@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-    from target_exact_online.client import ExactClient
+    from exact_online.client import ExactClient
     from target_exact_online.documents.prepared import Found, Prepared
     from target_exact_online.ledger.entries import Document
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
 
-from target_exact_online.hosts import HOSTS
+from exact_online.hosts import HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,17 +15,17 @@ import pypdf
 import pytest
 import sqlalchemy as sa
 
+from exact_online.limits import call_windows
 from target_exact_online.company import open_company
 from target_exact_online.ledger import payload
 from target_exact_online.ledger.database import open_engine
 from target_exact_online.ledger.tables import attachments
-from target_exact_online.limits import call_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from commerce_sandbox.testing import SandboxHandle
-    from target_exact_online.client import ExactClient
+    from exact_online.client import ExactClient
 
     SalesEntry = Callable[..., dict[str, Any]]
 

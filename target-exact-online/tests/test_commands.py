@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +17,6 @@ from target_exact_online.ledger.store import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -133,3 +135,19 @@ def test_settings_of_the_environment_make_no_noise(
     monkeypatch.setenv("TARGET_EXACT_ONLINE_LEDGER_URL", "sqlite:///nowhere.db")
     missing = busy.run("", "documents", "list")
     assert missing.stderr.startswith("ERROR: There is no ledger at nowhere.db")
+
+
+def test_a_setting_of_the_wrong_type_is_not_quoted(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"client_secret": ["not-to-be-told"], "division": 1}')
+    done = subprocess.run(
+        [Path(sys.executable).with_name("target-exact-online"), "--config", str(config)],
+        input="",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "ERROR: The setting client_secret must be text" in done.stderr
+    assert "not-to-be-told" not in done.stdout + done.stderr

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from commerce_sandbox.testing import SandboxHandle
-    from target_exact_online.client import ExactClient
+    from exact_online.client import ExactClient
 
 FEBRUARY = date(2026, 2, 10)
 ON_SQLITE = pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)

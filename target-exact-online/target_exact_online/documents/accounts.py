@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online import _odata
+from exact_online import odata
 from target_exact_online.documents import addresses, contacts
 from target_exact_online.documents.checks import Checks
 from target_exact_online.documents.prepared import DocumentSettings, NewAccount, Prepared
@@ -105,8 +105,8 @@ def _payload(given: dict[str, Any], match: dict[str, Any], checks: Checks) -> di
 def _match_filter(payload: dict[str, Any]) -> str:
     """Return the question that finds a relation like this one, best key first."""
     if payload.get("Code"):
-        return f"Code eq {_odata.account_code(payload['Code'])}"
+        return f"Code eq {odata.account_code(payload['Code'])}"
     for name in ("SearchCode", "VATNumber", "Email"):
         if payload.get(name):
-            return f"{name} eq {_odata.text(payload[name])}"
-    return f"Name eq {_odata.text(payload['Name'])}"
+            return f"{name} eq {odata.text(payload[name])}"
+    return f"Name eq {odata.text(payload['Name'])}"

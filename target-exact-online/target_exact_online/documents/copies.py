@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online import _odata
+from exact_online import odata
 from target_exact_online.documents.header import iso
 from target_exact_online.exceptions import RequestRefusedError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from target_exact_online.client import ExactClient
+    from exact_online.client import ExactClient
 
 DOCUMENTS = "documents/Documents"
 FILES = "documents/DocumentAttachments"
@@ -58,7 +58,7 @@ class Copies:
             ENTRIES,
             division=self._division,
             select="EntryID,Customer",
-            filter=_odata.any_of("EntryID", map(_odata.guid, entry_ids)),
+            filter=odata.any_of("EntryID", map(odata.guid, entry_ids)),
         )
         return {str(row["EntryID"]): str(row["Customer"]) for row in rows}
 
@@ -73,8 +73,8 @@ class Copies:
         Raises:
             RequestRefusedError: Exact does not answer either question.
         """
-        by_entry = f"FinancialTransactionEntryID eq {_odata.guid(entry_id)}"
-        by_subject = f"Account eq {_odata.guid(customer)} and Subject eq {_odata.text(subject)}"
+        by_entry = f"FinancialTransactionEntryID eq {odata.guid(entry_id)}"
+        by_subject = f"Account eq {odata.guid(customer)} and Subject eq {odata.text(subject)}"
         try:
             return self._first(by_entry, entry_id, subject)
         except RequestRefusedError:
@@ -100,7 +100,7 @@ class Copies:
             FILES,
             division=self._division,
             select="ID,Document,FileName",
-            filter=f"Document eq {_odata.guid(document_id)}",
+            filter=f"Document eq {odata.guid(document_id)}",
         )
         return any(row["FileName"] == file_name for row in rows)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online import _odata
+from exact_online import odata
 from target_exact_online.documents import header, lines
 from target_exact_online.documents.checks import Checks
 from target_exact_online.documents.prepared import DocumentSettings, Prepared
@@ -69,7 +69,7 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
         document_date=on,
         settle_resource=TRANSACTION_LINES,
         settle_filter=(
-            f"JournalCode eq {_odata.text(journal.code)} and Description eq {_odata.text(text)}"
+            f"JournalCode eq {odata.text(journal.code)} and Description eq {odata.text(text)}"
         ),
         settle_amount=first["AmountFC"],
         new_account=new_account,

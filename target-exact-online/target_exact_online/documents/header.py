@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online import _odata
+from exact_online import odata
 from target_exact_online.documents.accounts import new_account
 from target_exact_online.master_data.lookup import NotUsableError
 
@@ -341,4 +341,4 @@ def iso(value: date) -> str:
 
 def reference_filter(your_ref: str, extra: str = "") -> str:
     """Return the filter that asks for a reference."""
-    return f"YourRef eq {_odata.text(your_ref)}{extra}"
+    return f"YourRef eq {odata.text(your_ref)}{extra}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online import _odata
+from exact_online import odata
 from target_exact_online.documents.header import iso
 from target_exact_online.documents.prepared import Stored
 from target_exact_online.exceptions import DocumentRefusedError
@@ -13,7 +13,7 @@ from target_exact_online.exceptions import DocumentRefusedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from target_exact_online.client import ExactClient
+    from exact_online.client import ExactClient
     from target_exact_online.documents.prepared import Prepared
 
 PRINTED = "salesinvoice/PrintedSalesInvoices"
@@ -62,15 +62,15 @@ def compare(
         By document key: the invoice number, and what differs (nothing is empty).
     """
     answers: dict[str, tuple[int | None, list[str]]] = {}
-    for start in range(0, len(printed), _odata.MAX_TERMS):
-        some = printed[start : start + _odata.MAX_TERMS]
-        references = sorted({_odata.text(one.your_ref) for one in some})
+    for start in range(0, len(printed), odata.MAX_TERMS):
+        some = printed[start : start + odata.MAX_TERMS]
+        references = sorted({odata.text(one.your_ref) for one in some})
         entries = list(
             client.get(
                 ENTRIES,
                 division=some[0].division,
                 select="EntryID,EntryNumber,Journal,YourRef,AmountFC,SalesEntryLines",
-                filter=_odata.any_of("YourRef", references),
+                filter=odata.any_of("YourRef", references),
                 expand="SalesEntryLines",
             )
         )

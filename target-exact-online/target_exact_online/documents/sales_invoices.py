@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online import _odata
+from exact_online import odata
 from target_exact_online.documents import header, items, lines
 from target_exact_online.documents.checks import Checks
 from target_exact_online.documents.prepared import DocumentSettings, ExpectedLine, Prepared
@@ -78,7 +78,7 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
         document_date=on,
         settle_resource=RESOURCE,
         settle_filter=header.reference_filter(
-            payload["YourRef"], f" and Journal eq {_odata.text(journal.code)}"
+            payload["YourRef"], f" and Journal eq {odata.text(journal.code)}"
         ),
         print_date=on,
         new_account=debtor.new,

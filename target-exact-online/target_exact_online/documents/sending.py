@@ -20,7 +20,7 @@ from target_exact_online.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from target_exact_online.client import ExactClient
+    from exact_online.client import ExactClient
     from target_exact_online.documents.prepared import Prepared
 
 

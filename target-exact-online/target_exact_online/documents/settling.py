@@ -5,16 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online import _odata
+from exact_online import odata
+from exact_online.limits import Priority
 from target_exact_online.documents import accounts, printing
 from target_exact_online.documents.prepared import Found
 from target_exact_online.exceptions import DocumentRefusedError, Problem
-from target_exact_online.limits import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from target_exact_online.client import ExactClient
+    from exact_online.client import ExactClient
     from target_exact_online.documents.prepared import Prepared
 
 
@@ -63,13 +63,13 @@ def settle_many(
         RetriableError: Exact cannot be asked now.
     """
     answers: dict[str, Found | DocumentRefusedError] = {}
-    for start in range(0, len(prepared), _odata.MAX_TERMS):
-        some = prepared[start : start + _odata.MAX_TERMS]
+    for start in range(0, len(prepared), odata.MAX_TERMS):
+        some = prepared[start : start + odata.MAX_TERMS]
         rows = client.get(
             some[0].settle_resource,
             division=some[0].division,
             select=columns_of_many(some[0]),
-            filter=_odata.any_of("YourRef", [_odata.text(one.your_ref) for one in some]),
+            filter=odata.any_of("YourRef", [odata.text(one.your_ref) for one in some]),
             priority=Priority.SETTLING,
         )
         answers |= found_among(some, list(rows), client)

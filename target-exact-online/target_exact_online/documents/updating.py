@@ -10,13 +10,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online import _odata
+from exact_online import odata
 from target_exact_online.documents import sales_orders
 from target_exact_online.documents.prepared import Stored
 from target_exact_online.exceptions import DocumentRefusedError, Problem
 
 if TYPE_CHECKING:
-    from target_exact_online.client import ExactClient
+    from exact_online.client import ExactClient
     from target_exact_online.documents.prepared import Prepared
 
 LINES = "salesorder/SalesOrderLines"
@@ -51,7 +51,7 @@ def update(prepared: Prepared, exact_id: str, client: ExactClient) -> Stored:
             LINES,
             division=prepared.division,
             select=f"ID,{_LINE}",
-            filter=f"OrderID eq {_odata.guid(exact_id)}",
+            filter=f"OrderID eq {odata.guid(exact_id)}",
         )
     )
     for line in prepared.payload[prepared.lines_field]:
@@ -75,7 +75,7 @@ def _read(prepared: Prepared, exact_id: str, client: ExactClient) -> dict[str, A
         sales_orders.RESOURCE,
         division=prepared.division,
         select=f"OrderID,OrderNumber,OrderedBy,Status,AmountFC,{','.join(_HEADER)}",
-        filter=f"OrderID eq {_odata.guid(exact_id)}",
+        filter=f"OrderID eq {odata.guid(exact_id)}",
     )
     for row in rows:
         return row

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online import _odata
+from exact_online import odata
 from target_exact_online.exceptions import ConfigError, FatalError
 from target_exact_online.master_data import reading
 from target_exact_online.master_data.cache import Cache, State
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-    from target_exact_online.client import ExactClient
+    from exact_online.client import ExactClient
     from target_exact_online.master_data.models import (
         Account,
         CostCenter,
@@ -289,7 +289,7 @@ class MasterData:
     def is_open(self, journal: str, period: Period) -> bool:
         """Tell whether a journal is open in a period."""
         name = f"{reading.JOURNAL_STATUS.name}:{journal}:{period.year}"
-        where = f"Journal eq {_odata.text(journal)} and Year eq {period.year}"
+        where = f"Journal eq {odata.text(journal)} and Year eq {period.year}"
         table = self._table(reading.JOURNAL_STATUS, name=name, filter=where)
         return not any(status.closed for status in table.rows if status.period == period.period)
 

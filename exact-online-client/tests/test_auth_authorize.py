@@ -16,9 +16,9 @@ from click.testing import CliRunner
 
 from commerce_sandbox.exact.credentials import APP
 from connector_credentials import generate_key, open_store
-from target_exact_online._check import check
-from target_exact_online.auth import build_token_source
-from target_exact_online.authorize import authorize_command, keep_alive_command
+from exact_online._check import check
+from exact_online.login import authorize_command, keep_alive_command
+from exact_online.tokens import build_token_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +93,7 @@ class Person:
         return self.process.returncode, said
 
 
-PROGRAM = "from target_exact_online.authorize import authorize_command as c; c()"
+PROGRAM = "from exact_online.login import authorize_command as c; c()"
 
 
 def test_paste_the_address(environment: dict[str, str], sandbox: SandboxHandle) -> None:
@@ -144,7 +144,7 @@ def paste(
             assert found
             return change(consent(found[0]))
 
-        monkeypatch.setattr("target_exact_online.authorize.click.prompt", answer)
+        monkeypatch.setattr("exact_online.login.click.prompt", answer)
         assert authorize_command.main(["--paste"], standalone_mode=False) == 1
         return said + capsys.readouterr().err
 
@@ -270,19 +270,3 @@ def test_doctor_leaves_other_credentials_alone(environment: dict[str, str]) -> N
     store = open_store(environment["TARGET_EXACT_ONLINE_CREDENTIALS"])
     store.put("adobe-commerce", {"consumer_key": "x"})
     assert check(store, "adobe-commerce") is None
-
-
-def test_a_setting_of_the_wrong_type_is_not_quoted(tmp_path: Path) -> None:
-    config = tmp_path / "config.json"
-    config.write_text('{"client_secret": ["not-to-be-told"], "division": 1}')
-    done = subprocess.run(
-        [Path(sys.executable).with_name("target-exact-online"), "--config", str(config)],
-        input="",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "ERROR: The setting client_secret must be text" in done.stderr
-    assert "not-to-be-told" not in done.stdout + done.stderr

@@ -18,7 +18,7 @@ from urllib3.exceptions import (
 )
 
 from connector_credentials import protect, redact
-from target_exact_online.exceptions import (
+from exact_online.errors import (
     AuthorizationRequiredError,
     ConfigError,
     FatalError,
@@ -26,7 +26,7 @@ from target_exact_online.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from target_exact_online._server_clock import ServerClock
+    from exact_online.server_clock import ServerClock
 
 TIMEOUT_SECONDS = (10.0, 60.0)  # a lost answer can cost the login, so be patient
 _SERVER_ERROR = 500

@@ -13,14 +13,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from target_exact_online.exceptions import BudgetExhaustedError
-from target_exact_online.ledger import database
-from target_exact_online.limits import HOUR, Budget, Priority
-from target_exact_online.windows import DAY, MINUTE, Observation, Window
+from exact_online.errors import BudgetExhaustedError
+from exact_online.limits import HOUR, Budget, Priority
+from exact_online.windows import DAY, MINUTE, Observation, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable
 
     from sqlalchemy.engine import Engine
 
@@ -75,21 +73,6 @@ class Exact:
         }
 
 
-_OPENED: list[Engine] = []
-
-
-def open_engine(url: str) -> Engine:
-    _OPENED.append(database.open_engine(url))
-    return _OPENED[-1]
-
-
-@pytest.fixture(autouse=True)
-def _close_engines() -> Iterator[None]:
-    yield
-    while _OPENED:
-        _OPENED.pop().dispose()
-
-
 @pytest.fixture
 def clock() -> FakeTime:
     return FakeTime()
@@ -103,9 +86,8 @@ def call(budget: Budget, exact: Exact, priority: Priority = Priority.NORMAL) -> 
 
 
 def test_a_process_uses_the_whole_minute_and_waits_for_the_next(
-    tmp_path: Path, clock: FakeTime
+    engine: Engine, clock: FakeTime
 ) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
     budget, exact = Budget(engine, "app", clock=clock, sleep=clock.sleep), Exact(clock)
     for _ in range(60):
         call(budget, exact)
@@ -115,8 +97,7 @@ def test_a_process_uses_the_whole_minute_and_waits_for_the_next(
     assert exact.refused == 0
 
 
-def test_the_headers_raise_and_lower_the_assumed_limits(tmp_path: Path, clock: FakeTime) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
+def test_the_headers_raise_and_lower_the_assumed_limits(engine: Engine, clock: FakeTime) -> None:
     budget = Budget(engine, "app", clock=clock, sleep=clock.sleep)
     generous = Exact(clock, minute_limit=100, day_limit=9_000)
     for _ in range(100):
@@ -132,8 +113,7 @@ def test_the_headers_raise_and_lower_the_assumed_limits(tmp_path: Path, clock: F
     assert strict.refused == 0
 
 
-def test_the_day_ends_the_run_but_settling_may_still_ask(tmp_path: Path, clock: FakeTime) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
+def test_the_day_ends_the_run_but_settling_may_still_ask(engine: Engine, clock: FakeTime) -> None:
     budget = Budget(engine, "app", clock=clock, sleep=clock.sleep)
     exact = Exact(clock, minute_limit=1_000, day_limit=200)
     for _ in range(198):
@@ -151,8 +131,7 @@ def test_the_day_ends_the_run_but_settling_may_still_ask(tmp_path: Path, clock: 
     assert exact.refused == 0
 
 
-def test_calls_of_another_program_are_seen_in_the_headers(tmp_path: Path, clock: FakeTime) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
+def test_calls_of_another_program_are_seen_in_the_headers(engine: Engine, clock: FakeTime) -> None:
     budget, exact = Budget(engine, "app", clock=clock, sleep=clock.sleep), Exact(clock)
     for _ in range(60):
         if exact.used.get(("minute", int(clock() // MINUTE)), 0) < 30:
@@ -162,9 +141,8 @@ def test_calls_of_another_program_are_seen_in_the_headers(tmp_path: Path, clock:
 
 
 def test_a_refusal_without_headers_means_the_minute_then_the_day(
-    tmp_path: Path, clock: FakeTime
+    engine: Engine, clock: FakeTime
 ) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
     budget = Budget(engine, "app", clock=clock, sleep=clock.sleep)
     budget.observe(budget.acquire(ENDPOINT, division=DIVISION), 429, {})
     ticket = budget.acquire(ENDPOINT, division=DIVISION)
@@ -176,14 +154,13 @@ def test_a_refusal_without_headers_means_the_minute_then_the_day(
 
 
 def test_an_endpoint_with_errors_is_left_alone_by_every_process(
-    tmp_path: Path, clock: FakeTime
+    engine: Engine, clock: FakeTime
 ) -> None:
-    url = f"sqlite:///{tmp_path}/ledger.db"
-    first = Budget(open_engine(url), "app", clock=clock, sleep=clock.sleep)
+    first = Budget(engine, "app", clock=clock, sleep=clock.sleep)
     for _ in range(6):
         first.observe(first.acquire(ENDPOINT, division=DIVISION), 500, {})
         clock.now += 10
-    for budget in (first, Budget(open_engine(url), "app", clock=clock, sleep=clock.sleep)):
+    for budget in (first, Budget(engine, "app", clock=clock, sleep=clock.sleep)):
         with pytest.raises(BudgetExhaustedError) as caught:
             budget.acquire(ENDPOINT, division=DIVISION)
         assert caught.value.endpoint == ENDPOINT
@@ -195,8 +172,7 @@ def test_an_endpoint_with_errors_is_left_alone_by_every_process(
 
 
 @pytest.mark.parametrize("ahead", [-3_600.0, -7.0, -0.7, 0.7, 7.0, 3_600.0])
-def test_a_clock_that_differs_does_not_lead_to_refusals(tmp_path: Path, ahead: float) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
+def test_a_clock_that_differs_does_not_lead_to_refusals(engine: Engine, ahead: float) -> None:
     ours, theirs = FakeTime(NOON + ahead), FakeTime(NOON)
 
     def sleep(seconds: float) -> None:
@@ -210,8 +186,8 @@ def test_a_clock_that_differs_does_not_lead_to_refusals(tmp_path: Path, ahead: f
     assert ours.slept < 4 * (MINUTE + 2)
 
 
-def test_a_run_that_ends_does_not_wait_for_the_next_minute(tmp_path: Path) -> None:
-    budget = Budget(open_engine(f"sqlite:///{tmp_path}/ledger.db"), "app")
+def test_a_run_that_ends_does_not_wait_for_the_next_minute(engine: Engine) -> None:
+    budget = Budget(engine, "app")
     budget.observe(budget.acquire(ENDPOINT, division=DIVISION), 429, {})
     threading.Timer(0.3, budget.cancel).start()
     begun = time.monotonic()
@@ -220,11 +196,10 @@ def test_a_run_that_ends_does_not_wait_for_the_next_minute(tmp_path: Path) -> No
     assert 0.2 < time.monotonic() - begun < 30
 
 
-def test_unused_calls_are_given_back(tmp_path: Path, clock: FakeTime) -> None:
-    url = f"sqlite:///{tmp_path}/ledger.db"
+def test_unused_calls_are_given_back(engine: Engine, clock: FakeTime) -> None:
     exact = Exact(clock)
     for _ in range(20):  # short runs, one call each, within one minute
-        budget = Budget(open_engine(url), "app", clock=clock, sleep=clock.sleep)
+        budget = Budget(engine, "app", clock=clock, sleep=clock.sleep)
         call(budget, exact)
         budget.release()
     assert clock.slept == 0
@@ -234,7 +209,7 @@ def test_unused_calls_are_given_back(tmp_path: Path, clock: FakeTime) -> None:
 @settings(
     max_examples=15,
     deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking would take minutes
 )
 @given(
@@ -245,6 +220,7 @@ def test_unused_calls_are_given_back(tmp_path: Path, clock: FakeTime) -> None:
     ),
 )
 def test_any_interleaving_of_processes_stays_within_the_limits(
+    open_limits: Callable[[str], Engine],
     tmp_path_factory: pytest.TempPathFactory,
     minute_limit: int,
     day_limit: int,
@@ -254,7 +230,7 @@ def test_any_interleaving_of_processes_stays_within_the_limits(
     clock = FakeTime()
     exact = Exact(clock, minute_limit, day_limit)
     # The ledger knows the limits from an earlier run; the very first answers may come late.
-    engine = open_engine(f"sqlite:///{folder}/ledger.db")
+    engine = open_limits(f"sqlite:///{folder}/limits.db")
     call(first := Budget(engine, "app", clock=clock, sleep=clock.sleep), exact)
     first.release()
     budgets = [Budget(engine, "app", clock=clock, sleep=clock.sleep) for _ in range(3)]

@@ -1,6 +1,6 @@
 """Exact's limits, kept by every process of one app and company together.
 
-The truth is in the ledger database: what is left of the minute and of the day, corrected by the
+The truth is in a database: what is left of the minute and of the day, corrected by the
 headers of each answer. A process leases a few calls at a time and spends them without asking the
 database again. Endpoints that answer errors are left alone before Exact blocks them.
 
@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from target_exact_online.exceptions import BudgetExhaustedError
-from target_exact_online.ledger.database import reading
-from target_exact_online.windows import (
+from exact_online.errors import BudgetExhaustedError
+from exact_online.windows import (
     DAY,
     GUARD_SECONDS,
     MINUTE,
@@ -79,6 +78,15 @@ endpoint_errors = sa.Table(
     sa.Column("at", sa.Float, nullable=False),  # seconds since 1970, UTC
     sa.Index("ix_endpoint_errors_at", "app", "division", "at"),
 )
+
+
+def create_tables(engine: Engine) -> None:
+    """Create the tables of the limits where nothing else, such as migrations, does.
+
+    Args:
+        engine: A SQLite or PostgreSQL database.
+    """
+    metadata.create_all(engine)
 
 
 class Priority(enum.Enum):
@@ -387,7 +395,8 @@ class Budget:
             endpoint_errors.c.at > now - HOUR,
         )
         errors: dict[str, list[float]] = {}
-        with reading(self._engine) as connection:
+        # The option spares an engine whose transactions begin with a write lock, if it knows it.
+        with self._engine.connect().execution_options(ledger_reads_only=True) as connection:
             for endpoint, at in connection.execute(query):
                 errors.setdefault(endpoint, []).append(at)
         return errors

@@ -16,11 +16,11 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import tenacity
 
-from target_exact_online import _answers
-from target_exact_online._answers import UnreadableAnswerError
-from target_exact_online._http import NoAnswerError, NotSentError, Transport
-from target_exact_online.error_catalogue import explain
-from target_exact_online.exceptions import (
+from exact_online import answers
+from exact_online._http import NoAnswerError, NotSentError, Transport
+from exact_online.answers import UnreadableAnswerError
+from exact_online.error_catalogue import explain
+from exact_online.errors import (
     AuthorizationRequiredError,
     DocumentRefusedError,
     OutcomeUnknownError,
@@ -28,22 +28,22 @@ from target_exact_online.exceptions import (
     RequestRefusedError,
     TransientApiError,
 )
-from target_exact_online.limits import Priority
+from exact_online.limits import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import requests
 
-    from target_exact_online._http import Answer
-    from target_exact_online.limits import Budget
+    from exact_online._http import Answer
+    from exact_online.limits import Budget
 
 _READ_ATTEMPTS = 4
 _MAX_RATE_LIMIT_WAITS = 3
 
 
 class TokenSource(Protocol):
-    """Where access tokens come from; see `target_exact_online.auth`."""
+    """Where access tokens come from; see `exact_online.tokens`."""
 
     def access_token(self) -> str:
         """Return a token that is worth sending."""
@@ -171,7 +171,7 @@ class ExactClient:
         """
         response = self._write("POST", resource, self._url(resource, division), payload, division)
         try:
-            return _answers.entity(_answers.decode(response.body))
+            return answers.entity(answers.decode(response.body))
         except UnreadableAnswerError as error:
             msg = f"Exact accepted {resource}, but its answer cannot be read ({error})"
             raise OutcomeUnknownError(msg, status=response.status) from error
@@ -224,7 +224,7 @@ class ExactClient:
                 response = self._call("GET", resource, url, None, division, priority)
                 _raise_for_read(response, resource, division or self.division)
                 try:
-                    return _answers.rows_and_next(_answers.decode(response.body))
+                    return answers.rows_and_next(answers.decode(response.body))
                 except UnreadableAnswerError as error:
                     msg = f"Exact's answer to {resource} cannot be read ({error})"
                     raise TransientApiError(msg, status=response.status) from error
@@ -238,7 +238,7 @@ class ExactClient:
         payload: Mapping[str, Any] | None,
         division: int | None,
     ) -> Answer:
-        body = None if payload is None else _answers.encode(dict(payload))
+        body = None if payload is None else answers.encode(dict(payload))
         try:
             response = self._call(method, resource, url, body, division, Priority.NORMAL)
         except NoAnswerError as error:
@@ -315,7 +315,7 @@ def _not_authorized(answer: Answer, resource: str, division: int) -> Authorizati
 
 
 def _forbidden(answer: Answer, asked: str, division: int) -> AuthorizationRequiredError:
-    said = _answers.error_text(answer.body) or answer.headers.get("Reason") or "Forbidden"
+    said = answers.error_text(answer.body) or answer.headers.get("Reason") or "Forbidden"
     msg = (
         f"Exact does not permit {asked} in division {division} ({said}). "
         "Check the app's scopes, the user's rights, the licence and the permitted companies."
@@ -328,7 +328,7 @@ def _raise_for_read(answer: Answer, resource: str, division: int) -> None:
         return
     if answer.status == HTTPStatus.FORBIDDEN:
         raise _forbidden(answer, f"to read {resource}", division)
-    said = _answers.error_text(answer.body)
+    said = answers.error_text(answer.body)
     if answer.is_refusal or said:
         msg = (
             f"Exact refuses to answer {resource} (HTTP {answer.status}: "
@@ -348,7 +348,7 @@ def _raise_for_write(answer: Answer, asked: str, division: int) -> None:
         raise OutcomeUnknownError(msg, status=answer.status)
     if answer.status == HTTPStatus.FORBIDDEN:
         raise _forbidden(answer, asked, division)
-    said = _answers.error_text(answer.body)
+    said = answers.error_text(answer.body)
     if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR and said:
         raise _refused(said)
     if answer.is_refusal:

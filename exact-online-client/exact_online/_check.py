@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import requests
 
 from connector_credentials import Finding
-from target_exact_online._token_endpoint import AUTHORIZE
-from target_exact_online.auth import TokenSource, app_of
-from target_exact_online.exceptions import TargetError
+from exact_online.errors import ExactError
+from exact_online.token_endpoint import AUTHORIZE
+from exact_online.tokens import TokenSource, app_of
 
 if TYPE_CHECKING:
     from connector_credentials import CredentialStore
@@ -31,7 +31,7 @@ def check(store: CredentialStore, name: str) -> list[Finding] | None:
         source = TokenSource(store, name, app)
         warnings = [Finding("warning", text) for text in source.warnings()]
         return [*warnings, _who(app.base_url, source.access_token())]
-    except TargetError as error:
+    except ExactError as error:
         return [Finding("error", str(error))]
 
 

@@ -13,13 +13,13 @@ import time_machine
 from commerce_sandbox.exact.credentials import APP, INACTIVE_USER, SECOND_APP, issue_tokens
 from connector_credentials import generate_key, open_store
 from connector_credentials.exceptions import StoreUnavailableError
-from target_exact_online._token_endpoint import TokenPair
-from target_exact_online.auth import TokenSource, app_of, build_token_source, save_login
-from target_exact_online.exceptions import (
+from exact_online.errors import (
     AuthorizationRequiredError,
     ConfigError,
     TransientApiError,
 )
+from exact_online.token_endpoint import TokenPair
+from exact_online.tokens import TokenSource, app_of, build_token_source, save_login
 
 if TYPE_CHECKING:
     from pathlib import Path

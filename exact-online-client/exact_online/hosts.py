@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from target_exact_online.exceptions import ConfigError
+from exact_online.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

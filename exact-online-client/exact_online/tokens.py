@@ -25,8 +25,15 @@ from connector_credentials import (
     protect,
 )
 from connector_credentials.exceptions import CredentialNotFoundError, RetriableStoreError
-from target_exact_online._server_clock import ServerClock
-from target_exact_online._token_endpoint import (
+from exact_online.errors import (
+    AuthorizationRequiredError,
+    ConfigError,
+    FatalError,
+    TransientApiError,
+)
+from exact_online.hosts import base_url
+from exact_online.server_clock import ServerClock
+from exact_online.token_endpoint import (
     AUTHORIZE,
     AnswerLostError,
     ExactApp,
@@ -36,13 +43,6 @@ from target_exact_online._token_endpoint import (
     TokenPair,
     TooEarlyError,
 )
-from target_exact_online.exceptions import (
-    AuthorizationRequiredError,
-    ConfigError,
-    FatalError,
-    TransientApiError,
-)
-from target_exact_online.hosts import base_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

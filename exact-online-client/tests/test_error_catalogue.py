@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from target_exact_online.error_catalogue import explain
+from exact_online.error_catalogue import explain
 
 # Dutch, English, the field, what to find in our words
 SEEN = [

@@ -12,24 +12,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from target_exact_online import documents
-from target_exact_online.client import ExactClient
-from target_exact_online.company import ExactCompany, open_company
-from target_exact_online.documents.prepared import DocumentSettings, Prepared
-from target_exact_online.exceptions import (
+from exact_online.client import ExactClient
+from exact_online.errors import (
     AuthorizationRequiredError,
     DocumentRefusedError,
     OutcomeUnknownError,
     RequestRefusedError,
     TransientApiError,
 )
-from target_exact_online.ledger.database import open_engine
-from target_exact_online.ledger.store import Ledger
-from target_exact_online.limits import Budget
+from exact_online.limits import Budget
+from exact_online.odata import account_code
+from exact_online.tokens import build_token_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from sqlalchemy.engine import Engine
 
     from commerce_sandbox.testing import SandboxHandle
 
@@ -37,22 +36,44 @@ ENTRIES = "salesentry/SalesEntries"
 ROUTE = f"*/{ENTRIES}"
 
 
+REFERENCE = "000000001"
+
+
 @pytest.fixture
-def company(
-    sandbox: SandboxHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[ExactCompany]:
+def client(
+    sandbox: SandboxHandle, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ExactClient]:
     monkeypatch.chdir(tmp_path)
-    engine = Ledger.open(f"sqlite:///{tmp_path}/ledger.db").engine
-    company = open_company(sandbox.exact_config(), engine)
-    yield company
-    company.close()
-    engine.dispose()
+    config = sandbox.exact_config()
+    tokens = build_token_source(config)
+    client = ExactClient(sandbox.url, config["division"], tokens, Budget(engine, "app"))
+    yield client
+    client.close()
 
 
 @pytest.fixture
-def prepared(company: ExactCompany, sales_entry: Callable[..., dict[str, Any]]) -> Prepared:
-    master = company.master(company.division)
-    return documents.prepare("sales_entries", sales_entry(1), master, DocumentSettings())
+def entry(sandbox: SandboxHandle) -> dict[str, Any]:
+    """A sales entry that Exact accepts."""
+    (customer,) = sandbox.exact("crm/Accounts", filter=f"Code eq {account_code('10')}")
+    (account,) = sandbox.exact("financial/GLAccounts", filter="Code eq '8000'")
+    line = {
+        "AmountFC": Decimal("100.00"),
+        "GLAccount": account["ID"],
+        "VATAmountFC": Decimal("21.00"),
+        "VATCode": "21",
+    }
+    return {
+        "Currency": "EUR",
+        "Customer": customer["ID"],
+        "EntryDate": "2026-02-10",
+        "Journal": "70",
+        "SalesEntryLines": [line],
+        "YourRef": REFERENCE,
+    }
+
+
+def asked_for(client: ExactClient) -> list[dict[str, Any]]:
+    return list(client.get(ENTRIES, select="EntryID", filter=f"YourRef eq '{REFERENCE}'"))
 
 
 @pytest.mark.parametrize(
@@ -67,48 +88,47 @@ def prepared(company: ExactCompany, sales_entry: Callable[..., dict[str, Any]]) 
     ],
 )
 def test_a_write_without_a_good_answer_is_unknown_and_settled_by_asking(
-    company: ExactCompany, prepared: Prepared, sandbox: SandboxHandle, kind: str, stored: int
+    client: ExactClient, entry: dict[str, Any], sandbox: SandboxHandle, kind: str, stored: int
 ) -> None:
     sandbox.fault(ROUTE, kind, method="POST")
     with pytest.raises(OutcomeUnknownError):
-        documents.send(prepared, company.client)
-    assert company.client.calls["POST", ENTRIES] == 1
+        client.post(ENTRIES, entry)
+    assert client.calls["POST", ENTRIES] == 1
     assert len(sandbox.exact(ENTRIES)) == stored
-    found = documents.settle(prepared, company.client)
-    assert (found is not None) == bool(stored)
+    assert len(asked_for(client)) == stored
 
 
 def test_a_write_that_could_not_leave_was_surely_not_stored(
-    company: ExactCompany, prepared: Prepared, sandbox: SandboxHandle
+    client: ExactClient, entry: dict[str, Any], sandbox: SandboxHandle
 ) -> None:
     sandbox.stop()
     with pytest.raises(TransientApiError, match="cannot be reached"):
-        documents.send(prepared, company.client)
+        client.post(ENTRIES, entry)
 
 
 def test_a_slow_answer_is_an_answer(
-    company: ExactCompany, prepared: Prepared, sandbox: SandboxHandle
+    client: ExactClient, entry: dict[str, Any], sandbox: SandboxHandle
 ) -> None:
     sandbox.fault(ROUTE, "latency", method="POST", seconds=1.5)
-    assert documents.send(prepared, company.client).number
+    assert client.post(ENTRIES, entry)["EntryNumber"]
 
 
 @pytest.mark.parametrize("kind", ["error_before", "drop_before", "truncate", "unavailable"])
-def test_a_read_is_repeated(company: ExactCompany, sandbox: SandboxHandle, kind: str) -> None:
+def test_a_read_is_repeated(client: ExactClient, sandbox: SandboxHandle, kind: str) -> None:
     sandbox.fault("*/financial/Journals", kind, times=2)
-    rows = list(company.client.get("financial/Journals", select="Code"))
+    rows = list(client.get("financial/Journals", select="Code"))
     assert len(rows) == 9
-    assert company.client.calls["GET", "financial/Journals"] == 3
+    assert client.calls["GET", "financial/Journals"] == 3
 
 
-def test_a_read_that_never_succeeds_says_so(company: ExactCompany, sandbox: SandboxHandle) -> None:
+def test_a_read_that_never_succeeds_says_so(client: ExactClient, sandbox: SandboxHandle) -> None:
     sandbox.fault("*/financial/Journals", "unavailable", times=0)
     with pytest.raises(TransientApiError, match="HTTP 503 to financial/Journals"):
-        list(company.client.get("financial/Journals", select="Code"))
+        list(client.get("financial/Journals", select="Code"))
 
 
 def test_a_429_is_waited_for_and_the_write_repeated(
-    company: ExactCompany, prepared: Prepared, sandbox: SandboxHandle
+    client: ExactClient, entry: dict[str, Any], sandbox: SandboxHandle
 ) -> None:
     headers = {
         "X-RateLimit-Minutely-Limit": "60",
@@ -117,9 +137,9 @@ def test_a_429_is_waited_for_and_the_write_repeated(
     }
     sandbox.fault(ROUTE, "too_many_requests", method="POST", headers=headers)
     begun = time.monotonic()
-    documents.send(prepared, company.client)
+    client.post(ENTRIES, entry)
     assert time.monotonic() - begun >= 1
-    assert company.client.calls["POST", ENTRIES] == 2
+    assert client.calls["POST", ENTRIES] == 2
     assert len(sandbox.exact(ENTRIES)) == 1
 
 
@@ -127,15 +147,15 @@ def test_a_429_is_waited_for_and_the_write_repeated(
     ("language", "words"), [("nl", "Ongeldige referentie: "), ("en", "Invalid reference: ")]
 )
 def test_a_business_error_names_field_advice_and_the_original(
-    company: ExactCompany, prepared: Prepared, sandbox: SandboxHandle, language: str, words: str
+    client: ExactClient, entry: dict[str, Any], sandbox: SandboxHandle, language: str, words: str
 ) -> None:
     sandbox.set("exact.language", language)
-    payload = prepared.payload | {"Customer": "00000000-0000-0000-0000-000000000001"}
+    payload = entry | {"Customer": "00000000-0000-0000-0000-000000000001"}
     line = payload["SalesEntryLines"][0] | {"VATCode": "999"}
     del line["VATAmountFC"]
     payload["SalesEntryLines"] = [line]
     with pytest.raises(DocumentRefusedError) as caught:
-        company.client.post(ENTRIES, payload)
+        client.post(ENTRIES, payload)
     assert caught.value.by_exact
     assert {problem.where for problem in caught.value.problems} == {"debtor", "vat_code"}
     for problem in caught.value.problems:
@@ -145,39 +165,37 @@ def test_a_business_error_names_field_advice_and_the_original(
 
 
 def test_a_used_number_is_recognised_as_a_duplicate(
-    company: ExactCompany, prepared: Prepared
+    client: ExactClient, entry: dict[str, Any]
 ) -> None:
-    number = documents.send(prepared, company.client).number
+    number = client.post(ENTRIES, entry)["EntryNumber"]
     with pytest.raises(DocumentRefusedError) as caught:
-        company.client.post(ENTRIES, prepared.payload | {"EntryNumber": number})
+        client.post(ENTRIES, entry | {"EntryNumber": number})
     assert caught.value.duplicate
     assert caught.value.problems[0].where == "entry_number"
 
 
-def test_an_unknown_property_is_refused_as_form(company: ExactCompany, prepared: Prepared) -> None:
+def test_an_unknown_property_is_refused_as_form(client: ExactClient, entry: dict[str, Any]) -> None:
     with pytest.raises(DocumentRefusedError, match=r"HTTP 400.*property name 'Colour'"):
-        company.client.post(ENTRIES, prepared.payload | {"Colour": "red"})
+        client.post(ENTRIES, entry | {"Colour": "red"})
 
 
 def test_a_missing_scope_is_a_matter_of_rights(
-    company: ExactCompany, prepared: Prepared, sandbox: SandboxHandle
+    client: ExactClient, entry: dict[str, Any], sandbox: SandboxHandle
 ) -> None:
     sandbox.set("exact.missing_scopes", ["financial accounting"])
     with pytest.raises(AuthorizationRequiredError, match=r"POST salesentry/SalesEntries .*scope"):
-        documents.send(prepared, company.client)
+        client.post(ENTRIES, entry)
 
 
-def test_a_question_that_exact_does_not_accept_is_named(company: ExactCompany) -> None:
+def test_a_question_that_exact_does_not_accept_is_named(client: ExactClient) -> None:
     with pytest.raises(RequestRefusedError, match="mandatory filtering"):
-        list(company.client.get("crm/Accounts", select="ID"))
+        list(client.get("crm/Accounts", select="ID"))
 
 
-def test_bare_lists_and_long_lists_are_read(company: ExactCompany, sandbox: SandboxHandle) -> None:
-    complete = list(company.client.get("financial/GLAccounts", select="Code", filter="Type gt 0"))
+def test_bare_lists_and_long_lists_are_read(client: ExactClient, sandbox: SandboxHandle) -> None:
+    complete = list(client.get("financial/GLAccounts", select="Code", filter="Type gt 0"))
     sandbox.set("exact.bare_lists", value=True)
-    bare = list(
-        company.client.get("financial/GLAccounts", select="Code", filter="Type gt 0", top=60)
-    )
+    bare = list(client.get("financial/GLAccounts", select="Code", filter="Type gt 0", top=60))
     assert bare == complete[:60]
     assert len(complete) == len({row["Code"] for row in complete}) > 50
 
@@ -199,20 +217,18 @@ class Tokens:
 
 @pytest.mark.parametrize("html", [False, True])
 def test_a_rejected_token_is_replaced_once(
-    company: ExactCompany, sandbox: SandboxHandle, tmp_path: Path, html: object
+    client: ExactClient, sandbox: SandboxHandle, engine: Engine, html: object
 ) -> None:
     sandbox.set("exact.html_unauthorized", html)
-    good = company.client._token_source.access_token()
-    engine = open_engine(f"sqlite:///{tmp_path}/other.db")
+    good = client._token_source.access_token()
     budget = Budget(engine, "app")
-    client = ExactClient(sandbox.url, company.division, Tokens("stale", good), budget)
+    client = ExactClient(sandbox.url, client.division, Tokens("stale", good), budget)
     assert list(client.get("financial/Journals", select="Code", top=1))
     assert client.call_count == 2
-    client = ExactClient(sandbox.url, company.division, Tokens("stale", "old", good), budget)
+    client = ExactClient(sandbox.url, client.division, Tokens("stale", "old", good), budget)
     with pytest.raises(AuthorizationRequiredError):
         list(client.get("financial/Journals", select="Code", top=1))
     client.close()
-    engine.dispose()
 
 
 class Script(BaseHTTPRequestHandler):
@@ -238,18 +254,16 @@ class Script(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def scripted(tmp_path: Path) -> Iterator[tuple[ExactClient, type[Script]]]:
+def scripted(engine: Engine) -> Iterator[tuple[ExactClient, type[Script]]]:
     """A client of a server that answers whatever is written down."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Script)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     Script.answers, Script.asked = [], []
-    engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
     url = f"http://127.0.0.1:{server.server_port}"
     client = ExactClient(url, 1, Tokens("token"), Budget(engine, "app"))
     yield client, Script
     client.close()
-    engine.dispose()
     server.shutdown()
     server.server_close()
     thread.join()
@@ -344,12 +358,12 @@ def test_values_come_clean_and_exact(scripted: tuple[ExactClient, type[Script]])
 
 
 def test_errors_never_show_the_token(
-    company: ExactCompany, prepared: Prepared, sandbox: SandboxHandle
+    client: ExactClient, entry: dict[str, Any], sandbox: SandboxHandle
 ) -> None:
-    token = company.client._token_source.access_token()
+    token = client._token_source.access_token()
     sandbox.fault(ROUTE, "drop_after", method="POST")
     with pytest.raises(OutcomeUnknownError) as caught:
-        documents.send(prepared, company.client)
+        client.post(ENTRIES, entry)
     error: BaseException | None = caught.value
     while error is not None:
         assert token not in repr(error)

@@ -17,8 +17,10 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749.parameters import parse_authorization_code_response
 
 from connector_credentials import protect, redact
-from target_exact_online._server_clock import ServerClock
-from target_exact_online._token_endpoint import (
+from exact_online.errors import AuthorizationRequiredError, ConfigError, ExactError
+from exact_online.hosts import HOSTS, LOOPBACK
+from exact_online.server_clock import ServerClock
+from exact_online.token_endpoint import (
     AnswerLostError,
     ExactApp,
     LoginDeadError,
@@ -26,7 +28,7 @@ from target_exact_online._token_endpoint import (
     TokenPair,
     TooEarlyError,
 )
-from target_exact_online.auth import (
+from exact_online.tokens import (
     REFRESH_LIFE_DAYS,
     WARN_FROM_DAY,
     TokenSource,
@@ -34,8 +36,6 @@ from target_exact_online.auth import (
     open_login,
     save_login,
 )
-from target_exact_online.exceptions import AuthorizationRequiredError, ConfigError, TargetError
-from target_exact_online.hosts import HOSTS, LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +84,7 @@ def authorize_command(
             click.confirm(f"Replace the login {name!r} in {store.label}?", abort=True, err=True)
         pair = log_in(app, paste=paste, port=listen, force_login=force_login)
         save_login(store, name, values, pair, seed=settings.get("refresh_token"))
-    except TargetError as error:
+    except ExactError as error:
         _fail(error)
     click.echo(
         f"Logged in. The login {name!r} is in {store.label} and renews itself with every run; "
@@ -103,12 +103,12 @@ def keep_alive_command(config_files: tuple[Path, ...]) -> None:
     try:
         settings = read_settings(config_files)
         names = [str(settings["credential"])] if settings.get("credential") else _logins(settings)
-    except TargetError as error:
+    except ExactError as error:
         _fail(error)
     for name in names:
         try:
             click.echo(_keep_alive({**settings, "credential": name}))
-        except TargetError as error:
+        except ExactError as error:
             failures.append(f"{name}: {error}")
     if failures:
         _fail("\n".join(failures))

@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from connector_credentials import generate_key, open_store
-from target_exact_online.auth import build_token_source
-from target_exact_online.exceptions import AuthorizationRequiredError
+from exact_online.errors import AuthorizationRequiredError
+from exact_online.tokens import build_token_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +30,8 @@ SOAK = Path(__file__).parents[2] / "benchmarks" / "token_soak.py"
 RENEW = """
 import json, os, signal, sys
 from connector_credentials import CredentialStore
-from target_exact_online import auth
-from target_exact_online._token_endpoint import TokenEndpoint
+from exact_online import tokens
+from exact_online.token_endpoint import TokenEndpoint
 
 config, moment = json.loads(sys.argv[1]), sys.argv[2]
 die = lambda: os.kill(os.getpid(), signal.SIGKILL)
@@ -52,7 +52,7 @@ def dying_refresh(endpoint, token):
     return pair
 
 CredentialStore.put, TokenEndpoint.refresh = dying_put, dying_refresh
-print(auth.build_token_source(config).access_token())
+print(tokens.build_token_source(config).access_token())
 """
 NEVER = "never"
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from target_exact_online.exceptions import Problem
+from exact_online.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)

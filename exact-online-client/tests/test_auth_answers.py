@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_exact_online._server_clock import ServerClock
-from target_exact_online._token_endpoint import (
+from exact_online.errors import (
+    AuthorizationRequiredError,
+    ConfigError,
+    TransientApiError,
+)
+from exact_online.hosts import HOSTS, base_url
+from exact_online.server_clock import ServerClock
+from exact_online.token_endpoint import (
     AnswerLostError,
     ExactApp,
     LoginDeadError,
@@ -18,12 +24,6 @@ from target_exact_online._token_endpoint import (
     TokenEndpoint,
     TooEarlyError,
 )
-from target_exact_online.exceptions import (
-    AuthorizationRequiredError,
-    ConfigError,
-    TransientApiError,
-)
-from target_exact_online.hosts import HOSTS, base_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -214,7 +214,7 @@ def test_secrets_travel_in_the_form_only(server: Canned, endpoint: TokenEndpoint
 def test_a_slow_answer_is_a_lost_one(
     server: Canned, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("target_exact_online._token_endpoint.TIMEOUT_SECONDS", (1.0, 0.1))
+    monkeypatch.setattr("exact_online.token_endpoint.TIMEOUT_SECONDS", (1.0, 0.1))
     server._server.RequestHandlerClass.do_POST = lambda _: threading.Event().wait(0.5)  # type: ignore[attr-defined]
     with pytest.raises(AnswerLostError, match="ReadTimeout"):
         endpoint.refresh("the-old-refresh-token")

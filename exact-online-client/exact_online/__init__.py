@@ -1,0 +1,1 @@
+"""Client for Exact Online's REST API: login, tokens, limits, calls, answers and errors."""
