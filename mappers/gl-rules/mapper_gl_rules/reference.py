@@ -1,19 +1,30 @@
-"""The tables of the README, made from the code, so that they cannot drift."""
+"""The tables of the documentation, made from the code, so that they cannot drift."""
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from mapper_gl_rules.mapper import MapperGLRules
-from mapper_gl_rules.rules.conditions import CONDITIONS
-from mapper_gl_rules.rules.model import Outcome, Settings
+from mapper_gl_rules.rules.model import Settings
 from mapper_gl_rules.rules.schema import RULES_SCHEMA
+from mapper_gl_rules.rules.vocabulary import CONDITIONS, LINE_KINDS, OUTCOMES, SUPPLIES, VALUES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-__all__ = ["TABLES"]
+__all__ = ["TABLES", "with_tables"]
+
+_END = "<!-- end -->"
+
+
+def with_tables(text: str) -> str:
+    """Write the tables of a page anew, each between its comment and `end`."""
+    for name, table in TABLES.items():
+        mark = f"<!-- {name} -->\n"
+        if mark in text:
+            before, _, rest = text.partition(mark)
+            text = f"{before}{mark}{table()}\n{_END}{rest.partition(_END)[2]}"
+    return text
 
 
 def plugin_settings() -> str:
@@ -29,11 +40,10 @@ def plugin_settings() -> str:
 def rules_settings() -> str:
     """The settings inside a rules file."""
     schema = RULES_SCHEMA["properties"]["settings"]
-    meanings = {**_meanings(Settings.__doc__), **_OPTIONS}
     rows = []
-    for name in schema["properties"]:
+    for name, entry in schema["properties"].items():
         needed = "required" if name in schema["required"] else _default(name)
-        rows.append((f"`{name}`", needed, meanings[name]))
+        rows.append((f"`{name}`", needed, entry["description"]))
     return _table(("setting", "default", "meaning"), rows)
 
 
@@ -41,18 +51,37 @@ def conditions() -> str:
     """The conditions of a rule."""
     rows = []
     for name, condition in CONDITIONS.items():
-        values = ", ".join(f"`{one}`" for one in condition.choices) or _VALUES[condition.value]
+        values = _names(condition.choices) or VALUES[condition.value].help
         rows.append((f"`{name}`", condition.help, values))
     return _table(("condition", "looks at", "values"), rows)
 
 
 def outcomes() -> str:
     """The outcomes of a rule."""
-    meanings = _meanings(Outcome.__doc__)
-    return _table(
-        ("outcome", "meaning"),
-        [(f"`{name}`", meanings[name]) for name in Outcome.__struct_fields__],
-    )
+    rows = [
+        (
+            f"`{name}`",
+            f"a {word.scope}",
+            word.help + (f" {_names(word.choices)}." * bool(word.choices)),
+        )
+        for name, word in OUTCOMES.items()
+    ]
+    return _table(("outcome", "of", "meaning"), rows)
+
+
+def line_kinds() -> str:
+    """The kinds of lines."""
+    rows = [(f"`{name}`", kind.help) for name, kind in LINE_KINDS.items()]
+    return _table(("kind of line", "what it is"), rows)
+
+
+def supplies() -> str:
+    """The kinds of supply."""
+    rows = [
+        (f"`{name}`", supply.destination, supply.percentage, supply.number)
+        for name, supply in SUPPLIES.items()
+    ]
+    return _table(("supply", "destination", "percentage", "VAT number"), rows)
 
 
 TABLES = {
@@ -60,49 +89,26 @@ TABLES = {
     "rules settings": rules_settings,
     "conditions": conditions,
     "outcomes": outcomes,
+    "kinds of lines": line_kinds,
+    "supplies": supplies,
 }
-_VALUES = {
-    "text": "text, or a list",
-    "pattern": "text with `*` and `?`, or a list",
-    "number": "number, or a list",
-    "ids": "id, or a list",
-    "attributes": "`{attribute: value}`, all must hold",
-    "from": "date, such as 2026-07-01",
-    "until": "date, such as 2026-12-31",
-}
-_OPTIONS = {
-    "discounts": "`net` lowers the revenue line, `separate` gives lines of kind `discount`.",
-    "rounding_limit": "Largest remainder between lines and total for a rounding line.",
-    "adjustments": "VAT in `refund` and `fee` of credit memos: `goods`, `none` or a percentage.",
-    "surcharges": "Totals of extensions: path of the amount to the path of its tax, or null.",
-}
+
+
+def _names(choices: Iterable[str]) -> str:
+    return ", ".join(f"`{one}`" for one in choices)
 
 
 def _default(name: str) -> str:
-    if name in {"adjustments", "surcharges", "registrations", "general_journal"}:
-        return "none"
+    """Give a setting's default from the types that hold it."""
     for struct in (Settings(*[None] * 5), Settings(*[None] * 5).options):  # type: ignore[arg-type]
-        if hasattr(struct, name):
-            value = getattr(struct, name)
-            return str(value).lower() if isinstance(value, bool) else str(value)
-    raise KeyError(name)
+        value = getattr(struct, name, None)
+        if isinstance(value, bool):
+            return str(value).lower()
+        if value:
+            return "none" if isinstance(value, frozenset | dict) else str(value)
+    return "none"
 
 
-def _meanings(doc: str | None) -> dict[str, str]:
-    """Read the attributes of a docstring."""
-    found: dict[str, str] = {}
-    name = ""
-    # Newer Pythons take the indentation of a docstring away themselves.
-    for line in inspect.cleandoc(doc or "").partition("Attributes:")[2].splitlines():
-        text = line.strip()
-        if line.startswith("    ") and not line.startswith("     ") and ":" in text:
-            name, _, meaning = text.partition(": ")
-            found[name] = meaning
-        elif text and name:
-            found[name] += f" {text}"
-    return found
-
-
-def _table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [titles, tuple("---" for _ in titles), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

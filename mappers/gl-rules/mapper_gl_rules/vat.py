@@ -9,7 +9,7 @@ no code is found, so that the document is refused.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 from stdnum.eu import vat as eu_vat
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EU",
-    "Supply",
     "VatCode",
     "find_vat_code",
     "supply_of",
@@ -43,15 +42,6 @@ _REGIONS = {
     "FI": ((("22",), "AX"),),
 }
 _SAME_AS = {"MC": "FR", "IM": "GB"}
-Supply = Literal[
-    "domestic",
-    "intra_eu_goods",
-    "intra_eu_services",
-    "oss",
-    "export",
-    "untaxed_eu",
-    "taxed_export",
-]
 
 
 class VatCode(msgspec.Struct, frozen=True):
@@ -117,7 +107,7 @@ def supply_of(
     goods: bool,
     vat_number: bool,
     registrations: frozenset[str],
-) -> Supply | None:
+) -> str | None:
     """Decide what kind of supply a line is.
 
     Args:
@@ -128,7 +118,7 @@ def supply_of(
         registrations: Countries where the seller is registered: home, and any other local one.
 
     Returns:
-        The supply, or None where VAT plays no part.
+        The supply (a name of `rules.vocabulary.SUPPLIES`), or None where VAT plays no part.
     """
     if rate is None or country is None:
         return None

@@ -1,4 +1,4 @@
-"""The README's tables are the code's; its example is a rules file that works.
+"""The tables of the docs are the code's; the README's example is a rules file that works.
 
 Write the tables anew: `python mappers/gl-rules/tests/test_readme.py`.
 """
@@ -7,23 +7,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mapper_gl_rules.reference import TABLES
+import pytest
+
+from mapper_gl_rules.reference import TABLES, with_tables
 from mapper_gl_rules.rules.loading import parse_rules
 
 README = Path(__file__).parents[1] / "README.md"
+PAGES = (README, Path(__file__).parents[3] / "docs" / "accountant.md")
 
 
-def with_tables(text: str) -> str:
-    for name, table in TABLES.items():
-        before, mark, rest = text.partition(f"<!-- {name} -->\n")
-        text = f"{before}{mark}{table()}\n<!-- end -->{rest.partition('<!-- end -->')[2]}"
-    return text
-
-
-def test_the_tables_are_up_to_date() -> None:
-    text = README.read_text()
-    assert all(f"<!-- {name} -->" in text for name in TABLES)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tables_are_up_to_date(page: Path) -> None:
+    text = page.read_text()
     assert text == with_tables(text)
+
+
+def test_every_table_is_somewhere() -> None:
+    text = "".join(page.read_text() for page in PAGES)
+    assert [name for name in TABLES if f"<!-- {name} -->" not in text] == []
 
 
 def test_the_example_works() -> None:
@@ -32,4 +33,5 @@ def test_the_example_works() -> None:
 
 
 if __name__ == "__main__":
-    README.write_text(with_tables(README.read_text()))
+    for one in PAGES:
+        one.write_text(with_tables(one.read_text()))

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from mapper_gl_rules.rules import matching
-from mapper_gl_rules.rules.conditions import CONDITIONS
 from mapper_gl_rules.rules.facts import DocumentFacts, LineFacts
 from mapper_gl_rules.rules.matching import Matcher
+from mapper_gl_rules.rules.vocabulary import CONDITIONS
 
 DOCUMENT = DocumentFacts(
     kind="invoice",
@@ -29,6 +29,7 @@ DOCUMENT = DocumentFacts(
     website="base",
     payment_method="mollie_methods_ideal",
     shipping_method="flatrate_flatrate",
+    goods_value=(("EUR", Decimal("135.00")), ("GBP", Decimal("117.20"))),
 )
 LINE = LineFacts(
     kind="product",
@@ -59,6 +60,7 @@ HOLDS = {
     "billing_country": ["BE"],
     "zone": ["home", "[home, eu]"],
     "vat_number": ["valid"],
+    "goods_value": ["up to 135 EUR", "over 134.99 EUR", "over 100 GBP"],
     "customer_group": ["4"],
     "store": ["nl", '"1"', "1"],
     "website": ["base"],
@@ -85,6 +87,7 @@ FAILS = {
     "billing_country": "NL",
     "zone": "non_eu",
     "vat_number": "none",
+    "goods_value": "over 135 EUR",
     "customer_group": "1",
     "store": "de",
     "website": "b2b",

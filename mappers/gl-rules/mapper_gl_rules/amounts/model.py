@@ -14,21 +14,7 @@ if TYPE_CHECKING:
 
     from mapper_gl_rules.source import OrderItem
 
-__all__ = ["AmountLine", "Amounts", "LineKind", "Options", "arithmetic"]
-
-LineKind = Literal[
-    "product",
-    "shipping",
-    "discount",
-    "rounding",
-    "adjustment",
-    "gift_card",
-    "store_credit",
-    "reward",
-    "surcharge",
-    "fixed_product_tax",
-    "gift_wrap",
-]
+__all__ = ["AmountLine", "Amounts", "Options", "arithmetic"]
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -53,7 +39,7 @@ class AmountLine(msgspec.Struct, gc=False):
     """One amount of a document, in document currency and in the document's own sign.
 
     Attributes:
-        kind: What it is.
+        kind: What it is, a name of `rules.vocabulary.LINE_KINDS`.
         name: The shop's field or SKU, for rules and messages.
         net: Without VAT.
         vat: As the shop charged it.
@@ -62,7 +48,7 @@ class AmountLine(msgspec.Struct, gc=False):
         quantity: Pieces; may be a fraction.
     """
 
-    kind: LineKind
+    kind: str
     name: str
     net: Decimal
     vat: Decimal

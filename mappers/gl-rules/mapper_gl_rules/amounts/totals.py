@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from mapper_gl_rules.amounts.fixed_product_tax import fixed_product_tax_lines
-from mapper_gl_rules.amounts.model import AmountLine, LineKind, Options, arithmetic
+from mapper_gl_rules.amounts.model import AmountLine, Options, arithmetic
 from mapper_gl_rules.amounts.shipping import derive_rate
 from mapper_gl_rules.amounts.surcharges import custom_fees, mapped_surcharges, suspects
 from mapper_gl_rules.exceptions import DocumentRefusedError
@@ -35,7 +35,7 @@ _PARTS = (
     "shipping_discount_tax_compensation_amount",
 )
 _amounts = attrgetter(*_PARTS)
-PAYMENTS: tuple[tuple[LineKind, str], ...] = (
+PAYMENTS: tuple[tuple[str, str], ...] = (
     ("gift_card", "gift_cards_amount"),
     ("store_credit", "customer_balance_amount"),
     ("reward", "reward_currency_amount"),

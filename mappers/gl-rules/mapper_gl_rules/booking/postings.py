@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mapper_gl_rules.amounts import AmountLine, Amounts, LineKind
+from mapper_gl_rules.amounts import AmountLine, Amounts
 from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import HUNDRED, ZERO, minor_unit, rounded, show
 from mapper_gl_rules.rules.facts import DocumentFacts, LineFacts, line_facts
 from mapper_gl_rules.rules.matching import Matcher
+from mapper_gl_rules.rules.vocabulary import LINE_KINDS
 from mapper_gl_rules.vat import VatCode, find_vat_code
 
 if TYPE_CHECKING:
@@ -22,18 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["Posting", "Postings", "deferral_end", "describe", "role_of"]
 
 _MOST = 10_000  # remembered VAT codes
-_ROLES = {
-    "discount": "discount",
-    "rounding": "rounding",
-    "gift_card": "liability",
-    "store_credit": "liability",
-    "reward": "liability",
-}
 
 
 def role_of(kind: str) -> str:
     """Say what a line is in the ledger, for people."""
-    return _ROLES.get(kind, "revenue")
+    return LINE_KINDS[kind].role
 
 
 class Posting(msgspec.Struct, gc=False):
@@ -187,7 +181,7 @@ class Postings:
 
     def _product_code(self, line: AmountLine, document: DocumentFacts) -> VatCode | None:
         """Take the VAT code of the product (or shipping) that a discount belongs to."""
-        kind: LineKind = "product" if line.item is not None else "shipping"
+        kind = "product" if line.item is not None else "shipping"
         base = AmountLine(kind, line.name, -line.net, -line.vat, line.rate, line.item)
         return self.posting(base, document, 1).code
 
@@ -240,12 +234,11 @@ class Postings:
 
 
 def _grouped(singles: list[Posting]) -> list[Posting]:
-    """Add up postings of the same account, codes and rule."""
+    """Add up postings of the same rule and VAT code."""
     groups: dict[tuple[object, ...], Posting] = {}
     for posting in singles:
-        book = posting.outcome
-        code = posting.code.code if posting.code else None
-        key = (book.gl, code, book.cost_center, book.cost_unit, book.deferral_months, posting.rule)
+        # A rule has one outcome, so its name stands for all accounts and codes but `auto`.
+        key = (posting.rule, posting.code.code if posting.code else None)
         group = groups.get(key)
         if group is None:
             groups[key] = posting

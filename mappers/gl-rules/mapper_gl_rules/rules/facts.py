@@ -49,6 +49,7 @@ class DocumentFacts(msgspec.Struct, gc=False):
     website: str | None
     payment_method: str | None
     shipping_method: str | None
+    goods_value: tuple[tuple[str, Decimal], ...] = ()
 
 
 class LineFacts(msgspec.Struct, gc=False):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from mapper_gl_rules.rules.overlap import covers, overlaps
+from mapper_gl_rules.rules.vocabulary import LINE_KINDS, OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,12 @@ __all__ = ["Finding", "lint"]
 _MADE_BY_EXACT = {20: "a debtors'", 22: "a creditors'", 24: "a VAT"}
 _MANDATORY, _FORBIDDEN = 1, 2
 _SALES, _GENERAL = 20, 90
-_ALWAYS = ("product", "shipping", "rounding")
+# Lists of the master data that hold every code a rule may name; journals are checked by type.
+_CHECKED = {
+    "accounts": ("GL account", ""),
+    "cost_centers": ("cost center", "active "),
+    "cost_units": ("cost unit", "active "),
+}
 
 
 class Finding(msgspec.Struct, frozen=True, order=True):
@@ -92,12 +98,13 @@ def _is_document(rule: Rule) -> bool:
 
 def _defaults(rules: Rules) -> Iterator[Finding]:
     """Name kinds of lines that some documents have and no rule without conditions takes."""
-    kinds = list(_ALWAYS)
-    if rules.settings.options.discounts == "separate":
-        kinds.append("discount")
-    if rules.settings.options.surcharges:
-        kinds.append("surcharge")
-    for kind in kinds:
+    options = rules.settings.options
+    asked = {
+        "always": True,
+        "discounts": options.discounts == "separate",
+        "surcharges": bool(options.surcharges),
+    }
+    for kind in (name for name, kind in LINE_KINDS.items() if asked.get(kind.asked)):
         if not any(set(rule.when) <= {"line"} and _takes(rule, kind) for rule in rules.rules):
             some = any(_takes(rule, kind) for rule in rules.rules)
             yield Finding(
@@ -180,13 +187,13 @@ def _outcome(rule: Rule, book: Outcome, master: MasterData) -> Iterator[Finding]
 
 def _unknown(book: Outcome, master: MasterData) -> Iterator[tuple[str, str]]:
     """Name codes that Exact does not have."""
-    for gl in (book.gl, book.clearing_gl, book.prepayment_gl):
-        if gl is not None and gl not in master.accounts:
-            yield "unknown GL account", f"Exact has no GL account {gl}."
-    if book.cost_center is not None and book.cost_center not in master.cost_centers:
-        yield "unknown cost center", f"Exact has no active cost center {book.cost_center}."
-    if book.cost_unit is not None and book.cost_unit not in master.cost_units:
-        yield "unknown cost unit", f"Exact has no active cost unit {book.cost_unit}."
+    for name, word in OUTCOMES.items():
+        code = getattr(book, name)
+        if code is None or word.master not in _CHECKED:
+            continue
+        what, how = _CHECKED[word.master]
+        if code not in getattr(master, word.master):
+            yield f"unknown {what}", f"Exact has no {how}{what} {code}."
 
 
 def _account(book: Outcome, master: MasterData) -> Iterator[tuple[str, str]]:

@@ -22,8 +22,9 @@ from ruamel.yaml.scalarfloat import ScalarFloat
 
 from mapper_gl_rules.amounts import Options
 from mapper_gl_rules.exceptions import RulesError
-from mapper_gl_rules.rules.model import DOCUMENT_OUTCOMES, Outcome, Rule, Rules, Settings
+from mapper_gl_rules.rules.model import Outcome, Rule, Rules, Settings
 from mapper_gl_rules.rules.schema import RULES_SCHEMA
+from mapper_gl_rules.rules.vocabulary import CONDITIONS, OUTCOMES, VALUES
 from mapper_gl_rules.vat import VatCode
 
 if TYPE_CHECKING:
@@ -33,30 +34,16 @@ __all__ = ["load_rules", "parse_rules", "parse_yaml", "read_rules"]
 
 _LONGEST = 60  # of a quoted value in a message
 _OPTIONS = ("discounts", "rounding_limit", "adjustments", "surcharges")
+_SETTINGS = RULES_SCHEMA["properties"]["settings"]["properties"]
 _SPECIAL_VAT_CODES = ("auto", "product")
+# Fields whose values are text, also where YAML reads a number.
 _CODES = frozenset(
     [
-        "gl",
-        "vat_code",
-        "cost_center",
-        "cost_unit",
-        "item",
-        "journal",
-        "debtor",
-        "payment_condition",
-        "clearing_gl",
-        "prepayment_gl",
-        "debtor_gl",
-        "general_journal",
-        "sku",
-        "sku_pattern",
-        "attribute_set",
-        "category",
-        "tax_class",
-        "customer_group",
-        "store",
         "name",
-    ],
+        *(name for name, one in CONDITIONS.items() if VALUES[one.value].code),
+        *(name for name, word in OUTCOMES.items() if VALUES[word.value].code),
+        *(name for name, one in _SETTINGS.items() if "minLength" in one),
+    ]
 )
 
 
@@ -394,10 +381,11 @@ def _check_outcome(entry: CommentedMap, codes: set[str], origin: str, place: str
     book = entry["book"]
     for_document = entry["when"].get("line") == "document"
     for key in book:
-        if (key in DOCUMENT_OUTCOMES) != for_document:
+        of_document = OUTCOMES[key].scope == "document"
+        if of_document != for_document:
             advice = (
                 "Use it in a rule with when: {line: document}."
-                if key in DOCUMENT_OUTCOMES
+                if of_document
                 else "A rule with line: document decides about whole documents only."
             )
             raise RulesError(

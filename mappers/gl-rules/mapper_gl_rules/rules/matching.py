@@ -10,8 +10,8 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from mapper_gl_rules.rules.conditions import CONDITIONS, Predicate, predicate
-from mapper_gl_rules.rules.model import DOCUMENT_OUTCOMES
+from mapper_gl_rules.rules.conditions import Predicate, predicate
+from mapper_gl_rules.rules.vocabulary import CONDITIONS, DOCUMENT_OUTCOMES
 
 if TYPE_CHECKING:
     from mapper_gl_rules.rules.facts import DocumentFacts, LineFacts
@@ -40,7 +40,7 @@ class Decision:
         self.candidates = candidates
         self.lines: dict[Any, Rule | None] = {}
         self.refusal: Rule | None = None
-        self._outcomes: dict[str, str] = {}
+        self._outcomes: dict[str, Any] = {}
         for rule in (rules[number] for number in candidates):
             if rule.when.get("line") != "document":
                 continue
@@ -52,7 +52,7 @@ class Decision:
                 if value is not None:
                     self._outcomes.setdefault(field, value)
 
-    def outcome(self, field: str) -> str | None:
+    def outcome(self, field: str) -> Any:
         """Give an outcome of the whole document."""
         return self._outcomes.get(field)
 
@@ -71,7 +71,9 @@ class Matcher:
             for name, value in rule.when.items():
                 condition = CONDITIONS[name]
                 used[condition.scope].add(name)
-                tests[condition.scope].append((name, condition.read, predicate(name, value)))
+                tests[condition.scope].append(
+                    (name, attrgetter(condition.fact), predicate(name, value))
+                )
             self._document_tests.append(tests["document"])
             self._line_tests.append(tests["line"])
         self._document_key = _key(used["document"], "kind")

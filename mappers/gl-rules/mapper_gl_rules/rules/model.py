@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from mapper_gl_rules.amounts import Options
+from mapper_gl_rules.rules.vocabulary import BookingMode, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,54 +15,7 @@ if TYPE_CHECKING:
 
     from mapper_gl_rules.vat import VatCode
 
-__all__ = ["DOCUMENT_OUTCOMES", "BookingMode", "Outcome", "Rule", "Rules", "Settings"]
-
-BookingMode = Literal["sales_entry", "sales_invoice", "daily_journal"]
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What a rule books: codes of Exact, never GUIDs.
-
-    The first group belongs to lines, the second to whole documents (`line: document`).
-
-    Attributes:
-        gl: GL account.
-        vat_code: VAT code, `auto` (by supply, country and rate) or `product` (as the product's).
-        cost_center: Cost center.
-        cost_unit: Cost unit.
-        item: Item code, for sales orders and sales invoices; default: the SKU.
-        deferral_months: Spread the revenue over so many months from the entry date.
-        journal: Journal.
-        debtor: Account code, or `customer` for one account per customer.
-        payment_condition: Payment condition.
-        clearing_gl: Clearing account of the payment method.
-        prepayment_gl: Account for money received before the invoice.
-        mode: Booking mode.
-    """
-
-    gl: str | None = None
-    vat_code: str | None = None
-    cost_center: str | None = None
-    cost_unit: str | None = None
-    item: str | None = None
-    deferral_months: int | None = None
-    journal: str | None = None
-    debtor: str | None = None
-    payment_condition: str | None = None
-    clearing_gl: str | None = None
-    prepayment_gl: str | None = None
-    mode: BookingMode | None = None
-
-
-# The outcomes of a rule with `line: document`; all others belong to lines.
-DOCUMENT_OUTCOMES = (
-    "journal",
-    "debtor",
-    "payment_condition",
-    "clearing_gl",
-    "prepayment_gl",
-    "mode",
-)
+__all__ = ["BookingMode", "Outcome", "Rule", "Rules", "Settings"]
 
 
 class Rule(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from mapper_gl_rules.rules.conditions import CONDITIONS
+from mapper_gl_rules.rules.vocabulary import CONDITIONS
 
 if TYPE_CHECKING:
     from mapper_gl_rules.rules.model import Rule
@@ -79,6 +79,8 @@ def _within(special: Any, general: Any, name: str) -> bool:
         return bool(special >= general)
     if name == "until":
         return bool(special <= general)
+    if CONDITIONS[name].value == "amount":
+        return _amount_within(special, general)
     if isinstance(general, dict):
         return all(
             key in special and set(_values(special[key])) <= set(_values(values))
@@ -92,9 +94,17 @@ def _within(special: Any, general: Any, name: str) -> bool:
     return set(_values(special)) <= set(_values(general))
 
 
+def _amount_within(special: str, general: str) -> bool:
+    """Tell whether one comparison, such as `over 150 EUR`, is the narrower of two."""
+    (*one, low, unit), (*other, high, other_unit) = special.split(), general.split()
+    if one != other or unit != other_unit:
+        return False
+    return Decimal(low) >= Decimal(high) if one == ["over"] else Decimal(low) <= Decimal(high)
+
+
 def _may_meet(name: str, value: Any, second: str, values: Any) -> bool:
     """Tell whether two conditions on the same fact can both hold; in doubt they can."""
-    if isinstance(value, dict | date) or CONDITIONS[name].value == "ids":
+    if isinstance(value, dict | date) or CONDITIONS[name].value in {"ids", "amount"}:
         return True
     one, other = set(_values(value)), set(_values(values))
     if name == second and CONDITIONS[name].value != "pattern":

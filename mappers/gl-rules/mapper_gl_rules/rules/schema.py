@@ -1,132 +1,125 @@
-"""The shape of a rules file, as JSON Schema."""
+"""The shape of a rules file, as JSON Schema; what each setting means stands with it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from mapper_gl_rules.rules.conditions import CONDITIONS, Condition
+from mapper_gl_rules.rules.vocabulary import CONDITIONS, OUTCOMES, SUPPLIES, VALUES
 
 __all__ = ["RULES_SCHEMA"]
 
-_CODE = {"type": "string", "minLength": 1}
+Schema = dict[str, Any]
+_CODE = VALUES["text"].schema
+_DATE = VALUES["date"].schema
+_RATE = VALUES["number"].schema
 _COUNTRY = {"type": "string", "pattern": "^[A-Z]{2}$"}
-_DATE = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
-_MODE = {"enum": ["sales_entry", "sales_invoice", "daily_journal"]}
-_CHOICE = {
-    "anyOf": [{"enum": ["goods", "none"]}, {"type": "number", "minimum": 0, "maximum": 100}],
-}
+_CHOICE = {"anyOf": [{"enum": ["goods", "none"]}, _RATE]}
 
 
-def _one_or_many(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]}
+def _object(properties: Schema, *required: str) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
 
 
-def _condition(condition: Condition) -> dict[str, Any]:
-    if condition.choices:
-        return _one_or_many({"enum": list(condition.choices)})
-    match condition.value:
-        case "number":
-            return _one_or_many({"type": "number", "minimum": 0, "maximum": 100})
-        case "from" | "until":
-            return _DATE
-        case "attributes":
-            return {
-                "type": "object",
-                "minProperties": 1,
-                "additionalProperties": _one_or_many({"type": ["string", "number", "boolean"]}),
-            }
-        case _:
-            return _one_or_many({"type": "string", "minLength": 1})
+def _help(schema: Schema, text: str) -> Schema:
+    return {**schema, "description": text}
 
 
-_WHEN = {
-    "type": "object",
-    "properties": {name: _condition(condition) for name, condition in CONDITIONS.items()},
-    "additionalProperties": False,
-}
-_BOOK = {
-    "type": "object",
-    "properties": {
-        "gl": _CODE,
-        "vat_code": _CODE,
-        "cost_center": _CODE,
-        "cost_unit": _CODE,
-        "item": _CODE,
-        "deferral_months": {"type": "integer", "minimum": 1, "maximum": 120},
-        "journal": _CODE,
-        "debtor": _CODE,
-        "payment_condition": _CODE,
-        "clearing_gl": _CODE,
-        "prepayment_gl": _CODE,
-        "mode": _MODE,
-    },
-    "additionalProperties": False,
-    "minProperties": 1,
-}
-_RULE = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string", "minLength": 1},
-        "when": _WHEN,
-        "book": _BOOK,
-        "refuse": {"type": "string", "minLength": 1},
-    },
-    "required": ["name", "when"],
-    "additionalProperties": False,
-}
-_VAT_CODE = {
-    "type": "object",
-    "properties": {
-        "rate": {"type": "number", "minimum": 0, "maximum": 100},
+def _flag(text: str) -> Schema:
+    return {"type": "boolean", "description": text}
+
+
+def _one_of(text: str, *choices: str) -> Schema:
+    return {"enum": list(choices), "description": text}
+
+
+_WHEN = _object({name: condition.schema for name, condition in CONDITIONS.items()})
+_BOOK = {**_object({name: word.schema for name, word in OUTCOMES.items()}), "minProperties": 1}
+_RULE = _object({"name": _CODE, "when": _WHEN, "book": _BOOK, "refuse": _CODE}, "name", "when")
+_VAT_CODE = _object(
+    {
+        "rate": _RATE,
         "gl": _CODE,
         "country": _COUNTRY,
         # none: outside VAT, never chosen by `auto`
-        "supply": {"enum": [*CONDITIONS["supply"].choices, "none"]},
+        "supply": {"enum": [*SUPPLIES, "none"]},
         "from": _DATE,
         "until": _DATE,
     },
-    "required": ["rate"],
-    "additionalProperties": False,
-}
-_SETTINGS = {
-    "type": "object",
-    "properties": {
-        "journal": _CODE,
-        "general_journal": _CODE,
-        "home_country": _COUNTRY,
-        "registrations": {"type": "array", "items": _COUNTRY},
-        "time_zone": {"type": "string", "minLength": 1},
-        "ledger_currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
-        "debtor": _CODE,
-        "create_debtors": {"type": "boolean"},
-        "debtor_gl": _CODE,
-        "mode": _MODE,
-        "daily_per": {"enum": ["store", "payment_method"]},
-        "sales_orders": {"type": "boolean"},
-        "delivery_addresses": {"type": "boolean"},
-        "amounts": {"enum": ["document", "base"]},
-        "discounts": {"enum": ["net", "separate"]},
-        "rounding_limit": {"type": "number", "minimum": 0, "maximum": 1},
-        "adjustments": {
-            "type": "object",
-            "properties": {"refund": _CHOICE, "fee": _CHOICE},
-            "additionalProperties": False,
-        },
-        "surcharges": {
-            "type": "object",
-            "additionalProperties": {"type": ["string", "null"]},
-        },
+    "rate",
+)
+_SETTINGS = _object(
+    {
+        "journal": _help(_CODE, "Journal of Exact for sales entries."),
+        "general_journal": _help(
+            _CODE, "Journal of Exact for journal entries (daily summaries, payments)."
+        ),
+        "home_country": _help(_COUNTRY, "Country of the seller, ISO code."),
+        "registrations": _help(
+            {"type": "array", "items": _COUNTRY},
+            "Other countries where the seller is registered for VAT.",
+        ),
+        "time_zone": _help(
+            _CODE, "Of the business day; the company's local date is the booking date."
+        ),
+        "ledger_currency": _help(
+            {"type": "string", "pattern": "^[A-Z]{3}$"}, "Currency of the Exact division."
+        ),
+        "debtor": _help(_CODE, "Account code for all, or `customer`."),
+        "create_debtors": _flag("Whether unknown customers are created in Exact as accounts."),
+        "debtor_gl": _help(
+            _CODE, "Accounts receivable, for journal entries and checks without Exact."
+        ),
+        "mode": _one_of("Booking mode where no rule says another.", *OUTCOMES["mode"].choices),
+        "daily_per": _one_of(
+            "What a daily summary is split by, beside store view and currency.",
+            "store",
+            "payment_method",
+        ),
+        "sales_orders": _flag("Whether orders become sales orders."),
+        "delivery_addresses": _flag(
+            "Whether sales orders name the shipping address; a new one costs a call."
+        ),
+        "amounts": _one_of(
+            "Currency of the entries: `document` or the shop's `base` currency.",
+            "document",
+            "base",
+        ),
+        "discounts": _one_of(
+            "`net` lowers the revenue line, `separate` gives lines of kind `discount`.",
+            "net",
+            "separate",
+        ),
+        "rounding_limit": _help(
+            {"type": "number", "minimum": 0, "maximum": 1},
+            "Largest remainder between lines and total for a rounding line.",
+        ),
+        "adjustments": _help(
+            _object({"refund": _CHOICE, "fee": _CHOICE}),
+            "VAT in `refund` and `fee` of credit memos: `goods`, `none` or a percentage.",
+        ),
+        "surcharges": _help(
+            {"type": "object", "additionalProperties": {"type": ["string", "null"]}},
+            "Totals of extensions: path of the amount to the path of its tax, or null.",
+        ),
     },
-    "required": ["journal", "home_country", "time_zone", "ledger_currency", "debtor"],
-    "additionalProperties": False,
-}
-RULES_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
+    "journal",
+    "home_country",
+    "time_zone",
+    "ledger_currency",
+    "debtor",
+)
+RULES_SCHEMA: Schema = _object(
+    {
         "settings": _SETTINGS,
         "vat_codes": {"type": "object", "additionalProperties": _VAT_CODE, "minProperties": 1},
         "rules": {"type": "array", "items": _RULE, "minItems": 1},
     },
-    "required": ["settings", "vat_codes", "rules"],
-    "additionalProperties": False,
-}
+    "settings",
+    "vat_codes",
+    "rules",
+)

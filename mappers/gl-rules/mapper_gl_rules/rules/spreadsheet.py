@@ -7,6 +7,7 @@ a cell are separated by ` | `, attributes are written as `color=red | blue; size
 from __future__ import annotations
 
 import csv
+import re
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -21,9 +22,9 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from mapper_gl_rules.exceptions import RulesError
 from mapper_gl_rules.rules.comments import comments_of, head_comment
-from mapper_gl_rules.rules.conditions import CONDITIONS
 from mapper_gl_rules.rules.loading import parse_yaml
 from mapper_gl_rules.rules.schema import RULES_SCHEMA
+from mapper_gl_rules.rules.vocabulary import CONDITIONS, OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,12 +33,14 @@ if TYPE_CHECKING:
 
 __all__ = ["from_csv", "from_xlsx", "to_csv", "to_xlsx"]
 
-_OUTCOMES = tuple(RULES_SCHEMA["properties"]["rules"]["items"]["properties"]["book"]["properties"])
+_OUTCOMES = tuple(OUTCOMES)
 _CONDITIONS = tuple(CONDITIONS)
 RULE_COLUMNS = ("name", *_CONDITIONS, *_OUTCOMES, "refuse", "comment")
-_VAT_FIELDS = ("rate", "gl", "country", "supply", "from", "until")
-_NUMBERS = frozenset({"rate", "deferral_months", "rounding_limit", "refund", "fee"})
-_FLAGS = frozenset({"create_debtors", "sales_orders", "delivery_addresses"})
+_PARTS = RULES_SCHEMA["properties"]
+_SETTINGS = _PARTS["settings"]["properties"]
+_VAT_CODE = _PARTS["vat_codes"]["additionalProperties"]["properties"]
+_VAT_FIELDS = tuple(_VAT_CODE)
+_NUMBER = re.compile(r"[0-9]{1,12}([.,][0-9]{1,6})?")
 _SEPARATOR = " | "
 _ROW_1 = 2  # first row below the titles
 Row = list[str]
@@ -244,12 +247,18 @@ def _rule_tree(values: Mapping[str, str], number: int) -> CommentedMap:
     rule["name"] = values["name"]
     rule["when"] = _flow(
         {
-            name: _attributes(values[name]) if name == "attributes" else _value(name, values[name])
-            for name in _CONDITIONS
+            name: _attributes(values[name])
+            if condition.value == "attributes"
+            else _value(condition.schema, values[name])
+            for name, condition in CONDITIONS.items()
             if values.get(name)
         },
     )
-    book = {name: _value(name, values[name]) for name in _OUTCOMES if values.get(name)}
+    book = {
+        name: _value(word.schema, values[name])
+        for name, word in OUTCOMES.items()
+        if values.get(name)
+    }
     if book:
         rule["book"] = _flow(book)
     if values.get("refuse"):
@@ -263,12 +272,12 @@ def _settings_tree(rows: list[Row]) -> CommentedMap:
         if not name:
             continue
         outer, _, inner = name.partition(".")
+        schema = _SETTINGS.get(outer, {})
         if inner:
-            tree.setdefault(outer, CommentedMap())[inner] = _value(inner, value) if value else None
-        elif name == "registrations":
-            tree[outer] = [_value(outer, part) for part in value.split(_SEPARATOR)]
+            schema = schema.get("properties", {}).get(inner, {})
+            tree.setdefault(outer, CommentedMap())[inner] = _value(schema, value) if value else None
         else:
-            tree[outer] = _value(outer, value)
+            tree[outer] = _value(schema, value)
         if comment and comment[0]:
             tree.yaml_set_comment_before_after_key(outer, comment[0], indent=2)
     return tree
@@ -280,7 +289,11 @@ def _codes_tree(rows: list[Row]) -> CommentedMap:
         key = DoubleQuotedScalarString(code)
         fields = dict(zip((*_VAT_FIELDS, "comment"), values, strict=False))
         tree[key] = _flow(
-            {name: _value(name, fields[name]) for name in _VAT_FIELDS if fields.get(name)}
+            {
+                name: _value(_VAT_CODE[name], fields[name])
+                for name in _VAT_FIELDS
+                if fields.get(name)
+            }
         )
         if fields.get("comment"):
             tree.yaml_set_comment_before_after_key(key, fields["comment"], indent=2)
@@ -293,25 +306,30 @@ def _flow(values: Mapping[str, Any]) -> CommentedMap:
     return flow
 
 
-def _value(name: str, cell: str) -> Any:
-    """Read a cell: one value or several, numbers only where the field is a number."""
+def _value(schema: Mapping[str, Any], cell: str) -> Any:
+    """Read a cell as its schema says: one value or several, a number only where one may be."""
     parts = cell.replace("\\|", "\0").split(_SEPARATOR.strip())
-    values = [_one(name, part.strip().replace("\0", "|")) for part in parts]
-    return values[0] if len(values) == 1 else values
+    values = [_one(_types(schema), part.strip().replace("\0", "|")) for part in parts]
+    return values if schema.get("type") == "array" or len(values) > 1 else values[0]
 
 
-def _one(name: str, text: str) -> Any:
-    if name in _NUMBERS:
-        try:
-            number = float(text.replace(",", "."))
-        except ValueError:
-            return text  # the schema says what is wrong with it
+def _one(types: set[str], text: str) -> Any:
+    if not types.isdisjoint(("number", "integer")) and _NUMBER.fullmatch(text):
+        number = float(text.replace(",", "."))
         return int(number) if number.is_integer() else number
-    if text in {"yes", "no"} and name in _FLAGS:
+    if "boolean" in types and text in {"yes", "no"}:
         return text == "yes"
-    return DoubleQuotedScalarString(text)
+    return DoubleQuotedScalarString(text)  # the schema says what is wrong with it
+
+
+def _types(schema: Mapping[str, Any]) -> set[str]:
+    """Give the JSON types of one value: of a list its entries'."""
+    if "anyOf" in schema or "items" in schema:
+        return set().union(*map(_types, schema.get("anyOf") or [schema["items"]]))
+    types = schema.get("type", ())
+    return {types} if isinstance(types, str) else set(types)
 
 
 def _attributes(cell: str) -> CommentedMap:
     pairs = (part.partition("=") for part in cell.split(";"))
-    return _flow({name.strip(): _value(name.strip(), value) for name, _, value in pairs})
+    return _flow({name.strip(): _value({}, value) for name, _, value in pairs})
