@@ -12,11 +12,11 @@ import click
 import msgspec
 from singer_sdk.exceptions import ConfigValidationError
 
-from mapper_gl_rules.booking.replay import book_documents, read_documents
 from mapper_gl_rules.exceptions import MapperError
-from mapper_gl_rules.inputs import read_input
 from mapper_gl_rules.mapper import MapperGLRules
 from mapper_gl_rules.rules.loading import load_rules
+from mapper_gl_rules.tools.book import book_documents, read_documents
+from mapper_gl_rules.tools.documents import read_input
 
 __all__ = ["cli", "main"]
 
@@ -44,7 +44,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Find a command."""
         if cmd_name == "rules":
-            return import_module("mapper_gl_rules.rules_cli").rules  # type: ignore[no-any-return]
+            return import_module("mapper_gl_rules.tools.commands").rules  # type: ignore[no-any-return]
         return super().get_command(ctx, cmd_name)
 
 

@@ -16,10 +16,10 @@ from singer_sdk.mapper_base import InlineMapper
 from mapper_gl_rules.booking import Booked, Booker
 from mapper_gl_rules.contract import KEY_PROPERTIES, SCHEMAS
 from mapper_gl_rules.day_store import DayStore
-from mapper_gl_rules.decoding import Decoder
 from mapper_gl_rules.exceptions import ConfigError, InputError
-from mapper_gl_rules.messages import Envelope, LineReader, LineWriter, decode_any, encode_any
 from mapper_gl_rules.rules.loading import load_rules
+from mapper_gl_rules.source.decoding import Decoder
+from mapper_gl_rules.source.messages import Envelope, LineReader, LineWriter, decode_any, encode_any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -107,7 +107,7 @@ class MapperGLRules(InlineMapper):
             )
         if store:
             # The store brings cryptography and a database, which a rules file does not need.
-            module = import_module("mapper_gl_rules.rules_store")
+            module = import_module("mapper_gl_rules.tools.store")
             stored: Rules = module.RulesStore(store).rules()
             return stored
         if not file:

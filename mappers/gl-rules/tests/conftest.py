@@ -14,9 +14,9 @@ import msgspec
 import pytest
 from hypothesis import settings
 
-from mapper_gl_rules.decoding import Decoder
-from mapper_gl_rules.messages import encode_any
 from mapper_gl_rules.rules.loading import parse_rules
+from mapper_gl_rules.source.decoding import Decoder
+from mapper_gl_rules.source.messages import encode_any
 
 if TYPE_CHECKING:
     from collections.abc import Callable

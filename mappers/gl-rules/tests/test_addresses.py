@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from mapper_gl_rules.booking import Booker
-from mapper_gl_rules.decoding import Decoder
-from mapper_gl_rules.messages import encode_any
 from mapper_gl_rules.rules.loading import parse_rules
-from mapper_gl_rules.rules.spreadsheet import from_xlsx, to_xlsx
+from mapper_gl_rules.source.decoding import Decoder
+from mapper_gl_rules.source.messages import encode_any
+from mapper_gl_rules.tools.spreadsheet import from_xlsx, to_xlsx
 
 if TYPE_CHECKING:
     from collections.abc import Callable

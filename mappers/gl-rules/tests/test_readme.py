@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mapper_gl_rules.reference import TABLES, with_tables
 from mapper_gl_rules.rules.loading import parse_rules
+from mapper_gl_rules.tools.reference import TABLES, with_tables
 
 README = Path(__file__).parents[1] / "README.md"
 PAGES = (README, Path(__file__).parents[3] / "docs" / "accountant.md")

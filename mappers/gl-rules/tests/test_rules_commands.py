@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from connector_credentials import generate_key
 from mapper_gl_rules.cli import main
-from mapper_gl_rules.rules.lint import lint
 from mapper_gl_rules.rules.loading import load_rules, parse_rules
+from mapper_gl_rules.tools.lint import lint
 
 DATA = Path(__file__).parent / "data"
 MASTER = DATA / "master.json"
@@ -178,7 +178,7 @@ rules:
 
 
 def test_lint_finds_what_documents_would_show_too_late() -> None:
-    from mapper_gl_rules.master_data import load_master_data  # noqa: PLC0415
+    from mapper_gl_rules.tools.master_data import load_master_data  # noqa: PLC0415
 
     rules = parse_rules(BAD, origin="bad.yml")
     found = lint(rules, load_master_data(str(MASTER)))

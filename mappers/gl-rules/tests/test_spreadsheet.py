@@ -10,9 +10,9 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.comments import Comment
 
 from mapper_gl_rules.exceptions import RulesError
-from mapper_gl_rules.rules.compare import compare
 from mapper_gl_rules.rules.loading import parse_rules
-from mapper_gl_rules.rules.spreadsheet import from_csv, from_xlsx, to_csv, to_xlsx
+from mapper_gl_rules.tools.compare import compare
+from mapper_gl_rules.tools.spreadsheet import from_csv, from_xlsx, to_csv, to_xlsx
 
 ODD = """\
 # First line of the file.

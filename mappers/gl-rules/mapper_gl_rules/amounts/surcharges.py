@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from mapper_gl_rules.amounts.model import AmountLine
 from mapper_gl_rules.amounts.shipping import derive_rate
-from mapper_gl_rules.messages import decode_any
 from mapper_gl_rules.money import CENT, ZERO, show
 from mapper_gl_rules.source import Document, DocumentExtension, Order, OrderExtension
+from mapper_gl_rules.source.messages import decode_any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

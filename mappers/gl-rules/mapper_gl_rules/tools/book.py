@@ -9,8 +9,8 @@ import msgspec
 from mapper_gl_rules.booking.booker import Booker
 from mapper_gl_rules.booking.daily_journal import DaysInMemory
 from mapper_gl_rules.booking.ledger_view import ledger_view
-from mapper_gl_rules.decoding import Decoder
 from mapper_gl_rules.exceptions import InputError
+from mapper_gl_rules.source.decoding import Decoder
 
 if TYPE_CHECKING:
     from mapper_gl_rules.booking.header import Record

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from mapper_gl_rules.rules.overlap import covers, overlaps
 from mapper_gl_rules.rules.vocabulary import LINE_KINDS, OUTCOMES
+from mapper_gl_rules.tools.overlap import covers, overlaps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mapper_gl_rules.master_data import MasterData
     from mapper_gl_rules.rules.model import Outcome, Rule, Rules
+    from mapper_gl_rules.tools.master_data import MasterData
 
 __all__ = ["Finding", "lint"]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from mapper_gl_rules.messages import decode_any
 from mapper_gl_rules.source import Document, Order
+from mapper_gl_rules.source.messages import decode_any
 
 __all__ = ["Decoder"]
 

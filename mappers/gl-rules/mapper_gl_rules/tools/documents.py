@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from mapper_gl_rules.booking.replay import read_documents
-from mapper_gl_rules.decoding import Decoder
 from mapper_gl_rules.exceptions import InputError
-from mapper_gl_rules.messages import Envelope
+from mapper_gl_rules.source.decoding import Decoder
+from mapper_gl_rules.source.messages import Envelope
+from mapper_gl_rules.tools.book import read_documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

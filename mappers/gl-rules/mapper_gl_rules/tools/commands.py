@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from mapper_gl_rules.analysis import coverage, simulate
 from mapper_gl_rules.booking import Booker
 from mapper_gl_rules.exceptions import ConfigError, InputError
-from mapper_gl_rules.explaining import explain
-from mapper_gl_rules.inputs import Kind, read_input, shop_documents
-from mapper_gl_rules.master_data import load_master_data
 from mapper_gl_rules.money import show
-from mapper_gl_rules.rules.compare import compare
-from mapper_gl_rules.rules.lint import lint
 from mapper_gl_rules.rules.loading import load_rules, parse_rules, read_rules
-from mapper_gl_rules.rules.spreadsheet import from_csv, from_xlsx, to_csv, to_xlsx
-from mapper_gl_rules.rules_store import RulesStore
 from mapper_gl_rules.source import Order
-from mapper_gl_rules.starter import starter_rules
+from mapper_gl_rules.tools.analysis import coverage, simulate
+from mapper_gl_rules.tools.compare import compare
+from mapper_gl_rules.tools.documents import Kind, read_input, shop_documents
+from mapper_gl_rules.tools.explaining import explain
+from mapper_gl_rules.tools.lint import lint
+from mapper_gl_rules.tools.master_data import load_master_data
+from mapper_gl_rules.tools.spreadsheet import from_csv, from_xlsx, to_csv, to_xlsx
+from mapper_gl_rules.tools.starter import starter_rules
+from mapper_gl_rules.tools.store import RulesStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

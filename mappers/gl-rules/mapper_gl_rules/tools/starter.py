@@ -12,7 +12,7 @@ from mapper_gl_rules.vat import EU
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mapper_gl_rules.master_data import GLAccount, MasterData
+    from mapper_gl_rules.tools.master_data import GLAccount, MasterData
 
 __all__ = ["starter_rules"]
 

@@ -1,0 +1,1 @@
+"""What accountants call: first rules, versions, spreadsheets, checks and explanations."""
