@@ -112,7 +112,6 @@ def configure(work: Path, days: int) -> Path:
     rules = (ROOT / "examples" / "rules.yml").read_text()
     config = {"rules_file": str(work / "rules.yml")}
     if days:
-        config["days_file"] = str(work / "days.db")
         clearing = "\n  - {name: all, when: {line: document}, book: {clearing_gl: '1240'}}"
         rules = rules.replace("  journal:", "  mode: daily_journal\n  journal:", 1)
         rules = rules.replace("\nrules:", f"\nrules:{clearing}", 1)
@@ -167,7 +166,7 @@ def main() -> None:
             }
     figures |= {
         "sales_entries": found["sales_entries"],
-        "journal_entries": found["general_journal_entries"],
+        "summary_documents": found["summary_documents"],
         "refused": found["refused_documents"],
     }
     for name, value in figures.items():

@@ -26,7 +26,8 @@ def shop_balance(records: dict[str, list[dict[str, Any]]], without: set[str]) ->
     totals: dict[str, Decimal] = defaultdict(Decimal)
     for stream, kind, sign in (("invoices", "invoice", 1), ("credit_memos", "credit_memo", -1)):
         for record in records[stream]:
-            if f"sandbox:{kind}:{record['increment_id']}" not in without:
+            store = record["source"]["store_code"]
+            if f"sandbox:{store}:{kind}:{record['increment_id']}" not in without:
                 amount = Decimal(record["grand_total"]).quantize(CENT)
                 totals[record["order_currency_code"]] += sign * amount
     return dict(totals)

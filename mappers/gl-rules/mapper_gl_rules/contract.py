@@ -25,6 +25,8 @@ _SOURCE = _object(
         "order_increment_id": _TEXT,
         "store_code": _TEXT,
         "website_code": _TEXT,
+        "timezone": _TEXT,
+        "order_entity_id": {"type": ["integer", "null"]},
         "created_at": _TEXT,
         "updated_at": _TEXT,
         "payment_method": _TEXT,
@@ -64,6 +66,9 @@ _TOTALS = _object(
 )
 _COMMON = {
     "document_key": {"type": "string"},
+    "division": {"type": ["integer", "null"]},
+    "document_date": _TEXT,
+    "tax_point": _TEXT,
     "your_ref": _TEXT,
     "description": _TEXT,
     "currency": _TEXT,
@@ -79,6 +84,8 @@ _CODES = {
     "description": _TEXT,
     "quantity": _NUMBER,
     "rule": _TEXT,
+    "supply": _TEXT,
+    "country": _TEXT,
 }
 _ENTRY_LINE = {
     "gl_account": {"type": "string"},
@@ -104,6 +111,7 @@ _ENTRY = {
     "debtor": _DEBTOR,
     "totals": _TOTALS,
 }
+_SUMMARY = ("instance", "store", "day", "time_zone", "closes_at", "journal", "method")
 SCHEMAS: dict[str, dict[str, Any]] = {
     "sales_entries": _object(
         {**_ENTRY, "entry_date": _TEXT, "lines": _lines(_ENTRY_LINE, "gl_account", "amount")},
@@ -142,6 +150,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "journal": {"type": "string"},
             "entry_date": _TEXT,
             "includes": {"type": "array", "items": {"type": "string"}},
+            "pays": _TEXT,
+            "transaction_id": _TEXT,
             "totals": _TOTALS,
             "lines": _lines(
                 {
@@ -154,6 +164,26 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             ),
         },
         "document_key",
+        "lines",
+        "totals",
+    ),
+    "summary_documents": _object(
+        {
+            **_COMMON,
+            "kind": {"type": "string"},
+            "summary": _object(
+                {key: {"type": "string"} for key in _SUMMARY},
+                *_SUMMARY,
+            ),
+            "totals": _TOTALS,
+            "lines": _lines(
+                {**_ENTRY_LINE, "account": _TEXT, "side": {"type": "string"}, "role": _TEXT},
+                "gl_account",
+                "amount",
+            ),
+        },
+        "document_key",
+        "summary",
         "lines",
         "totals",
     ),

@@ -58,7 +58,7 @@ class InputError(FatalError):
 
 
 class StoreUnavailableError(RetriableError):
-    """The store of rules or of business days did not answer."""
+    """The store of rules did not answer."""
 
 
 class DocumentRefusedError(MapperError):

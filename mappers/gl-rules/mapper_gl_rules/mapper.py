@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,7 +14,6 @@ from singer_sdk.mapper_base import InlineMapper
 
 from mapper_gl_rules.booking import Booked, Booker
 from mapper_gl_rules.contract import KEY_PROPERTIES, SCHEMAS
-from mapper_gl_rules.day_store import DayStore
 from mapper_gl_rules.exceptions import ConfigError, InputError
 from mapper_gl_rules.rules.loading import load_rules
 from mapper_gl_rules.source.decoding import Decoder
@@ -53,16 +51,6 @@ class MapperGLRules(InlineMapper):
             description="Credential store with the versions of the rules; the newest holds.",
         ),
         th.Property(
-            "days_file",
-            th.StringType,
-            default="gl-rules-days.db",
-            title="Day book",
-            description=(
-                "SQLite file with the daily summaries, for rules with mode daily_journal. "
-                "Keep it: it knows which document is in which entry."
-            ),
-        ),
-        th.Property(
             "sales_orders",
             th.BooleanType,
             title="Sales orders",
@@ -84,15 +72,14 @@ class MapperGLRules(InlineMapper):
             RulesError: When the rules are not right.
         """
         super().__init__(**options)
+        self._warn_of_unknown_settings()
         rules = self._rules()
         wanted = self.config.get("sales_orders")
         if wanted is not None:
             settings = msgspec.structs.replace(rules.settings, sales_orders=bool(wanted))
             rules = msgspec.structs.replace(rules, settings=settings)
         self._decoder = Decoder(base=rules.settings.amounts == "base")
-        self._days = self._day_store(rules)
-        self._state: Any = None
-        self.booker = Booker(rules, self._days)
+        self.booker = Booker(rules)
         self._announced: set[str] = set()
         self._ignored: set[str] = set()
 
@@ -118,13 +105,10 @@ class MapperGLRules(InlineMapper):
             )
         return load_rules(Path(file))
 
-    def _day_store(self, rules: Rules) -> DayStore | None:
-        """Open the day book, if any rule sums up days."""
-        modes = {rules.settings.mode, *(rule.book.mode for rule in rules.rules if rule.book)}
-        if "daily_journal" not in modes:
-            return None
-        today = datetime.now(rules.settings.time_zone).date()
-        return DayStore(Path(self.config["days_file"]), rules, today)
+    def _warn_of_unknown_settings(self) -> None:
+        """Name settings that nothing reads, such as one of an older release."""
+        for name in sorted(set(self.config) - set(self.config_jsonschema["properties"])):
+            self.logger.warning("The setting %s is not known and has no effect.", name)
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
@@ -161,12 +145,8 @@ class MapperGLRules(InlineMapper):
         return []
 
     def process_endofpipe(self) -> None:
-        """Close the days that are over, then pass on the STATE that waited for them."""
+        """Hand everything written to the target."""
         super().process_endofpipe()
-        if self._days is not None:
-            self._write(self._days.close_days())
-            if self._state is not None:
-                self.write_message(singer.StateMessage(value=self._state))
         self.message_writer.flush()  # type: ignore[attr-defined]
 
     def map_schema_message(self, message_dict: dict[str, Any]) -> Iterable[singer.Message]:
@@ -181,13 +161,7 @@ class MapperGLRules(InlineMapper):
             yield singer.RecordMessage(stream, record)
 
     def map_state_message(self, message_dict: dict[str, Any]) -> Iterable[singer.Message]:
-        """Pass STATE on unchanged, after every record before it.
-
-        With daily summaries only the last STATE is passed on, at the end of the input.
-        """
-        if self._days is not None:
-            self._state = message_dict["value"]
-            return
+        """Pass STATE on unchanged, after every record before it."""
         yield singer.StateMessage(value=message_dict["value"])
 
     def map_activate_version_message(

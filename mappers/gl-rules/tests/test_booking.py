@@ -61,8 +61,8 @@ def test_a_paid_invoice_closes_its_debtor(make_rules: Any, make_document: Any) -
     booked = Booker(make_rules(CLEARING)).document("invoice", make_document(LAMP))
     entry = booked[1].record
     assert booked[1].stream == "general_journal_entries"
-    assert entry["document_key"] == "demo:payment:000000007"
-    assert entry["includes"] == ["demo:invoice:000000007"]
+    assert entry["document_key"] == "demo:nl:payment:000000007"
+    assert entry["includes"] == ["demo:nl:invoice:000000007"]
     assert amounts(entry) == {"1240": Decimal("121.00"), "1300": Decimal("-121.00")}
     assert entry["lines"][1]["account"] == "10"
     assert entry["journal"] == "90"
@@ -77,7 +77,7 @@ def test_an_open_invoice_is_not_paid(make_rules: Any, make_document: Any) -> Non
 def test_a_refund_leaves_by_the_same_account(make_rules: Any, make_document: Any) -> None:
     document = make_document(LAMP, adjustment=0)
     entry = Booker(make_rules(CLEARING)).document("credit_memo", document)[1].record
-    assert entry["document_key"] == "demo:refund:000000007"
+    assert entry["document_key"] == "demo:nl:refund:000000007"
     assert amounts(entry) == {"1300": Decimal("121.00"), "1240": Decimal("-121.00")}
 
 
@@ -87,10 +87,10 @@ def test_money_before_the_invoice_waits_on_its_own_account(
     booker = Booker(make_rules(PREPAID))
     document = make_document(LAMP, order={"total_paid": 121, "subtotal": 100, "tax_amount": 21})
     (prepayment,) = booker.order(document.order)
-    assert prepayment.record["document_key"] == "shop:prepayment:000000005"
+    assert prepayment.record["document_key"] == "shop:-:prepayment:000000005"
     assert amounts(prepayment.record) == {"1240": Decimal("121.00"), "1800": Decimal("-121.00")}
     settlement = booker.document("invoice", document)[1].record
-    assert settlement["document_key"] == "demo:settlement:000000007"
+    assert settlement["document_key"] == "demo:nl:settlement:000000007"
     assert amounts(settlement) == {"1800": Decimal("121.00"), "1300": Decimal("-121.00")}
 
 
@@ -106,7 +106,7 @@ def test_journal_entries_need_a_journal(make_rules: Any, make_document: Any) -> 
         "invoice", make_document(LAMP)
     )
     assert booked[0].stream == "sales_entries"
-    assert booked[1].record["document_key"] == "demo:payment:000000007"
+    assert booked[1].record["document_key"] == "demo:nl:payment:000000007"
     assert "no journal for journal entries" in booked[1].record["reason"]
 
 
@@ -302,3 +302,87 @@ def test_gift_cards_pay_an_order_but_are_no_line_of_it(make_rules: Any, make_doc
     (booked,) = Booker(make_rules(sales_orders=True)).order(document.order)
     assert [line["item"] for line in booked.record["lines"]] == ["LAMP"]
     assert booked.record["totals"]["amount"] == 121
+
+
+def test_store_views_that_count_alike_have_keys_of_their_own(
+    make_rules: Any, make_document: Any
+) -> None:
+    keys = {
+        booked.record["document_key"]
+        for store in ("nl", "be")
+        for booked in Booker(make_rules(CLEARING)).document(
+            "invoice",
+            make_document(LAMP, source={"instance": "a:8080", "store_code": store}),
+        )
+    }
+    assert keys == {
+        "a:8080:nl:invoice:000000007",
+        "a:8080:nl:payment:000000007",
+        "a:8080:be:invoice:000000007",
+        "a:8080:be:payment:000000007",
+    }
+
+
+def test_a_document_says_where_and_when_it_comes_from(make_rules: Any, make_document: Any) -> None:
+    document = make_document(
+        LAMP, source={"instance": "demo", "store_code": "nl", "timezone": "Europe/Amsterdam"}
+    )
+    (booked,) = Booker(make_rules()).document("invoice", document)
+    record = booked.record
+    assert (record["document_date"], record["tax_point"]) == ("2026-03-02", "2026-03-02")
+    assert record["source"]["order_entity_id"] == 5
+    assert record["source"]["timezone"] == "Europe/Amsterdam"
+    assert (record["lines"][0]["supply"], record["lines"][0]["country"]) == ("domestic", "NL")
+    assert "division" not in record
+
+
+def test_a_rule_sends_documents_to_a_division_with_a_prefix(
+    make_rules: Any, make_document: Any
+) -> None:
+    rule = (
+        "name: uk, when: {line: document, store: uk}, "
+        'book: {division: 123456, reference_prefix: "UK-", clearing_gl: "1240"}'
+    )
+    document = make_document(LAMP, source={"instance": "demo", "store_code": "uk"})
+    invoice, payment = Booker(make_rules(rule)).document("invoice", document)
+    for booked in (invoice, payment):
+        assert booked.record["division"] == 123456
+    assert invoice.record["your_ref"] == "UK-000000007"
+    assert payment.record["your_ref"] == "payment UK-000000007"
+    assert payment.record["document_key"] == "demo:uk:payment:000000007"
+    assert invoice.record["source"]["increment_id"] == "000000007"
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "last", "expected"),
+    [
+        ("invoice", None, "tr_1", "tr_1"),
+        ("invoice", "tr_2", "tr_1", "tr_2"),
+        ("credit_memo", "re_3", "tr_1", "re_3"),
+        ("invoice", None, None, None),
+    ],
+)
+def test_a_payment_names_what_it_pays_and_its_transaction(
+    make_rules: Any, make_document: Any, kind: Any, own: Any, last: Any, expected: Any
+) -> None:
+    header = {"adjustment": 0} if kind == "credit_memo" else {}
+    order = {"payment": {"method": "checkmo", "last_trans_id": last}}
+    document = make_document(LAMP, transaction_id=own, order=order, **header)
+    booked, money = Booker(make_rules(CLEARING)).document(kind, document)
+    assert money.record["pays"] == booked.record["document_key"]
+    assert money.record["transaction_id"] == expected
+    text = f"Order 000000005, {expected}" if expected else "Order 000000005"
+    assert {line["description"] for line in money.record["lines"]} == {text}
+
+
+def test_a_prepayment_pays_no_document_yet(make_rules: Any, make_document: Any) -> None:
+    order = {
+        "total_paid": 121,
+        "subtotal": 100,
+        "tax_amount": 21,
+        "payment": {"method": "checkmo", "last_trans_id": "tr_1"},
+    }
+    document = make_document(LAMP, order=order)
+    (prepayment,) = Booker(make_rules(PREPAID)).order(document.order)
+    assert "pays" not in prepayment.record
+    assert prepayment.record["transaction_id"] == "tr_1"

@@ -1,12 +1,8 @@
-"""Days add up, stay as they are, and survive being run again."""
+"""A document of a daily summary travels alone: balanced, with the day it belongs to."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,240 +10,157 @@ from typing import Any
 import msgspec
 import pytest
 
-import mapper_gl_rules.day_store as module
 from mapper_gl_rules.booking import Booker
-from mapper_gl_rules.day_store import DayStore
-from mapper_gl_rules.exceptions import ConfigError, StoreUnavailableError
 from mapper_gl_rules.rules.loading import parse_rules
 from mapper_gl_rules.source import Document
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
 
 
-@pytest.fixture
-def daily(tmp_path: Any, singer_records: Any) -> Any:
-    """Run the mapper over documents of P12 with a day book that stays."""
-    rules = GOLDEN / "P12.rules.yml"
+def rules_of(case: str, *changes: tuple[str, str]) -> Any:
+    text = (GOLDEN / f"{case}.rules.yml").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return parse_rules(text, origin=case)
 
-    def run(run_mapper: Any, keep: Any = lambda _: True) -> list[dict[str, Any]]:
-        lines = [json.dumps(one) for one in singer_records("P12") if keep(one)]
-        lines.append(json.dumps({"type": "STATE", "value": {"n": 1}}))
-        lines.append(json.dumps({"type": "STATE", "value": {"n": 2}}))
-        return run_mapper(
-            "\n".join(lines) + "\n",
-            rules_file=str(rules),
-            days_file=str(tmp_path / "days.db"),
+
+def records(case: str) -> list[tuple[str, dict[str, Any]]]:
+    source = json.loads((GOLDEN / f"{case}.json").read_text(), parse_float=Decimal)["source"]
+    orders = {order["entity_id"]: order for order in source["orders"]}
+    origin = {"instance": "demo", "store_code": "nl"}
+    return [
+        (stream, {**one, "order": orders[one["order_id"]], "source": origin})
+        for stream, name in (("invoices", "invoices"), ("credit_memos", "creditmemos"))
+        for one in source[name]
+    ]
+
+
+@pytest.fixture
+def documents() -> list[tuple[Any, Document]]:
+    return [
+        (
+            "invoice" if stream == "invoices" else "credit_memo",
+            msgspec.convert(record, Document, strict=False),
         )
+        for stream, record in records("P12")
+    ]
 
-    return run
+
+def book(rules: Any, kind: Any, document: Document) -> Any:
+    (booked,) = Booker(rules).document(kind, document)
+    return booked
 
 
-@pytest.fixture
-def singer_records() -> Any:
-    def read(case: str) -> list[dict[str, Any]]:
-        source = json.loads((GOLDEN / f"{case}.json").read_text())["source"]
-        orders = {order["entity_id"]: order for order in source["orders"]}
-        return [
-            {
-                "type": "RECORD",
-                "stream": stream,
-                "record": {
-                    **one,
-                    "order": orders[one["order_id"]],
-                    "source": {"instance": "demo", "store_code": "nl"},
-                },
-            }
-            for stream, name in (("invoices", "invoices"), ("credit_memos", "creditmemos"))
-            for one in source[name]
+def test_every_document_travels_with_its_day_and_the_state_stays_where_it_was(
+    run_mapper: Any,
+) -> None:
+    lines = []
+    for number, (stream, record) in enumerate(records("P12")):
+        message = {"type": "RECORD", "stream": stream, "record": record}
+        lines += [
+            json.dumps(message, default=float),
+            json.dumps({"type": "STATE", "value": number}),
         ]
+    messages = run_mapper("\n".join(lines) + "\n", rules_file=str(GOLDEN / "P12.rules.yml"))
+    assert [one["type"] for one in messages] == ["SCHEMA", *["RECORD", "STATE"] * 6]
+    found = [one["record"] for one in messages if one["type"] == "RECORD"]
+    assert {one["document_key"] for one in found} >= {
+        "demo:nl:invoice:000000221",
+        "demo:nl:credit_memo:000000323",
+    }
+    assert {one["summary"]["day"] for one in found} == {"2026-04-07", "2026-04-08"}
+    for one in found:
+        assert sum(line["amount"] + line.get("vat_amount", 0) for line in one["lines"]) == 0
 
-    return read
+
+def test_a_sale_and_a_refund_have_opposite_signs(documents: Any) -> None:
+    rules = rules_of("P12")
+    sale = book(rules, *documents[0])
+    kind, memo = documents[-1]
+    refund = book(rules, kind, memo)
+    assert sale.record["totals"]["amount"] == documents[0][1].grand_total
+    assert refund.record["totals"] == {
+        "amount": Decimal("-121.00"),
+        "vat_amount": Decimal("-21.00"),
+        "net_amount": Decimal("-100.00"),
+    }
+    assert [line["side"] for line in refund.record["lines"]] == ["refund"] * 2
+    assert [(one["gl_account"], one["amount"], one["role"]) for one in refund.record["lines"]] == [
+        ("8000", Decimal("100.00"), "revenue"),
+        ("1242", Decimal("-121.00"), "clearing"),
+    ]
+    revenue = refund.record["lines"][0]
+    assert (revenue["vat_code"], revenue["vat_amount"]) == ("21", Decimal("21.00"))
+    assert (revenue["supply"], revenue["country"]) == ("domestic", "NL")
 
 
-def entries(messages: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {
-        one["record"]["document_key"]: one["record"]
-        for one in messages
-        if one.get("stream") == "general_journal_entries" and one["type"] == "RECORD"
+@pytest.mark.parametrize(
+    ("zone", "day", "closes_at"),
+    [
+        ("Europe/Amsterdam", "2026-04-07", "2026-04-07T22:00:00Z"),
+        ("America/New_York", "2026-04-07", "2026-04-08T04:00:00Z"),
+        ("Pacific/Auckland", "2026-04-08", "2026-04-08T12:00:00Z"),
+    ],
+)
+def test_a_day_closes_at_its_local_midnight(
+    documents: Any, zone: str, day: str, closes_at: str
+) -> None:
+    kind, invoice = documents[0]
+    invoice.created_at = "2026-04-07 13:00:00"
+    summary = book(rules_of("P12", ("Europe/Amsterdam", zone)), kind, invoice).record["summary"]
+    assert summary == {
+        "instance": "demo",
+        "store": "nl",
+        "day": day,
+        "time_zone": zone,
+        "closes_at": closes_at,
+        "journal": "90",
+        "method": "",
     }
 
 
-def number(one: dict[str, Any]) -> str:
-    return str(one["record"]["increment_id"])
+def test_the_day_the_clock_changes_has_25_hours(documents: Any) -> None:
+    kind, invoice = documents[0]
+    invoice.created_at = "2026-10-25 00:30:00"
+    summary = book(rules_of("P12"), kind, invoice).record["summary"]
+    assert (summary["day"], summary["closes_at"]) == ("2026-10-25", "2026-10-25T23:00:00Z")
 
 
-def test_a_day_is_one_balanced_entry_and_the_state_comes_last(daily: Any, run_mapper: Any) -> None:
-    messages = daily(run_mapper)
-    found = entries(messages)
-    assert set(found) == {"demo:day:2026-04-07-nl-EUR", "demo:day:2026-04-08-nl-EUR"}
-    entry = found["demo:day:2026-04-07-nl-EUR"]
-    assert sum(line["amount"] + line.get("vat_amount", 0) for line in entry["lines"]) == 0
-    assert entry["totals"]["amount"] == Decimal("386.35")
-    assert entry["includes"] == [
-        "demo:credit_memo:000000323",
-        "demo:invoice:000000221",
-        "demo:invoice:000000222",
-        "demo:invoice:000000223",
-        "demo:invoice:000000225",
-    ]
-    assert [one["value"] for one in messages if one["type"] == "STATE"] == [{"n": 2}]
-    assert messages[-1]["type"] == "STATE"
+def test_a_summary_per_payment_method_names_it(documents: Any) -> None:
+    rules = rules_of("P12", ("settings:", "settings:\n  daily_per: payment_method"))
+    assert book(rules, *documents[0]).record["summary"]["method"] == "mollie_methods_ideal"
 
 
-def test_the_same_documents_again_give_the_same_entries(daily: Any, run_mapper: Any) -> None:
-    first = entries(daily(run_mapper))
-    assert entries(daily(run_mapper)) == first
+def test_the_rate_of_a_foreign_document_goes_along(documents: Any) -> None:
+    kind, invoice = documents[0]
+    invoice.order_currency_code, invoice.base_to_order_rate = "GBP", Decimal("0.8")
+    record = book(rules_of("P12"), kind, invoice).record
+    assert (record["currency"], record["exchange_rate"]) == ("GBP", Decimal("1.25"))
 
 
-def test_nothing_new_still_repeats_the_entries_for_the_target(daily: Any, run_mapper: Any) -> None:
-    first = entries(daily(run_mapper))
-    assert entries(daily(run_mapper, lambda _: False)) == first
+def test_days_of_two_rates_are_two_entries(tmp_path: Path, run_command: Any) -> None:
+    source = json.loads((GOLDEN / "P12.json").read_text())["source"]
+    for invoice in source["invoices"]:
+        invoice["order_currency_code"] = "GBP"
+    source["invoices"][0]["base_to_order_rate"] = 0.8
+    source["invoices"][1]["base_to_order_rate"] = 0.5
+    source |= {"invoices": source["invoices"][:2], "creditmemos": []}
+    (tmp_path / "documents.json").write_text(json.dumps(source))
+    rules, given = GOLDEN / "P12.rules.yml", tmp_path / "documents.json"
+    report = json.loads(run_command("book", "--rules", rules, "--input", given).stdout)
+    assert sorted(float(one["rate"]) for one in report["documents"]) == [1.25, 2.0]
 
 
-def test_a_late_document_gets_an_entry_of_its_own(daily: Any, run_mapper: Any) -> None:
-    before = entries(daily(run_mapper, lambda one: number(one) != "000000222"))
-    after = entries(daily(run_mapper))
-    assert {key: after[key] for key in before} == before
-    late = after["demo:day:2026-04-07-nl-EUR-2"]
-    assert late["includes"] == ["demo:invoice:000000222"]
-    assert late["entry_date"] == "2026-04-07"
-    assert late["totals"]["amount"] == Decimal("32.70")
-
-
-def rules_of(case: str) -> Any:
-    return parse_rules((GOLDEN / f"{case}.rules.yml").read_text(), origin=case)
-
-
-def documents(singer_records: Any) -> Any:
-
-    return [
-        (one["stream"], msgspec.convert(one["record"], Document, strict=False))
-        for one in singer_records("P12")
-    ]
-
-
-def test_a_day_that_is_not_over_waits(tmp_path: Any, singer_records: Any) -> None:
-
-    rules = rules_of("P12")
-
-    def run(today: Any, wanted: Any) -> Any:
-        store = DayStore(tmp_path / "days.db", rules, today)
-        booker = Booker(rules, store)
-        for stream, document in wanted:
-            kind = "invoice" if stream == "invoices" else "credit_memo"
-            assert booker.document(kind, document) == []  # type: ignore[arg-type]
-        return [one.record["document_key"] for one in store.close_days()]
-
-    wanted = documents(singer_records)
-    before_noon, in_the_evening = date(2026, 4, 7), date(2026, 4, 8)
-    assert run(before_noon, wanted[:2]) == []
-    assert run(in_the_evening, wanted) == ["demo:day:2026-04-07-nl-EUR"]
-    assert run(date(2026, 4, 9), []) == ["demo:day:2026-04-07-nl-EUR", "demo:day:2026-04-08-nl-EUR"]
-    assert run(date(2026, 6, 1), []) == []  # repeated for the target long enough
-
-
-def test_changed_amounts_are_refused(tmp_path: Any, singer_records: Any) -> None:
-
-    rules = rules_of("P12")
-    _, invoice = documents(singer_records)[0]
-    store = DayStore(tmp_path / "days.db", rules, date(2026, 4, 9))
-    booker = Booker(rules, store)
-    assert booker.document("invoice", invoice) == []
-    invoice.shipping_amount += Decimal("0.01")
-    invoice.grand_total += Decimal("0.01")
-    refused = booker.document("invoice", invoice)
-    assert "in a daily entry with other amounts" in refused[0].record["reason"]
-    store.close()
-
-
-def test_a_method_without_clearing_account_is_refused(singer_records: Any) -> None:
-    _, invoice = documents(singer_records)[0]
+def test_a_method_without_clearing_account_is_refused(documents: Any) -> None:
+    kind, invoice = documents[0]
     invoice.order.payment.method = "klarna"
-    (refused,) = Booker(rules_of("P12")).document("invoice", invoice)
+    refused = book(rules_of("P12"), kind, invoice)
     assert refused.record["reason"] == "payment method klarna has no clearing account"
 
 
 def test_reverse_charge_is_never_summed_up() -> None:
-
     source = json.loads((GOLDEN / "P08.json").read_text())["source"]
-    text = (GOLDEN / "P08.rules.yml").read_text()
-    rules = parse_rules(
-        text.replace("settings:", "settings:\n  mode: daily_journal"),
-        origin="P08",
-    )
+    rules = rules_of("P08", ("settings:", "settings:\n  mode: daily_journal"))
     invoice = msgspec.convert({**source["invoices"][0], "order": source["order"]}, Document)
-    (booked,) = Booker(rules).document("invoice", invoice)
-    assert booked.stream == "sales_entries"
-
-
-def test_a_wrong_day_book_is_a_clear_error(tmp_path: Any) -> None:
-
-    with pytest.raises(ConfigError, match="setting days_file"):
-        DayStore(tmp_path / "no" / "folder.db", rules_of("P12"), date(2026, 4, 9))
-    broken = tmp_path / "broken.db"
-    broken.write_text("this is no database, and long enough to be looked at as one" * 20)
-    with pytest.raises(ConfigError, match="not a database"):
-        DayStore(broken, rules_of("P12"), date(2026, 4, 9))
-
-
-def test_two_runs_at_once_do_not_mix(tmp_path: Any, monkeypatch: Any) -> None:
-
-    monkeypatch.setattr(module, "_PATIENCE", 0.05)
-    first = DayStore(tmp_path / "days.db", rules_of("P12"), date(2026, 4, 9))
-    with pytest.raises(StoreUnavailableError, match="in use by another run"):
-        DayStore(tmp_path / "days.db", rules_of("P12"), date(2026, 4, 9))
-    first.close()
-
-
-def test_other_rules_begin_another_entry_and_keep_what_is_booked(
-    tmp_path: Any, singer_records: Any
-) -> None:
-    wanted = documents(singer_records)
-    text = (GOLDEN / "P12.rules.yml").read_text()
-    versions = [
-        parse_rules(text, origin="a", version="v1"),
-        parse_rules(text.replace('"8100"', '"8110"'), origin="b", version="v2"),
-    ]
-    for rules, some in zip(versions, (wanted[:1], wanted), strict=True):
-        store = DayStore(tmp_path / "days.db", rules, date(2026, 4, 7))
-        for stream, document in some:
-            kind = "invoice" if stream == "invoices" else "credit_memo"
-            assert Booker(rules, store).document(kind, document) == []  # type: ignore[arg-type]
-        assert list(store.close_days()) == []
-    store = DayStore(tmp_path / "days.db", versions[1], date(2026, 4, 9))
-    found = {one.record["document_key"]: one.record for one in store.close_days()}
-    first, second = found["demo:day:2026-04-07-nl-EUR"], found["demo:day:2026-04-07-nl-EUR-2"]
-    assert (first["rules_version"], second["rules_version"]) == ("v1", "v2")
-    assert first["includes"] == ["demo:invoice:000000221"]
-    assert "demo:invoice:000000221" not in second["includes"]
-    assert {line["gl_account"] for line in first["lines"]} >= {"8100"}
-
-
-def test_a_killed_run_changes_nothing(
-    tmp_path: Any, singer_records: Any, run_mapper: Any, daily: Any
-) -> None:
-    """kill -9 in the middle: the next run gives what one whole run would have given."""
-    lines = [json.dumps(one) for one in singer_records("P12")]
-    config = tmp_path / "killed.json"
-    days = str(tmp_path / "days.db")
-    config.write_text(json.dumps({"rules_file": str(GOLDEN / "P12.rules.yml"), "days_file": days}))
-    process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("mapper-gl-rules")), "--config", str(config)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdin is not None
-    process.stdin.write("\n".join(lines[:3]) + "\n" + json.dumps({"type": "STATE", "value": 1}))
-    process.stdin.write("\n")
-    process.stdin.flush()
-    deadline = time.monotonic() + 60
-    while not Path(days + "-wal").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.kill()
-    out, _ = process.communicate()
-    assert out == ""  # no STATE: nothing of it is surely kept
-    after = entries(daily(run_mapper))
-    (tmp_path / "days.db").unlink()
-    assert after == entries(daily(run_mapper))
+    assert book(rules, "invoice", invoice).stream == "sales_entries"

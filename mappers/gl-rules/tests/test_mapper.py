@@ -84,7 +84,7 @@ def test_an_unreadable_record_is_refused_and_the_next_one_booked(
     messages = [one for one in run_mapper("\n".join(lines) + "\n") if one["type"] == "RECORD"]
     assert [one["stream"] for one in messages] == ["refused_documents", "sales_entries"]
     refused = messages[0]["record"]
-    assert refused["document_key"] == "demo:invoice:000000001"
+    assert refused["document_key"] == "demo:nl:invoice:000000001"
     assert reason in refused["reason"]
     assert refused["where"] == where
 
@@ -134,7 +134,6 @@ def test_about_lists_the_settings(run_command: Any) -> None:
     assert set(about["settings"]["properties"]) == {
         "rules_file",
         "rules_store",
-        "days_file",
         "sales_orders",
     }
 
@@ -165,3 +164,14 @@ def test_memory_stays_flat(tmp_path: Path, invoices: Any, example_rules: Any) ->
         process.stdin.close()
         assert process.wait() == 0
     assert seen[1] - seen[0] < 20_000_000
+
+
+def test_a_setting_of_an_older_release_is_named_and_harms_nobody(
+    run_command: Any, tmp_path: Any, invoices: Any, example_rules: Any
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"rules_file": str(example_rules), "days_file": "days.db"}))
+    done = run_command("--config", config, input=record("invoices", invoices[0]) + "\n")
+    assert done.returncode == 0
+    assert done.stderr.count("setting days_file is not known") == 1
+    assert not list(tmp_path.glob("days.db*"))

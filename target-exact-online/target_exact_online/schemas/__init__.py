@@ -14,6 +14,7 @@ STREAMS = (
     "sales_entries",
     "sales_invoices",
     "sales_orders",
+    "summary_documents",
 )
 
 

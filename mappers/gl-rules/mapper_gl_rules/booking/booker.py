@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from mapper_gl_rules.amounts import read_document
-from mapper_gl_rules.booking.daily_journal import DayBook, DaysInMemory, contribution
 from mapper_gl_rules.booking.debtor import debtor_of
-from mapper_gl_rules.booking.header import Record, document_header, refused_document
+from mapper_gl_rules.booking.header import (
+    Record,
+    document_header,
+    document_key,
+    refused_document,
+)
 from mapper_gl_rules.booking.payment import MoneyKind, money_entry
 from mapper_gl_rules.booking.postings import Postings, role_of
 from mapper_gl_rules.booking.result import Booked
 from mapper_gl_rules.booking.sales_entry import sales_entry
 from mapper_gl_rules.booking.sales_invoice import sales_invoice
 from mapper_gl_rules.booking.sales_order import check_state, sales_order
+from mapper_gl_rules.booking.summary_document import summary_document
 from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import minor_unit, rounded
 from mapper_gl_rules.rules.facts import DocumentFacts, document_facts
@@ -33,16 +38,14 @@ _MONEY_ROLES = {"settlement": "prepayment"}
 class Booker:
     """Books documents under one set of rules."""
 
-    def __init__(self, rules: Rules, days: DayBook | None = None) -> None:
+    def __init__(self, rules: Rules) -> None:
         """Compile the rules once.
 
         Args:
             rules: What the accountant decided.
-            days: Adds up days in mode `daily_journal`; default: in memory.
         """
         self.rules = rules
         self.postings = Postings(rules)
-        self.days: DayBook = days or DaysInMemory(rules)
         self._prepayments = any(rule.book and rule.book.prepayment_gl for rule in rules.rules)
 
     def order(self, order: Order) -> list[Booked]:
@@ -58,7 +61,7 @@ class Booker:
             if settings.sales_orders:
                 check_state(order)
                 _check_refusal(decision.refusal)
-                header = document_header(order, order, facts, self.rules)
+                header = document_header(order, order, facts, decision, self.rules)
                 header["debtor"] = debtor_of(order, facts, decision, settings)
                 _take_payment_condition(header, decision)
                 entry = sales_order(header, order, facts, self.postings)
@@ -99,11 +102,10 @@ class Booker:
                 what_to_do="Nothing.",
                 skip=True,
             )
-        header = document_header(document, order, facts, self.rules)
+        header = document_header(document, order, facts, decision, self.rules)
         if mode == "daily_journal" and not facts.reverse_charge:
             # The EC sales list needs the customer, so a reverse charge is never summed up.
-            self.days.add(contribution(header, facts, postings, decision, settings))
-            return []
+            return [summary_document(header, facts, postings, decision, settings)]
         header["debtor"] = debtor_of(order, facts, decision, settings)
         journal = decision.outcome("journal") or settings.journal
         build, stream = (
@@ -144,7 +146,9 @@ class Booker:
         if amount < 0:  # a fee above the refund, or gift cards above the invoice
             debit, credit, amount = credit, debit, -amount
         try:
-            record = money_entry(kind, header, debit, credit, amount, facts.entry_date, settings)
+            record = money_entry(
+                kind, header, document, debit, credit, amount, facts.entry_date, settings
+            )
         except DocumentRefusedError as error:
             # The invoice itself is right: only its payment waits for a person.
             return [self._refused(kind, document, document.order, error)]
@@ -163,12 +167,13 @@ class Booker:
         paid = order.total_paid
         if clearing is None or prepayment is None or not paid or paid < order.grand_total:
             return []
-        header = document_header(order, order, facts, self.rules)
+        header = document_header(order, order, facts, decision, self.rules)
         amount = rounded(order.grand_total, minor_unit(facts.currency))
         settings = self.rules.settings
         record = money_entry(
             "prepayment",
             header,
+            order,
             clearing,
             prepayment,
             amount,
@@ -180,12 +185,17 @@ class Booker:
     def unreadable(self, stream: str, record: Record, problem: str) -> Booked:
         """Give the refusal of a record that has not the shape of contract 1."""
         kind = {"orders": "order", "invoices": "invoice"}.get(stream, "credit_memo")
-        source = record.get("source") or {}
-        instance = source.get("instance") or source.get("host") or "shop"
+        origin = record.get("source") or {}
         number = str(record.get("increment_id") or record.get("entity_id") or "unknown")
+        source = {
+            "instance": origin.get("instance") or origin.get("host") or "shop",
+            "store_code": origin.get("store_code"),
+            "kind": kind,
+            "increment_id": number,
+        }
         problem, _, place = problem.partition(" - at ")
         refused = {
-            "document_key": f"{instance}:{kind}:{number}",
+            "document_key": document_key(source),
             "your_ref": number,
             "description": f"{kind.replace('_', ' ').capitalize()} {number}"[:60],
             "reason": f"the document cannot be read: {problem}",
@@ -193,7 +203,7 @@ class Booker:
             "what_to_do": "Compare with the shop; report it if the shop shows a right document.",
             "skip": False,
             "rules_version": self.rules.version,
-            "source": {"instance": instance, "kind": kind, "increment_id": number},
+            "source": source,
         }
         return Booked("refused_documents", refused)
 

@@ -9,12 +9,23 @@ from mapper_gl_rules.money import ZERO
 from mapper_gl_rules.source import Document, Order, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mapper_gl_rules.booking.postings import Posting
     from mapper_gl_rules.exceptions import DocumentRefusedError
     from mapper_gl_rules.rules.facts import DocumentFacts, DocumentKind
+    from mapper_gl_rules.rules.matching import Decision
     from mapper_gl_rules.rules.model import Rules
 
-__all__ = ["Record", "document_header", "exchange_rate", "refused_document", "source_of", "totals"]
+__all__ = [
+    "Record",
+    "document_header",
+    "document_key",
+    "exchange_rate",
+    "refused_document",
+    "source_of",
+    "totals",
+]
 
 Record = dict[str, Any]
 _RATE_DECIMALS = Decimal("0.000001")
@@ -25,27 +36,44 @@ _NAMES: dict[DocumentKind, str] = {
 }
 
 
+def document_key(source: Record, kind: str | None = None) -> str:
+    """Give the business key of a document; store views may count alike, so the store is in it.
+
+    Args:
+        source: Where the document comes from.
+        kind: Another kind that follows from the same document, such as its payment.
+    """
+    store = source["store_code"] or "-"
+    return f"{source['instance']}:{store}:{kind or source['kind']}:{source['increment_id']}"
+
+
 def document_header(
     document: Document | Order,
     order: Order,
     facts: DocumentFacts,
+    decision: Decision,
     rules: Rules,
 ) -> Record:
-    """Give key, reference, description, currency and source of a document."""
+    """Give key, reference, description, dates, currency and source of a document."""
     source = source_of(facts.kind, document, order)
     name = _NAMES[facts.kind]
     description = f"{name} {document.increment_id}"
     if document is not order:
         description += f", order {order.increment_id}"
+    day = facts.entry_date.isoformat()
     header: Record = {
-        "document_key": f"{source.pop('instance')}:{facts.kind}:{document.increment_id}",
-        "your_ref": document.increment_id,
+        "document_key": document_key(source),
+        "your_ref": f"{decision.outcome('reference_prefix') or ''}{document.increment_id}",
         "description": description[:60],
         "currency": facts.currency,
+        "document_date": day,
+        "tax_point": day,
         "rules_version": rules.version,
         "source": source,
     }
-    header["source"]["instance"] = header["document_key"].split(":", 1)[0]
+    division = decision.outcome("division")
+    if division is not None:
+        header["division"] = division
     rate = exchange_rate(document, rules.settings.ledger_currency)
     if rate is not None:
         header["exchange_rate"] = rate
@@ -64,8 +92,10 @@ def source_of(kind: str, document: Document | Order, order: Order | None) -> Rec
         "updated_at": document.updated_at or document.created_at,
         "store_code": origin.store_code,
         "website_code": origin.website_code,
+        "timezone": origin.timezone,
     }
     if order is not None:
+        record["order_entity_id"] = order.entity_id
         record["order_increment_id"] = order.increment_id
         record["payment_method"] = order.payment.method if order.payment else None
     return record
@@ -86,7 +116,7 @@ def exchange_rate(document: Document | Order, ledger_currency: str) -> Decimal |
     return (1 / document.base_to_order_rate).quantize(_RATE_DECIMALS)
 
 
-def totals(postings: list[Posting]) -> Record:
+def totals(postings: Sequence[Posting]) -> Record:
     """Add up net and VAT."""
     net = sum([posting.net for posting in postings], ZERO)
     vat = sum([posting.vat for posting in postings], ZERO)
@@ -103,7 +133,7 @@ def refused_document(
     """Give the record of a document that cannot be booked."""
     source = source_of(kind, document, order)
     return {
-        "document_key": f"{source['instance']}:{kind}:{document.increment_id}",
+        "document_key": document_key(source),
         "your_ref": document.increment_id,
         "description": f"{kind.replace('_', ' ').capitalize()} {document.increment_id}"[:60],
         "currency": document.order_currency_code or (order.order_currency_code if order else None),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from mapper_gl_rules.booking.header import document_key
 from mapper_gl_rules.exceptions import DocumentRefusedError
+from mapper_gl_rules.source import Order
 
 if TYPE_CHECKING:
     from datetime import date
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from mapper_gl_rules.booking.header import Record
     from mapper_gl_rules.rules.model import Settings
+    from mapper_gl_rules.source import Document
 
 __all__ = ["MoneyKind", "general_journal", "money_entry"]
 
@@ -25,6 +28,7 @@ MoneyKind = Literal["payment", "refund", "prepayment", "settlement"]
 def money_entry(
     kind: MoneyKind,
     header: Record,
+    document: Document | Order,
     debit: str,
     credit: str,
     amount: Decimal,
@@ -37,6 +41,7 @@ def money_entry(
         kind: `payment` closes the debtor, `refund` opens it, `prepayment` takes money before the
             invoice, `settlement` closes the debtor with it.
         header: Common fields of the shop's document, with its debtor.
+        document: The shop's document.
         debit: GL account of the debit side.
         credit: GL account of the credit side.
         amount: In document currency, above 0.
@@ -49,22 +54,33 @@ def money_entry(
     source = header["source"]
     description = f"{kind.capitalize()} {header['your_ref']}, order {source['order_increment_id']}"
     entry = {key: value for key, value in header.items() if key != "debtor"}
+    transaction = _transaction(document)
     entry.update(
-        document_key=f"{source['instance']}:{kind}:{header['your_ref']}",
+        document_key=document_key(source, kind),
         # Invoices and credit memos count on their own, so their numbers alone are not unique.
         your_ref=f"{kind} {header['your_ref']}",
         description=description[:60],
         source={**source, "kind": kind},
         journal=general_journal(settings),
         entry_date=entry_date.isoformat(),
+        transaction_id=transaction,
         includes=[header["document_key"]],
         lines=[
-            _line(debit, amount, header, settings),
-            _line(credit, -amount, header, settings),
+            _line(debit, amount, header, transaction, settings),
+            _line(credit, -amount, header, transaction, settings),
         ],
         totals={"amount": amount, "vat_amount": 0, "net_amount": 0},
     )
+    if kind != "prepayment":  # which pays no document yet
+        entry["pays"] = header["document_key"]
     return entry
+
+
+def _transaction(document: Document | Order) -> str | None:
+    """Give the payment provider's id: of the document itself, else the order's last one."""
+    order = document if isinstance(document, Order) else document.order
+    own = None if isinstance(document, Order) else document.transaction_id
+    return own or (order.payment.last_trans_id if order and order.payment else None)
 
 
 def general_journal(settings: Settings) -> str:
@@ -82,12 +98,18 @@ def general_journal(settings: Settings) -> str:
     return settings.general_journal
 
 
-def _line(gl: str, amount: Decimal, header: Record, settings: Settings) -> dict[str, Any]:
+def _line(
+    gl: str, amount: Decimal, header: Record, transaction: str | None, settings: Settings
+) -> dict[str, Any]:
+    """Build one side; its text names the transaction, by which settlements are matched."""
+    text = f"Order {header['source']['order_increment_id']}"
     line = {
         "gl_account": gl,
         "amount": amount,
-        "description": f"Order {header['source']['order_increment_id']}"[:60],
+        "description": (f"{text}, {transaction}" if transaction else text)[:60],
         "rule": "payment",
+        "supply": None,
+        "country": None,
     }
     if gl == settings.debtor_gl:
         line["account"] = header["debtor"].get("code") or header["debtor"]

@@ -43,6 +43,8 @@ class Posting(msgspec.Struct, gc=False):
         quantity: Pieces, where one product is behind the line.
         sku: The SKU, where one product is behind the line.
         name: The product's name, where one product is behind the line.
+        supply: Kind of supply for VAT.
+        country: Destination for VAT.
     """
 
     rule: str
@@ -54,6 +56,8 @@ class Posting(msgspec.Struct, gc=False):
     quantity: Decimal | None = None
     sku: str | None = None
     name: str | None = None
+    supply: str | None = None
+    country: str | None = None
 
 
 class Postings:
@@ -137,6 +141,8 @@ class Postings:
             line.quantity if sign > 0 or line.quantity is None else -line.quantity,
             facts.sku,
             line.item.name if line.item else None,
+            facts.supply,
+            document.country if facts.supply else None,
         )
 
     def _rule(self, line: AmountLine, facts: LineFacts, document: DocumentFacts) -> Rule:
@@ -234,11 +240,12 @@ class Postings:
 
 
 def _grouped(singles: list[Posting]) -> list[Posting]:
-    """Add up postings of the same rule and VAT code."""
+    """Add up postings of the same rule, VAT code and kind of supply."""
     groups: dict[tuple[object, ...], Posting] = {}
     for posting in singles:
         # A rule has one outcome, so its name stands for all accounts and codes but `auto`.
-        key = (posting.rule, posting.code.code if posting.code else None)
+        code = posting.code.code if posting.code else None
+        key = (posting.rule, code, posting.supply, posting.country)
         group = groups.get(key)
         if group is None:
             groups[key] = posting

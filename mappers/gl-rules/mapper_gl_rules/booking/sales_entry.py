@@ -39,7 +39,13 @@ def sales_entry(header: Record, postings: list[Posting], entry_date: date, journ
 def sales_entry_line(posting: Posting, entry_date: date) -> Record:
     """Build one line: net amount and pinned VAT."""
     book = posting.outcome
-    line: Record = {"gl_account": book.gl, "amount": posting.net, "rule": posting.rule}
+    line: Record = {
+        "gl_account": book.gl,
+        "amount": posting.net,
+        "rule": posting.rule,
+        "supply": posting.supply,
+        "country": posting.country,
+    }
     if posting.code is not None:
         line["vat_code"] = posting.code.code
         line["vat_amount"] = posting.vat

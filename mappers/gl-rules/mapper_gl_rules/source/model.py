@@ -256,6 +256,7 @@ class Document(msgspec.Struct, gc=False):
     adjustment: Amount = None
     adjustment_positive: Amount = None
     adjustment_negative: Amount = None
+    transaction_id: str | None = None
     extension_attributes: DocumentExtension | list[Any] | None = None
     source: Source | None = None
     raw: Any = None  # the bytes it was decoded from; not a field of the shop

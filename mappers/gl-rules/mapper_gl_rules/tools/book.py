@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from mapper_gl_rules.booking.booker import Booker
-from mapper_gl_rules.booking.daily_journal import DaysInMemory
+from mapper_gl_rules.booking.day_view import day_entries
 from mapper_gl_rules.booking.ledger_view import ledger_view
 from mapper_gl_rules.exceptions import InputError
 from mapper_gl_rules.source.decoding import Decoder
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mapper_gl_rules.source import Document, Order
 
 __all__ = ["Documents", "book_documents", "read_documents"]
+
+
+_NO_ENTRY = ("refused_documents", "summary_documents")
 
 
 class Documents(NamedTuple):
@@ -83,8 +86,7 @@ def book_documents(documents: Documents, rules: Rules) -> dict[str, Any]:
         `documents`: balanced entries with debtor and VAT lines; `refused`: with reasons;
         `skipped`: nothing to book.
     """
-    days = DaysInMemory(rules)
-    booker = Booker(rules, days)
+    booker = Booker(rules)
     booked: list[Booked] = []
     for order in documents.orders:
         # A sales order books nothing; only money received before the invoice does.
@@ -93,9 +95,9 @@ def book_documents(documents: Documents, rules: Rules) -> dict[str, Any]:
         booked += booker.document("invoice", invoice)
     for memo in documents.creditmemos:
         booked += booker.document("credit_memo", memo)
-    booked += days.entries()
+    booked += day_entries([one.record for one in booked if one.stream == "summary_documents"])
     refused = [one.record for one in booked if one.stream == "refused_documents"]
-    entries = [one for one in booked if one.stream != "refused_documents"]
+    entries = [one for one in booked if one.stream not in _NO_ENTRY]
     return {
         "documents": [ledger_view(one, rules) for one in entries],
         "refused": [_reason(record) for record in refused if not record["skip"]],

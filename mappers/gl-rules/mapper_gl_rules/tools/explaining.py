@@ -52,8 +52,6 @@ def explain(booker: Booker, kind: DocumentKind, document: Document | Order) -> I
     )
     for one in booked:
         yield from _result(one)
-    if not booked and kind != "order":
-        yield f"  in the daily summary of {facts.entry_date}"
 
 
 def _lines(booker: Booker, facts: DocumentFacts, amounts: Amounts) -> Iterator[str]:
@@ -102,6 +100,8 @@ def _result(booked: Booked) -> Iterator[str]:
         return
     total = show(record["totals"]["amount"])
     journal = f", journal {record['journal']}" if "journal" in record else ""
+    if "summary" in record:
+        journal = f", in the daily summary of {record['summary']['day']}"
     debtor = record.get("debtor", {})
     owes = debtor.get("code") or ", ".join(debtor.get("match", {}).values())
     owes = f", debtor {owes}" if owes else ""
