@@ -84,7 +84,9 @@ def check_life(order: Mapping[str, Any], documents: list[tuple[str, Document]]) 
     invoiced = sum(Decimal(invoice["grand_total"]) for invoice in invoices)
     assert invoiced == Decimal(order.get("total_paid", 0))
     refunded = sum(Decimal(memo["grand_total"]) for memo in memos)
-    assert refunded == Decimal(order.get("total_refunded", 0))
+    # Where a refund leaves a discount on shipping behind, totals have parts of a cent.
+    assert refunded == Decimal(order.get("total_offline_refunded", 0))
+    assert round(refunded, 2) - Decimal(order.get("total_refunded", 0)) <= Decimal("0.01")
     assert refunded <= invoiced
     if all(item["qty_invoiced"] == item["qty_ordered"] for item in order["items"]):
         assert invoiced == order["grand_total"]
@@ -219,8 +221,6 @@ def test_the_german_check_digit_is_the_published_one() -> None:
 def test_reading_a_shown_order_and_showing_it_again_changes_nothing() -> None:
     for line in recorded.lines("order"):
         document = json.loads(line)
-        if document["entity_id"] == 35:  # its fixed product tax is shown in one currency only
-            continue
         assert show_order(read_order(document)) == document
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,9 +23,24 @@ def records(kind: str) -> dict[int, Document]:
     return {row["entity_id"]: row for row in rows}
 
 
-ORDERS, INVOICES, MEMOS = records("order"), records("invoice"), records("creditmemo")
-PRODUCTS = {product.sku: product for product in catalog.SHELF}
-SPOON = replace(PRODUCTS["MUG-PENNY"], product_id=19, sku="ENGRAVED-SPOON", name="Lepel")
+def more(name: str) -> dict[int, Document]:
+    """Whole orders of the same shop that were recorded later: fixed product tax with several
+    pieces, and refunds without shipping of orders whose shipping was discounted.
+    """
+    text = (MORE / f"{name}.json").read_text(encoding="utf-8")
+    return {row["entity_id"]: row for row in json.loads(text)["items"]}
+
+
+MORE = Path(__file__).parent / "recordings" / "more-documents"
+ORDERS = records("order") | more("orders")
+INVOICES = records("invoice") | more("invoices")
+MEMOS = records("creditmemo") | more("creditmemos")
+PRODUCTS = {
+    (product.sku, product.kind): product
+    for sold in (*catalog.SHELF, catalog.TOASTER)
+    for product in (sold, *(part for part, _ in sold.parts))
+}
+SPOON = replace(PRODUCTS["MUG-PENNY", "simple"], product_id=19, sku="ENGRAVED-SPOON", name="Lepel")
 
 # What differs in the recorded shop for reasons that are not arithmetic: numbers given by other
 # documents, what the case was made with, texts.
@@ -44,8 +60,7 @@ NOT_COMPARED = {
 }
 # Order 11: a coupon for free shipping, which the generator does not give.
 # Order 25: in the base currency the recorded discount is a cent less than 10 % of 0.95 rounds to.
-# Order 35: a fixed product tax, which the generator does not make.
-OTHER_ARITHMETIC = {11, 25, 35}
+OTHER_ARITHMETIC = {11, 25}
 TESTED = sorted(set(ORDERS) - OTHER_ARITHMETIC)
 
 
@@ -57,6 +72,8 @@ def compared(document: Document, lines: dict[int, int]) -> Document:
             continue
         if name == "order_item_id":
             result[name] = lines[value]
+        elif name == "weee_tax_applied":
+            result[name] = [fixed_tax(entry) for entry in json.loads(value)]
         elif name == "items":
             result[name] = [compared(item, lines) for item in value]
         elif isinstance(value, dict):
@@ -66,10 +83,17 @@ def compared(document: Document, lines: dict[int, int]) -> Document:
     return result
 
 
+def fixed_tax(entry: Document) -> Document:
+    """Drop what was invoiced of the tax on it: the shop mixes the currencies up there."""
+    return {
+        name: value for name, value in entry.items() if not name.endswith("tax_amount_invoiced")
+    }
+
+
 def product_of(item: Document) -> catalog.Product:
     if item["sku"].startswith("ENGRAVED-SPOON"):  # an option on top of the price
         return replace(SPOON, sku=item["sku"], price=units(item["base_price_incl_tax"]))
-    return PRODUCTS[item["sku"]]
+    return PRODUCTS[item["sku"], item["product_type"]]
 
 
 def cart_of(document: Document) -> Cart:
@@ -142,6 +166,6 @@ def test_order(order_id: int) -> None:
                 assert value == recorded_item[name], name
 
 
-def test_every_recorded_invoice_and_credit_memo_but_those_of_two_orders_is_made_again() -> None:
+def test_every_recorded_invoice_and_credit_memo_but_one_is_made_again() -> None:
     made = [event for order_id in TESTED for event in events(order_id)]
-    assert len(made) == len(INVOICES) + len(MEMOS) - 2
+    assert len(made) == len(INVOICES) + len(MEMOS) - 1

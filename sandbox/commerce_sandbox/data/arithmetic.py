@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 UNIT = 10_000
 _CENT = 100
 _TINY = 1e-7  # of a cent: a tie that binary floats just missed is still a tie
+_PHP_DIGITS = 14
 _FIRST_DELTA = 0.01  # the shop starts its carry at 0.000001
 
 
@@ -61,6 +62,48 @@ class Carry:
         rounded = round_cents(amount)
         self._delta = sign * (amount - rounded)
         return rounded
+
+
+class FloatCarry:
+    """The carry of one document: the shop's own binary floats, with what they miss.
+
+    After a few ties of half a cent the floats are off by more than PHP's rounding forgives, and
+    the next tie falls the other way. A document's shares are such ties more often than not.
+    """
+
+    __slots__ = ("_delta",)
+
+    def __init__(self) -> None:
+        """Start with nothing left over."""
+        self._delta = 0.0
+
+    def round(self, amount: float, *, negative: bool = False) -> int:
+        """Round an amount of the currency itself to cents; return ten-thousandths.
+
+        Args:
+            amount: In whole units of the currency; 0 leaves the carry alone.
+            negative: The amount will be subtracted.
+        """
+        if not amount:
+            return 0
+        sign = -1 if negative else 1
+        amount += sign * self._delta
+        rounded = _php_round(amount)
+        self._delta = sign * (amount - rounded)
+        return round(rounded * UNIT)
+
+
+def _php_round(value: float) -> float:
+    """Round to two decimals as PHP 8.2 does: first to 15 significant digits, then half up."""
+    if not value:
+        return value
+    digits = _PHP_DIGITS - math.floor(math.log10(abs(value)))
+    exact = _half_up(value * 10**digits) / 10 ** (digits - 2) if digits > 2 else value * 100  # noqa: PLR2004 -- two decimals
+    return _half_up(exact) / 100
+
+
+def _half_up(value: float) -> float:
+    return math.floor(value + 0.5) if value >= 0 else math.ceil(value - 0.5)
 
 
 class Algorithm(Enum):
@@ -190,13 +233,14 @@ def _included(gross: float, rate: float) -> float:
     return gross * rate / (100 + rate)
 
 
-def discount(rows: Sequence[Row], coupon: Coupon, conversion: float) -> None:
+def discount(rows: Sequence[Row], coupon: Coupon, conversion: float, base: Sequence[int]) -> None:
     """Set the discount of rows whose shown price is set.
 
     Args:
         rows: All rows of the cart that carry money.
         coupon: The rule.
         conversion: Units of the rows' currency for one of the base currency.
+        base: The rows' discounts in the base currency, where they are known already.
     """
     totals = [row.price_incl_tax * row.qty // UNIT for row in rows]
     if coupon.action == "by_percent":
@@ -207,8 +251,11 @@ def discount(rows: Sequence[Row], coupon: Coupon, conversion: float) -> None:
         for row, total in zip(rows, totals, strict=True):
             each = coupon.amount * conversion * row.qty / UNIT
             row.discount_amount = min(round_cents(each), total)
-    else:
+    elif conversion == 1 or len(rows) == 1:
         _spread(rows, totals, round_cents(coupon.amount * conversion))
+    else:  # what each line gets in the base currency is converted, line by line
+        for row, total, amount in zip(rows, totals, base, strict=True):
+            row.discount_amount = min(round_cents(amount * conversion), total)
 
 
 def _spread(rows: Sequence[Row], totals: Sequence[int], amount: int) -> None:

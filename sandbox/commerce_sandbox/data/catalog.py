@@ -106,6 +106,7 @@ class Product:
         fractions: Whether it is sold by quarters (such as fabric by the metre).
         option: ``product_option`` of an order line.
         parts: Products in it, with pieces each (bundle) or the variant chosen (configurable).
+        fixed_tax: Fixed product tax of one piece by country of delivery, entered as prices are.
     """
 
     product_id: int
@@ -117,6 +118,7 @@ class Product:
     fractions: bool = False
     option: Mapping[str, Any] | None = None
     parts: tuple[tuple[Product, int], ...] = ()
+    fixed_tax: Mapping[str, int] | None = None
 
     @property
     def is_virtual(self) -> bool:
@@ -188,6 +190,11 @@ _FIXED = Product(
     "bundle",
     option=_bundle((3, 2), (4, 1)),
     parts=((_MUG, 2), (_BOOK, 1)),
+)
+
+# Carries a fixed product tax ("Verwijderingsbijdrage"); not on the shelf, see ``kinds``.
+TOASTER = Product(
+    11, "TOASTER-FPT", "Broodrooster met bijdrage", 399_500, fixed_tax={"NL": 12_100, "BE": 20_000}
 )
 
 # What a cart draws from: goods that sell more often stand here more often.

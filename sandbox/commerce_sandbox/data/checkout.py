@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from commerce_sandbox.data import fixed_tax
 from commerce_sandbox.data.arithmetic import (
     UNIT,
     Coupon,
@@ -12,6 +13,7 @@ from commerce_sandbox.data.arithmetic import (
     Taxes,
     discount,
     number,
+    round_cents,
     shipping_discount,
 )
 from commerce_sandbox.data.catalog import (
@@ -38,12 +40,6 @@ _PAYMENT_TITLES = {
     "checkmo": "Check / Money order",
     "free": "No Payment Information Required",
     "purchaseorder": "Purchase Order",
-}
-_NO_WEEE = {
-    "weee_tax_applied_amount": 0,
-    "weee_tax_applied_row_amount": 0,
-    "weee_tax_disposition": 0,
-    "weee_tax_row_disposition": 0,
 }
 _SUMS = ("row_total", "row_total_incl_tax", "discount_amount", "discount_tax_compensation_amount")
 
@@ -84,6 +80,7 @@ class _Spec:
     parent: int | None
     role: str  # money, empty or sum
     rows: list[Row] = field(default_factory=list)
+    fixed: list[Row] = field(default_factory=list)  # its fixed product tax
 
 
 def place(cart: Cart, numbers: Numbers, at: str) -> Order:
@@ -97,13 +94,20 @@ def place(cart: Cart, numbers: Numbers, at: str) -> Order:
     store = cart.store
     specs = _specs(cart)
     is_virtual = all(product.is_virtual for product, _ in cart.items)
-    shipping = [
-        _price(cart, specs, conversion, is_virtual=is_virtual)
-        for conversion in ((1,) if store.rate == 1 else (store.rate, 1))
-    ]
+    shipping = [_price(cart, specs, 1, is_virtual=is_virtual)]
+    if store.rate != 1:
+        shipping.insert(0, _price(cart, specs, store.rate, is_virtual=is_virtual))
     order_id = numbers.next("order")
     lines = _lines(cart, specs, order_id, numbers, at)
-    headers = [_header(lines, row, family) for family, row in enumerate(shipping)]
+    fixed = {
+        line.fields["item_id"]: spec.fixed
+        for line, spec in zip(lines, specs, strict=True)
+        if spec.fixed
+    }
+    headers = [
+        _header(lines, row, [rows[family] for rows in fixed.values()], family)
+        for family, row in enumerate(shipping)
+    ]
     order = Order(
         fields=_fields(cart, order_id, numbers, at, is_virtual=is_virtual),
         money=(headers[0], headers[-1]),
@@ -114,7 +118,7 @@ def place(cart: Cart, numbers: Numbers, at: str) -> Order:
     )
     _add_addresses(order, cart, numbers, is_virtual=is_virtual)
     _add_totals(order, cart)
-    add_taxes(order, shipping, numbers)
+    add_taxes(order, shipping, fixed, numbers)
     return order
 
 
@@ -131,7 +135,10 @@ def _specs(cart: Cart) -> list[_Spec]:
 
 
 def _price(cart: Cart, specs: Sequence[_Spec], conversion: float, *, is_virtual: bool) -> Row:
-    """Add a row in one currency to every line with money; return shipping's row."""
+    """Add a row in one currency to every line with money; return shipping's row.
+
+    The base currency comes first.
+    """
     store = cart.store
     taxes = Taxes(store.algorithm, store.prices_include_tax)
     country = cart.buyer.shipping_country or cart.buyer.address["country_id"]
@@ -144,22 +151,29 @@ def _price(cart: Cart, specs: Sequence[_Spec], conversion: float, *, is_virtual:
             row = Row(
                 spec.product.price * conversion, spec.qty, rate(country, kind), rate(ORIGIN, kind)
             )
-            spec.rows.append(row)
+            spec.rows.insert(0, row)
             rows.append(row)
     price = 0 if is_virtual else SHIPPING_PRICE
     shipping = Row(price * conversion, UNIT, rate(country, STANDARD), rate(ORIGIN, STANDARD))
     for row in (*rows, shipping):
         taxes.show_price(row)
     if cart.coupon is not None:
-        discount(rows, cart.coupon, conversion)
+        base = [spec.rows[-1].discount_amount for spec in specs if spec.rows]
+        discount(rows, cart.coupon, conversion, base)
         shipping.discount_amount = shipping_discount(shipping.price_incl_tax, cart.coupon)
-    for row in rows:
-        taxes.apply(row)
+    for spec in specs:
+        if spec.role == "money":
+            taxes.apply(spec.rows[0])
+            each = (spec.product.fixed_tax or {}).get(country, 0)
+            if each:  # taxed like the goods, in their turn, but never discounted
+                fixed = replace(spec.rows[0], unit_price=each * conversion, discount_amount=0)
+                taxes.apply(fixed)
+                spec.fixed.insert(0, fixed)
     taxes.apply(shipping)
     return shipping
 
 
-def _line_money(row: Row, original_price: int) -> Amounts:
+def _line_money(row: Row, fixed: Row | None, original_price: int) -> Amounts:
     return {
         "amount_refunded": 0,
         "discount_amount": row.discount_amount,
@@ -173,7 +187,7 @@ def _line_money(row: Row, original_price: int) -> Amounts:
         "row_total_incl_tax": row.row_total_incl_tax,
         "tax_amount": row.tax_amount,
         "tax_invoiced": 0,
-        **_NO_WEEE,
+        **fixed_tax.line_money(fixed),
     }
 
 
@@ -192,14 +206,15 @@ def _empty_money() -> Amounts:
     }
 
 
-def _sum_money(children: Sequence[tuple[Amounts, int]]) -> Amounts:
+def _sum_money(children: Sequence[tuple[Amounts, int]], qty: int) -> Amounts:
     """Return the amounts of a dynamic bundle: sums of its children, whose money it repeats."""
-    money = {**_empty_money(), **_NO_WEEE, "price_incl_tax": 0}
+    money = {**_empty_money(), **fixed_tax.line_money(None), "price_incl_tax": 0}
     for child, pieces in children:
-        for name in ("original_price", "price", "price_incl_tax"):
+        for name in ("original_price", "price"):
             money[name] += child[name] * pieces
         for name in ("row_total", "row_total_incl_tax", "tax_amount"):
             money[name] += child[name]
+    money["price_incl_tax"] = round_cents(money["row_total_incl_tax"] * UNIT / qty)
     return money
 
 
@@ -214,7 +229,8 @@ def _lines(
             conversion = cart.store.rate if families > 1 and not family else 1
             if spec.role == "money":
                 original = round(spec.product.price * conversion)
-                money.append(_line_money(spec.rows[family], original))
+                fixed = spec.fixed[family] if spec.fixed else None
+                money.append(_line_money(spec.rows[family], fixed, original))
             else:
                 money.append(_empty_money())
         parent = None if spec.parent is None else lines[spec.parent]
@@ -231,7 +247,7 @@ def _fill_sum(lines: Sequence[Line], specs: Sequence[_Spec], index: int, familie
     children = [line for line in lines if line.parent is parent]
     for family in range(families):
         amounts = [line.money[family] for line in children]
-        sums = _sum_money(list(zip(amounts, pieces, strict=True)))
+        sums = _sum_money(list(zip(amounts, pieces, strict=True)), specs[index].qty)
         parent.money[family].update(sums)
 
 
@@ -274,7 +290,7 @@ def _line(
     if spec.role != "sum":
         own["tax_percent"] = spec.rows[0].rate if spec.rows else 0
     if spec.role != "empty":
-        own["weee_tax_applied"] = "[]"
+        own["weee_tax_applied"] = fixed_tax.applied(spec.fixed)
     quantities = {
         "qty_canceled": 0,
         "qty_invoiced": 0,
@@ -285,14 +301,15 @@ def _line(
     return Line(own, money, quantities, [], parent, spec.role == "money")
 
 
-def _header(lines: Sequence[Line], shipping: Row, family: int) -> Amounts:
+def _header(lines: Sequence[Line], shipping: Row, fixed: Sequence[Row], family: int) -> Amounts:
     sums = dict.fromkeys(("tax_amount", *_SUMS), 0)
     for line in lines:
         if line.carries_money:
             amounts = line.money[family]
             for name in sums:
                 sums[name] += amounts[name]
-    tax = sums["tax_amount"] + shipping.tax_amount
+    tax = sums["tax_amount"] + shipping.tax_amount + sum(row.tax_amount for row in fixed)
+    gross = sum(row.row_total_incl_tax for row in fixed)
     taken = sums["discount_amount"] + shipping.discount_amount
     compensation = sums["discount_tax_compensation_amount"]
     total = (
@@ -302,6 +319,7 @@ def _header(lines: Sequence[Line], shipping: Row, family: int) -> Amounts:
         + tax
         + compensation
         + shipping.discount_tax_compensation_amount
+        + sum(row.row_total for row in fixed)
     )
     return {
         "discount_amount": -taken,
@@ -313,7 +331,7 @@ def _header(lines: Sequence[Line], shipping: Row, family: int) -> Amounts:
         "shipping_incl_tax": shipping.row_total_incl_tax,
         "shipping_tax_amount": shipping.tax_amount,
         "subtotal": sums["row_total"],
-        "subtotal_incl_tax": sums["row_total_incl_tax"],
+        "subtotal_incl_tax": sums["row_total_incl_tax"] + gross,
         "tax_amount": tax,
         "total_due": total,
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from commerce_sandbox.data.arithmetic import Carry, round_cents
+from commerce_sandbox.data import fixed_tax
+from commerce_sandbox.data.arithmetic import UNIT, FloatCarry, round_cents
 from commerce_sandbox.data.catalog import STORE_VIEWS
 from commerce_sandbox.data.orders import Amounts, Line, Order, Plan, show
 
@@ -73,7 +74,7 @@ def part_of(line: Line, quantities: Quantities, family: int, whole: str, done: s
     return Part(line, line.money[family], quantities[line.fields["item_id"]], available)
 
 
-def prorate(parts: Sequence[Part], stages: Stages, carry: Carry) -> list[Amounts]:
+def prorate(parts: Sequence[Part], stages: Stages, carry: FloatCarry) -> list[Amounts]:
     """Take each line's share of its amounts; whoever takes the last pieces takes what is left."""
     taken: list[Amounts] = [dict(_NO_LINE) if part.line.carries_money else {} for part in parts]
     for stage in stages:
@@ -84,7 +85,8 @@ def prorate(parts: Sequence[Part], stages: Stages, carry: Carry) -> list[Amounts
                     left = held.get(whole, 0) - held.get(done, 0)
                     if not part.is_last:
                         negative = name == "discount_amount"
-                        left = carry.round(left / part.available * part.qty, negative=negative)
+                        each = left / UNIT / (part.available / UNIT)
+                        left = carry.round(each * (part.qty / UNIT), negative=negative)
                     amounts[name] = left
                     held[done] = held.get(done, 0) + left
                 else:
@@ -165,14 +167,13 @@ def show_lines(
         money = []
         for family, (_, amounts) in enumerate(per_family):
             held = line.money[family]
-            own = {"price": held["price"], **amounts[index]}
-            if not own.get("discount_amount"):
-                own.pop("discount_amount", None)
+            own = {"price": held["price"]}
             if "price_incl_tax" in held:
                 own["price_incl_tax"] = held["price_incl_tax"]
-                for name in ("applied_amount", "applied_row_amount", "disposition"):
-                    own[f"weee_tax_{name}"] = 0
-                own["weee_tax_row_disposition"] = 0
+                own.update(fixed_tax.line_money(None))
+            own.update(amounts[index])
+            if not own.get("discount_amount"):
+                own.pop("discount_amount", None)
             money.append(own)
         item_id = line.fields["item_id"]
         fields_ = {

@@ -204,7 +204,8 @@ def draw_refund(rng: Random, order: Order) -> credit_memos.Refund | None:
     """Return something to refund, or None when nothing comes to mind.
 
     A goodwill amount or a fee never makes the shop give back more than it was paid: goodwill
-    comes off the goods that come back later.
+    comes off the goods that come back later. An order whose shipping was discounted is refunded
+    at once and with its shipping: anything else would leave parts of a cent behind.
     """
     totals = order.money[0]
     left = totals.get("total_paid", 0) - totals.get("total_refunded", 0)
@@ -213,9 +214,11 @@ def draw_refund(rng: Random, order: Order) -> credit_memos.Refund | None:
     quantities = pieces.to_refund(order)
     kind = rng.random()
     earlier = totals.get("adjustment_positive", 0)
-    if earlier:
-        fee = earlier - totals["adjustment_negative"]
+    if earlier or totals["shipping_discount_amount"]:
+        fee = earlier - totals.get("adjustment_negative", 0)
         possible = bool(quantities) and fee <= left
+        if totals["shipping_discount_amount"]:
+            possible = possible and _shipping_left(order) and not totals.get("total_refunded")
         return _all(quantities, fee) if possible else None
     goodwill = _CENT * rng.randrange(1, 500)
     if kind < _GOODWILL and goodwill <= left:

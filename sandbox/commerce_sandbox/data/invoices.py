@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from commerce_sandbox.data import fields
-from commerce_sandbox.data.arithmetic import Carry, number
+from commerce_sandbox.data import fields, fixed_tax
+from commerce_sandbox.data.arithmetic import FloatCarry, number
 from commerce_sandbox.data.documents import own_fields, part_of, prorate, show_lines, sum_lines
 from commerce_sandbox.data.orders import Amounts, Line, Order, Plan, show
-from commerce_sandbox.data.pieces import is_complete
+from commerce_sandbox.data.pieces import is_complete, to_invoice
 
 if TYPE_CHECKING:
     from commerce_sandbox.data.documents import Stages
@@ -42,8 +42,11 @@ def invoice(order: Order, quantities: Quantities, numbers: Numbers, at: str) -> 
     """
     lines = [line for line in order.lines if quantities.get(line.fields["item_id"])]
     with_shipping = "shipping_invoiced" not in order.money[0]
+    is_last = quantities == to_invoice(order)
     per_family = [
-        _invoice_family(order, lines, quantities, family, with_shipping=with_shipping)
+        _invoice_family(
+            order, lines, quantities, family, with_shipping=with_shipping, is_last=is_last
+        )
         for family in order.currencies
     ]
     headers = [header for header, _ in per_family]
@@ -68,14 +71,23 @@ def invoice(order: Order, quantities: Quantities, numbers: Numbers, at: str) -> 
 
 
 def _invoice_family(
-    order: Order, lines: list[Line], quantities: Quantities, family: int, *, with_shipping: bool
+    order: Order,
+    lines: list[Line],
+    quantities: Quantities,
+    family: int,
+    *,
+    with_shipping: bool,
+    is_last: bool,
 ) -> tuple[Amounts, list[Amounts]]:
     """Compute an invoice in one currency and add it to the order's sums."""
-    carry = Carry()
+    carry = FloatCarry()
     totals = order.money[family]
     parts = [part_of(line, quantities, family, "qty_ordered", "qty_invoiced") for line in lines]
     amounts = prorate(parts, _INVOICE_STAGES, carry)
+    fixed = fixed_tax.take(order, parts, family, carry, "invoiced")
+    fixed_net, fixed_gross = (sum(pair) for pair in zip(*fixed, strict=True)) if fixed else (0, 0)
     header = sum_lines(amounts)
+    header["subtotal_incl_tax"] += fixed_gross
     taken = header["discount_amount"]
     shipping = dict.fromkeys(("amount", "tax", "compensation"), 0)
     if with_shipping:
@@ -91,7 +103,9 @@ def _invoice_family(
         header["shipping_discount_tax_compensation_amount"] = shipping["compensation"]
         totals["shipping_invoiced"] = totals["shipping_amount"]
     header["discount_amount"] = -taken
-    header["tax_amount"] += shipping["tax"]
+    allowed = totals["tax_amount"] - totals.get("tax_invoiced", 0)
+    tax = header["tax_amount"] + shipping["tax"] + fixed_gross - fixed_net
+    header["tax_amount"] = allowed if is_last else min(tax, allowed)
     header["grand_total"] = (
         header["subtotal"]
         - taken
@@ -99,6 +113,7 @@ def _invoice_family(
         + header["tax_amount"]
         + header["discount_tax_compensation_amount"]
         + shipping["compensation"]
+        + fixed_net
     )
     for name, source in (
         ("subtotal_invoiced", "subtotal"),

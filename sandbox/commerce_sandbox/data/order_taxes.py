@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING, Any
 from commerce_sandbox.data.arithmetic import UNIT, number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from commerce_sandbox.data.arithmetic import Row
     from commerce_sandbox.data.numbers import Numbers
     from commerce_sandbox.data.orders import Order
 
 
-def add_taxes(order: Order, shipping: Sequence[Row], numbers: Numbers) -> None:
-    """Write the order's tax breakdown: by rate, by line, and for shipping."""
+def add_taxes(
+    order: Order, shipping: Sequence[Row], fixed: Mapping[int, Sequence[Row]], numbers: Numbers
+) -> None:
+    """Write the order's tax breakdown: by rate, by line, and for shipping.
+
+    Args:
+        order: Changed in place.
+        shipping: Its shipping in each currency.
+        fixed: Fixed product tax in each currency, by ``item_id``.
+        numbers: The shop's running numbers.
+    """
     country = (order.shipping.get("address") or order.billing_address)["country_id"]
     tax_ids: dict[str, int] = {}
     sums: dict[str, list[int]] = {}
@@ -49,10 +58,28 @@ def add_taxes(order: Order, shipping: Sequence[Row], numbers: Numbers) -> None:
                     "taxable_item_type": "product",
                 }
             ]
+    for line in reversed(order.lines):
+        rows = fixed.get(line.fields["item_id"], ())
+        if rows and rows[0].tax_amount:
+            amount, base = rows[0].tax_amount, rows[-1].tax_amount
+            code, entry = applied(rows[0].rate, amount, base)
+            item_id = line.fields["item_id"]
+            taxed = {"type": "weee", "associated_item_id": item_id, "applied_taxes": [entry]}
+            by_item.insert(0, taxed)
+            line.taxes.append(
+                {
+                    "tax_item_id": numbers.next("tax_item"),
+                    "tax_id": tax_ids[code],
+                    **_itemized(code, rows[0].rate, amount, base),
+                    "associated_item_id": item_id,
+                    "taxable_item_type": "weee",
+                }
+            )
     if shipping[0].tax_amount:
         percent = shipping[0].rate
         code, entry = applied(percent, shipping[0].tax_amount, shipping[-1].tax_amount)
-        by_item.insert(0, {"type": "shipping", "applied_taxes": [entry]})
+        place = sum(taxed["type"] == "weee" for taxed in by_item)
+        by_item.insert(place, {"type": "shipping", "applied_taxes": [entry]})
         additional.append(
             {
                 "tax_item_id": numbers.next("tax_item"),

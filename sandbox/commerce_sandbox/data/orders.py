@@ -164,11 +164,14 @@ def show_order(order: Order) -> dict[str, Any]:
 
 def _show_payment(order: Order) -> dict[str, Any]:
     money = []
-    for amounts in order.money:
+    # Rounded to cents in the base currency only.
+    for amounts, refunded in zip(
+        order.money, ("total_offline_refunded", "total_refunded"), strict=True
+    ):
         mine = {
             "amount_ordered": round_cents(amounts["grand_total"]),
             "amount_paid": amounts.get("total_paid"),
-            "amount_refunded": amounts.get("total_refunded"),
+            "amount_refunded": amounts.get(refunded),
             "shipping_amount": amounts["shipping_amount"],
             "shipping_captured": amounts.get("shipping_invoiced"),
             "shipping_refunded": amounts.get("shipping_refunded"),
@@ -188,7 +191,8 @@ def _show_lines(lines: Iterable[Line]) -> list[dict[str, Any]]:
             row = amounts["row_total"]
             after = row - taken + amounts["tax_amount"]
             after += amounts.get("discount_tax_compensation_amount", 0)
-            after += amounts.get("weee_tax_applied_row_amount", 0)
+            # In the base currency the shop adds the fixed product tax of one piece only.
+            after += amounts.get(f"weee_tax_applied_{'' if prefix else 'row_'}amount", 0)
             shown[f"{prefix}row_total"] = number(max(row - taken, 0))
             shown[f"{prefix}row_total_incl_tax"] = number(max(after, 0))
         if "price_incl_tax" not in line.money[0]:
@@ -256,7 +260,8 @@ def _read_lines(items: Iterable[Mapping[str, Any]], *, one_currency: bool) -> li
             amounts["row_total"] += taken
             if clamped:
                 amounts["row_total"] = amounts["price"] * qty // UNIT
-            if "price_incl_tax" in amounts and taken:
+            fixed = amounts.get("weee_tax_applied_row_amount", 0)
+            if "price_incl_tax" in amounts and (taken or fixed):
                 amounts["row_total_incl_tax"] = amounts["price_incl_tax"] * qty // UNIT
         parent = lines.get(own.get("parent_item_id", 0))
         carries_money = "discount_tax_compensation_amount" in money[0]
