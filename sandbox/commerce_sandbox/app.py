@@ -6,14 +6,16 @@ import asyncio
 from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 
 from commerce_sandbox import asgi, control, faults
 from commerce_sandbox.adobe.service import Shop
-from commerce_sandbox.exact.routes import ExactOnline
+from commerce_sandbox.exact import late_calls
+from commerce_sandbox.exact.late_calls import LateCall
+from commerce_sandbox.exact.routes import ExactOnline, run_late_calls
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 ABORT = "commerce_sandbox.abort"  # ASGI extension: closes the TCP connection at once
 
+_PUNCTUAL = 0.01  # seconds that a timer may be early
 _SLOW_PAUSE = 0.05  # seconds between two pieces of a slow answer
 _ERROR_BODY = b'{"message":"Internal Error. Details are available in the server log."}'
 _UNAVAILABLE_BODY = (
@@ -117,6 +120,26 @@ class _Exchange:
             }
         )
 
+    async def late_commit(self, receive: Receive, params: dict[str, Any]) -> None:
+        """Keep the call for later, and end it for the client at once."""
+        context, scope = self._context, self._scope
+        body = await asgi.body_of(receive)
+        now = context.clock.now().timestamp()
+        seconds = float(params.get("seconds", 5))
+        late_calls.keep(
+            context.database,
+            LateCall(
+                scope["method"], scope["path"], asgi.headers_of(scope), body, now, now + seconds
+            ),
+        )
+        # Nobody may call again: the server itself looks, a moment after the call is due.
+        asyncio.get_running_loop().call_later(seconds + _PUNCTUAL, run_late_calls, context)
+        if "status" in params:
+            await self.answer(*_status(params))
+        else:
+            self.record(None)
+            await self.drop(receive)
+
     async def drop(self, receive: Receive) -> None:
         """Close the connection; return when the server has noticed."""
         self._scope["extensions"][ABORT]["close"]()
@@ -138,7 +161,16 @@ async def _suffer(
     elif fault.kind == "error_before":
         await _error(fault, exchange)
     elif fault.kind == "unavailable":
-        await exchange.answer(503, {"content-type": "text/html"}, _UNAVAILABLE_BODY)
+        headers = {"content-type": "text/html"}
+        if "retry_after" in params:
+            headers["retry-after"] = str(params["retry_after"])
+        await exchange.answer(503, headers, _UNAVAILABLE_BODY)
+    elif fault.kind == "status_before":
+        await exchange.answer(*_status(params))
+    elif fault.kind == "late_commit":
+        await exchange.late_commit(receive, params)
+    elif fault.kind in faults.OF_EXACT:
+        await app({**scope, faults.SCOPE_KEY: fault}, receive, exchange.send)
     elif fault.kind == "drop_before":
         exchange.record(None)
         await exchange.drop(receive)
@@ -153,6 +185,8 @@ async def _suffer_after(
     start, body = answer
     if fault.kind == "error_after":
         await _error(fault, exchange)
+    elif fault.kind == "status_after":
+        await exchange.answer(*_status(fault.params))
     elif fault.kind == "drop_after":
         exchange.record(None)
         await exchange.drop(receive)
@@ -170,6 +204,12 @@ async def _suffer_after(
             part = body[position : position + size]
             await exchange.send({"type": "http.response.body", "body": part, "more_body": True})
         await exchange.send({"type": "http.response.body", "body": b""})
+
+
+def _status(params: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers and body that a fault names."""
+    headers = {"content-type": "text/html", **params.get("headers", {})}
+    return int(params.get("status", 502)), headers, str(params.get("body", "")).encode()
 
 
 async def _error(fault: Fault, exchange: _Exchange) -> None:

@@ -17,6 +17,7 @@ import click
 
 from commerce_sandbox import faults, settings, shop
 from commerce_sandbox.data.writer import ShopWriter
+from commerce_sandbox.exact.commands import group as exact
 from commerce_sandbox.exceptions import SandboxError
 
 _DATA_DIR = click.option(
@@ -29,8 +30,8 @@ _DATA_DIR = click.option(
 _SHOP = click.option(
     "--shop",
     "name",
-    help="recorded, empty, generated:N or generated:N:SEED. Default: what is there already, "
-    "or the recorded shop.",
+    help="recorded, empty, generated:N or generated:N:SEED[:alike]. Default: what is there "
+    "already, or the recorded shop.",
 )
 
 
@@ -47,6 +48,9 @@ class _Group(click.Group):
 @click.group(cls=_Group)
 def main() -> None:
     """Adobe Commerce and Exact Online on loopback, for development and tests."""
+
+
+main.add_command(exact)
 
 
 @main.command()
@@ -85,11 +89,13 @@ def seed(data_dir: Path, name: str | None) -> None:
 @_DATA_DIR
 @click.option("--orders", type=click.IntRange(0), required=True, help="How many orders.")
 @click.option("--seed", default=0, show_default=True, help="Same seed, same shop.")
-def generate(data_dir: Path, orders: int, seed: int) -> None:
+@click.option("--alike", is_flag=True, help="All store views number their documents alike.")
+def generate(data_dir: Path, orders: int, seed: int, *, alike: bool) -> None:
     """Fill a new sandbox with a generated shop, straight into its store."""
     context = shop.open_context(data_dir)
     with click.progressbar(length=orders, label="Orders", file=sys.stderr) as bar:
-        shop.seed(context, f"generated:{orders}:{seed}", bar.update)
+        name = f"generated:{orders}:{seed}" + (":alike" if alike else "")
+        shop.seed(context, name, bar.update)
 
 
 @main.command()

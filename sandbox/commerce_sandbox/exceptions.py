@@ -30,6 +30,18 @@ class UnknownSettingError(SandboxError):
         super().__init__(f"no such setting: {name} (known: {', '.join(sorted(names))})")
 
 
+class WrongSettingError(SandboxError):
+    """A setting was given a value that has no meaning."""
+
+    def __init__(self, name: str, choices: Iterable[str]) -> None:
+        """Name the values there are."""
+        super().__init__(f"{name} is one of: {', '.join(choices)}")
+
+
+class BookkeeperError(SandboxError):
+    """A person in Exact was asked to do what cannot be done there."""
+
+
 class ShopError(SandboxError):
     """The description of a shop cannot be understood or loaded."""
 

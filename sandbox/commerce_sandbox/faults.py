@@ -17,15 +17,30 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, str] = {
     "latency": "waits `seconds` (1), then answers as usual",
-    "too_many_requests": "429 without running the call; `headers` (object) are added",
+    "too_many_requests": "429 without running the call; `headers` (object; none) are added",
     "error_before": "500 without running the call; optional `body`",
     "error_after": "the call runs and its effect stays, the client sees 500; optional `body`",
     "drop_before": "the connection closes without an answer, the call did not run",
     "drop_after": "the call runs and its effect stays, the connection closes without an answer",
     "truncate": "the call runs, the connection closes after half of the answer's body",
-    "unavailable": "503 with an HTML page, without running the call",
+    "unavailable": "503 with an HTML page, without running the call; `retry_after` (none)",
     "slow": "the call runs, its answer drips at `bytes_per_second` (100)",
+    "status_before": "`status` (502) without running the call; `body`, `headers`",
+    "status_after": "the call runs and its effect stays, the client sees `status` (502); `body`, "
+    "`headers`",
+    "late_commit": "the connection closes (or `status` is answered), the call takes effect after "
+    "`seconds` (5) of the sandbox's clock; Exact only",
+    "swapped_answer": "the call runs, the answer shows another entity of the resource; Exact only",
+    "other_division": "the call runs, the answer is another division's; Exact only",
+    "changed_field": "the call runs with header field `field` changed to `value`; Exact only",
+    "unprinted": "201 with `property` (DocumentCreationError) = `text`, the invoice stays open; "
+    "Exact only",
 }
+
+#: Kinds that only the sandbox's Exact Online knows; it carries them out itself.
+OF_EXACT = frozenset({"swapped_answer", "other_division", "changed_field", "unprinted"})
+#: What a fault gives its system to carry out, in the ASGI scope.
+SCOPE_KEY = "commerce_sandbox.fault"
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS faults (
@@ -82,6 +97,9 @@ def add(database: Database, fault: Fault) -> int:
     """
     if fault.kind not in KINDS:
         raise UnknownFaultError(fault.kind, KINDS)
+    if fault.kind == "changed_field" and not {"field", "value"} <= fault.params.keys():
+        message = "changed_field needs field and value"
+        raise UnknownFaultError(message)
     if fault.nth < 1 or fault.times < 0:
         message = "nth starts at 1, and times at 0 (for ever)"
         raise UnknownFaultError(message)

@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any
 from commerce_sandbox import faults, launcher, settings, shop
 from commerce_sandbox.adobe import credentials
 from commerce_sandbox.database import FILE_NAME
+from commerce_sandbox.exact.bookkeeper import Bookkeeper
 from commerce_sandbox.exact.config import target_config
+from commerce_sandbox.exact.credentials import DIVISION
+from commerce_sandbox.exact.query import read
+from commerce_sandbox.exact.routes import run_late_calls
 from commerce_sandbox.exceptions import StartError
 
 if TYPE_CHECKING:
@@ -49,7 +53,7 @@ class SandboxHandle:
 
         Args:
             data_dir: A folder; a database that is there already is used as it is.
-            shop_name: ``recorded``, ``empty`` or ``generated:N[:SEED]``.
+            shop_name: ``recorded``, ``empty`` or ``generated:N[:SEED[:alike]]``.
 
         Raises:
             StartError: The server did not come up.
@@ -129,6 +133,11 @@ class SandboxHandle:
         """
         settings.change(self.database, name, value)
 
+    def strict(self) -> None:
+        """Make the company as strict as the real one, in what is not yet the default."""
+        for name, value in settings.STRICT.items():
+            self.set(name, value)
+
     def fault(
         self,
         route: str,
@@ -174,9 +183,17 @@ class SandboxHandle:
             resource: Such as ``salesentry/SalesEntries``.
             **odata: Options without their ``$``, such as ``filter``.
         """
-        from commerce_sandbox.exact.query import read  # noqa: PLC0415 -- until it exists
-
+        run_late_calls(self.context)
         return read(self.context, resource, **odata)
+
+    def bookkeeper(self, name: str = "Bookkeeping", division: int = DIVISION) -> Bookkeeper:
+        """Return a person who works in Exact on screen.
+
+        Args:
+            name: Who that is.
+            division: Whose books.
+        """
+        return Bookkeeper(self.context, name, division)
 
     def kill(self) -> None:
         """End the server process at once (as ``kill -9``)."""

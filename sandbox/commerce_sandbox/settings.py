@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
 from commerce_sandbox.adobe.settings import DEFAULTS as ADOBE_DEFAULTS
-from commerce_sandbox.exceptions import UnknownSettingError
+from commerce_sandbox.exact.labels import LANGUAGES
+from commerce_sandbox.exceptions import UnknownSettingError, WrongSettingError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from commerce_sandbox.database import Database
+
+#: The company as strict as the real one. These become the defaults once the target sends what they
+#: want; until then ``SandboxHandle.strict`` sets them.
+STRICT: dict[str, Any] = {
+    "exact.credit_note_quantity": "positive",
+    "exact.variable_rate": "mandatory",
+    "exact.order_amount_without_price": "ignored",
+}
 
 DEFAULTS: dict[str, Any] = {
     "clock.offset_seconds": 0,
     **ADOBE_DEFAULTS,
     "exact.minute_limit": 60,  # calls per minute, app and company; None: no limit
     "exact.day_limit": 5000,  # calls per day, app and company; None: no limit
-    "exact.language": "nl",  # language of validation messages: nl or en
+    "exact.language": "nl",  # language of validation messages: nl, en, fr, de or es
     "exact.error_limit": 10,  # errors per endpoint and hour before it is blocked; None: no limit
     "exact.omit_rate_headers": False,  # answers without X-RateLimit headers
     "exact.html_unauthorized": False,  # 401 with an HTML page instead of an empty body
@@ -23,7 +35,21 @@ DEFAULTS: dict[str, Any] = {
     "exact.missing_scopes": [],  # scopes that the app has lost, such as "sales orders"
     "exact.division_reasons": {},  # division -> Reason of its 403, such as LicenseExpired
     "exact.bare_lists": False,  # {"d": [...]} instead of {"d": {"results": [...]}}
-    "exact.credit_note_sign": "negative",  # of quantities on an 8021: negative or positive
+    "exact.credit_note_quantity": "negative",  # quantities of an 8021 that make a credit
+    "exact.index_lag_seconds": 0,  # how long lists with a filter do not see new and changed rows
+    "exact.variable_rate": "optional",  # rate in a variable-rate journal: mandatory or optional
+    "exact.order_amount_without_price": "counts",  # on order lines: ignored or counts
+    "exact.unprinted": {},  # division -> {"DocumentCreationError": text}: printing prints nothing
+    "exact.changed_fields": {},  # resource -> {header field: value} that the server puts there
+    "exact.refused_methods": {},  # resource -> HTTP methods that the company does not allow
+}
+
+#: Settings of which only some values have a meaning.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "exact.language": LANGUAGES,
+    "exact.credit_note_quantity": ("positive", "negative"),
+    "exact.variable_rate": ("mandatory", "optional"),
+    "exact.order_amount_without_price": ("ignored", "counts"),
 }
 
 
@@ -32,10 +58,18 @@ def change(database: Database, name: str, value: Any) -> None:
 
     Raises:
         UnknownSettingError: No part of the sandbox reads this name.
+        WrongSettingError: The value has no meaning.
     """
     if name not in DEFAULTS:
         raise UnknownSettingError(name, DEFAULTS)
+    if name in CHOICES and value not in CHOICES[name]:
+        raise WrongSettingError(name, CHOICES[name])
     database.set_setting(name, value)
+
+
+def current(database: Database) -> Mapping[str, Any]:
+    """Return every setting with its present value, without copying any; only for reading."""
+    return ChainMap(database.settings(), DEFAULTS)
 
 
 def everything(database: Database) -> dict[str, Any]:

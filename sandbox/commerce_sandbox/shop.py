@@ -1,4 +1,4 @@
-"""Which shop the sandbox starts with: ``recorded``, ``empty`` or ``generated:N[:SEED]``."""
+"""Which shop the sandbox starts with: ``recorded``, ``empty`` or ``generated:N[:SEED[:alike]]``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from commerce_sandbox.clock import Clock
 from commerce_sandbox.context import SandboxContext
 from commerce_sandbox.data import generator, recorded
 from commerce_sandbox.database import FILE_NAME, Database
-from commerce_sandbox.exact import company
+from commerce_sandbox.exact import company, late_calls
 from commerce_sandbox.exact import store as exact_store
 from commerce_sandbox.exceptions import ShopError
 from commerce_sandbox.request_log import RequestLog
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RECORDED = "recorded"
+_ALIKE = ":alike"
 _SHOP = "shop"  # setting: what the database was filled with
 
 
@@ -34,6 +35,7 @@ def open_context(data_dir: Path) -> SandboxContext:
     faults.create_tables(database)
     adobe_store.create_tables(database)
     exact_store.create_tables(database)
+    late_calls.create_tables(database)
     return SandboxContext(database, Clock(database), RequestLog(data_dir))
 
 
@@ -48,8 +50,9 @@ def seed(
 
     Args:
         context: The sandbox.
-        shop: ``recorded``, ``empty`` or ``generated:N[:SEED]``; None: what is there already, or
-            the recorded shop.
+        shop: ``recorded``, ``empty`` or ``generated:N[:SEED[:alike]]`` (``alike``: the store
+            views number their documents alike); None: what is there already, or the recorded
+            shop.
         progress: Called with the number of orders generated since the last call.
 
     Raises:
@@ -68,12 +71,16 @@ def seed(
         recorded.load(database)
     elif shop == "empty":
         recorded.load(database, recorded.CATALOG_KINDS)
-    elif name == "generated" and rest.replace(":", "", 1).isdigit():
-        count, _, number = rest.partition(":")
+    elif name == "generated" and rest.removesuffix(_ALIKE).replace(":", "", 1).isdigit():
+        count, _, number = rest.removesuffix(_ALIKE).partition(":")
+        if rest.endswith(_ALIKE):
+            database.set_setting(generator.ALIKE, value=True)
         recorded.load(database, recorded.CATALOG_KINDS)
         generator.generate(database, orders=int(count), seed=int(number or 0), progress=progress)
     else:
-        message = f"no such shop: {shop!r} (recorded, empty, generated:N or generated:N:SEED)"
+        message = (
+            f"no such shop: {shop!r} (recorded, empty, generated:N or generated:N:SEED[:alike])"
+        )
         raise ShopError(message)
     company.seed(database)
     database.set_setting(_SHOP, shop)

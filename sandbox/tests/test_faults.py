@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
+from commerce_sandbox.exact.credentials import DIVISION, issue_tokens
 from commerce_sandbox.exceptions import UnknownFaultError
 
 if TYPE_CHECKING:
@@ -69,6 +70,32 @@ def test_unavailable_is_html(sandbox: SandboxHandle) -> None:
     assert answer.status_code == 503
     assert answer.headers["content-type"].startswith("text/html")
     assert get(sandbox).status_code == 200
+
+
+def test_an_unavailable_server_may_say_until_when(sandbox: SandboxHandle) -> None:
+    sandbox.fault(ROUTE, "unavailable", retry_after=7)
+    sandbox.fault(ROUTE, "unavailable", nth=2)
+    assert get(sandbox).headers["Retry-After"] == "7"
+    assert "Retry-After" not in get(sandbox).headers
+
+
+@pytest.mark.parametrize("kind", ["status_before", "status_after"])
+@pytest.mark.parametrize("status", [201, 408, 502, 504, 520, 524])
+def test_any_status_before_or_after_the_effect(
+    sandbox: SandboxHandle, kind: str, status: int
+) -> None:
+    before = len(sandbox.exact("crm/Accounts"))
+    sandbox.fault("*/crm/Accounts", kind, status=status, headers={"X-Gateway": "1"})
+    token = issue_tokens(sandbox.database, sandbox.now()).access_token
+    answer = requests.post(
+        f"{sandbox.url}/api/v1/{DIVISION}/crm/Accounts",
+        json={"Name": "New"},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=10,
+    )
+    assert (answer.status_code, answer.content) == (status, b"")
+    assert answer.headers["X-Gateway"] == "1"
+    assert len(sandbox.exact("crm/Accounts")) - before == (kind == "status_after")
 
 
 def test_an_error_with_a_body_of_choice(sandbox: SandboxHandle) -> None:

@@ -18,5 +18,6 @@ DEFAULTS: dict[str, Any] = {
     "adobe.gzip": False,  # compress answers over 1,100 bytes for clients that accept it
     "adobe.admin_two_factor": False,  # the admin token route asks for a second factor
     "adobe.saas_minute_limit": None,  # calls a minute before the SaaS edge answers 429
+    "adobe.stores_count_alike": False,  # new documents of every store view: 000000001, ...
     "adobe.ims_revoked_before": 0,  # IMS tokens issued before (seconds since 1970) are refused
 }

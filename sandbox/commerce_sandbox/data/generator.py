@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from commerce_sandbox.data.orders import Order
     from commerce_sandbox.database import Database
 
+#: Setting: store views number their documents without a prefix of their own.
+ALIKE = "adobe.stores_count_alike"
 NUMBERS = "data.numbers"  # setting: the running numbers after generating
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _PERIOD = timedelta(days=304)
@@ -80,7 +82,7 @@ def generate(
     seed: int = 0,
     progress: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Fill the shop with orders.
+    """Fill the shop with orders, numbered as the setting :data:`ALIKE` says.
 
     Args:
         database: The sandbox's database, with the catalog in it and no orders.
@@ -89,7 +91,7 @@ def generate(
         progress: Called with the number of orders made since the last call.
     """
     rng = Random(seed)  # noqa: S311 -- reproducible data, no secrets
-    numbers = Numbers()
+    numbers = Numbers(alike=database.setting(ALIKE, default=False))
     buyers = Buyers(rng, orders)
     for batch in buyers.records():
         insert_many(database, "customer", map(dumps, batch))

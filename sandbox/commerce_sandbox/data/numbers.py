@@ -16,10 +16,13 @@ class Numbers:
     Attributes:
         ids: Last ``entity_id`` by kind of record.
         increments: Last counter by document kind and store, such as ``order:1``.
+        alike: All store views count alike: their numbers have no prefix, so that two documents
+            may have the same one.
     """
 
     ids: dict[str, int] = field(default_factory=dict)
     increments: dict[str, int] = field(default_factory=dict)
+    alike: bool = False
 
     def next(self, kind: str) -> int:
         """Return the next id of a kind."""
@@ -31,4 +34,5 @@ class Numbers:
         """Return the next document number of a store view."""
         key = f"{kind}:{store.store_id}"
         self.increments[key] = self.increments.get(key, 0) + 1
-        return store.increment_id(self.increments[key])
+        counter = self.increments[key]
+        return f"{counter:09d}" if self.alike else store.increment_id(counter)

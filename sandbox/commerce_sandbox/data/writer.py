@@ -20,6 +20,7 @@ from commerce_sandbox.data import changes, credit_memos, invoices, pieces, shipm
 from commerce_sandbox.data.buyers import Buyers
 from commerce_sandbox.data.checkout import place
 from commerce_sandbox.data.generator import (
+    ALIKE,
     NUMBERS,
     draw_cart,
     draw_refund,
@@ -220,11 +221,12 @@ class ShopWriter:
 
 def running_numbers(database: Database) -> Numbers:
     """Return the numbers a shop has come to, from its own note or from its documents."""
+    alike = database.setting(ALIKE, default=False)
     noted = database.setting(NUMBERS)
     if noted is not None:
-        return Numbers(dict(noted["ids"]), dict(noted["increments"]))
+        return Numbers(dict(noted["ids"]), dict(noted["increments"]), alike)
     connection = database.connection()
-    numbers = Numbers()
+    numbers = Numbers(alike=alike)
     for kind in ("order", "invoice", "creditmemo", "shipment"):
         for row in connection.execute(f"SELECT body FROM adobe_{kind}"):  # noqa: S608 -- own names
             document = json.loads(row["body"])

@@ -62,9 +62,12 @@ def authenticate(database: Database, authorization: str | None, now: float) -> C
     if scheme.lower() != "bearer" or not token:
         raise UnauthorizedError
     row = database.connection().execute(_CALLER_SQL, (token.strip(),)).fetchone()
-    if row is None or now - row[0] > ACCESS_SECONDS:
+    if row is None:
         raise UnauthorizedError
-    return Caller(APPS[row[1]], USERS[row[2]])
+    caller = Caller(APPS[row[1]], USERS[row[2]])
+    if now - row[0] > ACCESS_SECONDS:
+        raise UnauthorizedError(caller)
+    return caller
 
 
 def check_division(database: Database, division: int) -> None:

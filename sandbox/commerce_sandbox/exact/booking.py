@@ -10,6 +10,7 @@ from commerce_sandbox.exact.master import BASIS_POINTS
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping
 
     from commerce_sandbox.exact.master import Master
     from commerce_sandbox.exact.messages import Message
@@ -19,6 +20,8 @@ RECEIVABLE, PREPAYMENT, PAYABLE, VAT_ACCOUNT = 20, 21, 22, 24
 OPEN, PROCESSED = 20, 50
 CUSTOMER = "C"
 FULL_RATE = 1
+#: Setting: whether a variable-rate journal wants a rate, ``mandatory`` or ``optional``.
+RATE = "exact.variable_rate"
 _VERSION_BLOCK = 64
 
 
@@ -31,7 +34,8 @@ class Posting:
         division: Whose books.
         data: The division's master data.
         at: Now, ISO 8601 UTC without a zone.
-        settings: The sandbox's settings.
+        settings: The sandbox's settings, defaults included.
+        faults: What goes wrong in the bookkeeping: kind -> parameters.
         problems: Messages so far; any of them refuses the call.
     """
 
@@ -39,7 +43,8 @@ class Posting:
     division: int
     data: Master
     at: str
-    settings: dict[str, Any]
+    settings: Mapping[str, Any]
+    faults: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[Message] = field(default_factory=list)
     _versions: range = range(0)
 
@@ -235,11 +240,25 @@ def journal(posting: Posting, code: str | None, name: str, kind: int) -> Row | N
 
 
 def currency_and_rate(
-    posting: Posting, header: Row, book: Row | None, date: str, rate_name: str = "Rate"
+    posting: Posting,
+    header: Row,
+    book: Row | None,
+    date: str,
+    rate_name: str = "Rate",
+    *,
+    own_rate: bool = False,
 ) -> tuple[str, float]:
     """Return a document's currency and its rate, checked against the journal.
 
     The rate is division currency for one unit of the document's currency.
+
+    Args:
+        posting: The write call.
+        header: The header as sent.
+        book: The journal, if the document has one.
+        date: The document's date.
+        rate_name: Property with the rate.
+        own_rate: Exact takes its own rate, because the document cannot name one.
     """
     data = posting.data
     own = (book or {}).get("Currency") or data.currency
@@ -250,20 +269,29 @@ def currency_and_rate(
     if currency != own and book and not book.get("AllowVariableCurrency"):
         posting.problems.append(messages.not_allowed("Currency"))
     given = header.get(rate_name)
+    variable = bool(book and book.get("AllowVariableExchangeRate"))
     if given is None:
-        rate = data.rate(currency, date)
-        if rate is None:
-            posting.problems.append(messages.mandatory("Rate"))
-        return currency, rate or FULL_RATE
+        must_be_given = variable and not own_rate and posting.settings[RATE] == "mandatory"
+        return currency, _own_rate(posting, currency, date, must_be_given=must_be_given)
     if currency == data.currency:
         if given != FULL_RATE:
             posting.problems.append(messages.not_allowed("Rate"))
         return currency, FULL_RATE
     if given <= 0:
-        posting.problems.append(messages.invalid("Rate"))
-    elif book and not book.get("AllowVariableExchangeRate"):
+        posting.problems.append(messages.must_be_positive("Rate"))
+    elif book and not variable:
         posting.problems.append(messages.not_allowed("Rate"))
     return currency, given
+
+
+def _own_rate(posting: Posting, currency: str, date: str, *, must_be_given: bool) -> float:
+    """Return Exact's own rate of a day; note when there is none or the document must name one."""
+    rate = posting.data.rate(currency, date)
+    if must_be_given and currency != posting.data.currency:
+        posting.problems.append(messages.must_be_positive("Rate"))
+    elif rate is None:
+        posting.problems.append(messages.mandatory("Rate"))
+    return rate or FULL_RATE
 
 
 def whole_units(posting: Posting, currency: str, amounts: list[int]) -> None:

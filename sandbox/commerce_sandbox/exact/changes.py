@@ -156,20 +156,19 @@ def _forget_computed(line: Row, change: Row, vat_name: str) -> None:
 
 
 def delete_line(posting: Posting, document: Document, key: str) -> None:
-    """Delete a line; deleting the last one deletes the document.
+    """Delete a line.
 
     Raises:
         ForbiddenError: The line is gone.
-        ValidationError: Its document is processed.
+        ValidationError: Its document is processed, or it is the last line.
     """
     stored = _line(posting, document, key)
     header, lines = _load(posting, document, stored[document.key])
     rest = [line for line in lines if line["ID"] != key]
-    if rest:
-        _rewrite(posting, document, header, rest, {})
-        store.delete(posting.connection, document.lines, posting.division, [key], posting.at)
-    else:
-        _remove(posting, document, stored[document.key])
+    if not rest:
+        refuse(messages.LAST_LINE)
+    _rewrite(posting, document, header, rest, {})
+    store.delete(posting.connection, document.lines, posting.division, [key], posting.at)
 
 
 def delete_header(posting: Posting, document: Document, key: str) -> None:

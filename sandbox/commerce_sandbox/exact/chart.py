@@ -226,6 +226,8 @@ ITEMS: tuple[tuple[str, str, str, str, str | None], ...] = (
     ("NEXT-ITEM", "From next year", "GOODS", "21", None),
     ("RAW-CLAY", "Clay, not for sale", "GOODS", "21", None),
 )
+#: Sales prices that Exact itself knows; the others have none.
+ITEM_PRICES = {"TEA-POT": 12.5, "BOOK-NL": 24.95, "SHIPPING": 3.95}
 FRACTIONAL_ITEMS = frozenset({"FABRIC-M", "SHIPPING"})
 ITEM_ENDS = {"OLD-ITEM": "2025-12-31"}
 ITEM_STARTS = {"NEXT-ITEM": "2028-01-01"}

@@ -45,15 +45,45 @@ def seed(database: Database) -> None:
 def close_period(
     database: Database, division: int, year: int, period: int, *, journal: str | None = None
 ) -> None:
-    """Close a period, for one journal or for all of them, as a bookkeeper does on screen."""
+    """Close a period, for one journal or for all of them."""
+    set_period(database, division, (year, period), CLOSED, journal=journal)
+
+
+def set_period(
+    database: Database,
+    division: int,
+    period: tuple[int, int],
+    status: int,
+    *,
+    journal: str | None = None,
+    at: str = SEEDED_AT,
+) -> int:
+    """Open or close a period, for one journal or for all of them.
+
+    Args:
+        database: The sandbox's database.
+        division: Whose books.
+        period: Year and period.
+        status: :data:`OPEN` or :data:`CLOSED`.
+        journal: Only this one.
+        at: When, ISO 8601 UTC without a zone.
+
+    Returns:
+        How many journals it concerns.
+    """
+    resource = "read/financial/JournalStatusList"
+    year, number = period
     with database.transaction() as connection:
-        for row in store.find(
-            connection, "read/financial/JournalStatusList", division, Year=year, Period=period
-        ):
-            if journal in {None, row["Journal"]}:
-                row["Status"] = CLOSED
-                store.update(connection, "read/financial/JournalStatusList", row, SEEDED_AT)
+        rows = [
+            row
+            for row in store.find(connection, resource, division, Year=year, Period=number)
+            if journal in {None, row["Journal"]}
+        ]
+        for row in rows:
+            row["Status"] = status
+            store.update(connection, resource, row, at)
     database.forget()
+    return len(rows)
 
 
 def _divisions() -> list[Row]:
@@ -285,6 +315,7 @@ def _item(division: int, entry: tuple[str, str, str, str, str | None]) -> Row:
         "IsPurchaseItem": True,
         "IsStockItem": False,
         "IsFractionAllowedItem": code in chart.FRACTIONAL_ITEMS,
+        "StandardSalesPrice": chart.ITEM_PRICES.get(code),
         "GLRevenue": revenue and guid(division, "financial/GLAccounts", revenue),
         "GLRevenueCode": revenue,
         "StartDate": f"{start}T00:00:00",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from commerce_sandbox.exact.access import Caller
     from commerce_sandbox.exact.messages import Message
 
 
@@ -44,6 +45,15 @@ class UnauthorizedError(ApiError):
 
     status = 401
 
+    def __init__(self, caller: Caller | None = None) -> None:
+        """Keep whose token it was.
+
+        Args:
+            caller: The app and user behind an expired token; None: nobody's.
+        """
+        super().__init__()
+        self.caller = caller
+
 
 class ForbiddenError(ApiError):
     """No right, scope or permission, or the record is gone."""
@@ -72,6 +82,12 @@ class UriTooLongError(ApiError):
     status = 414
 
 
+class BodyTooLargeError(ApiError):
+    """The request body is larger than the server reads."""
+
+    status = 413
+
+
 class MediaTypeError(ApiError):
     """The content type or accepted type cannot be served."""
 
@@ -91,7 +107,7 @@ class ValidationError(ApiError):
 
     def __init__(self, messages: Sequence[Message]) -> None:
         """Keep the messages; the language is chosen when the answer is made."""
-        super().__init__("\r\n".join(message.dutch for message in messages))
+        super().__init__("\r\n".join(message.texts[0] for message in messages))
         self.messages = list(messages)
 
     def in_language(self, language: str) -> str:

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from commerce_sandbox.exact.store import Row
 
 
+_CODES = {"nl": "NL-NL", "en": "EN-US", "fr": "FR-BE", "de": "DE-DE", "es": "ES-ES"}
+
+
 def me(context: SandboxContext, caller: Caller) -> Row:
     """Return the user behind the token."""
     first, _, last = caller.user.name.partition(" ")
-    english = context.database.setting("exact.language", "nl") == "en"
-    language = "EN-US" if english else "NL-NL"
+    language = _CODES[context.database.setting("exact.language", "nl")]
     now = round(context.clock.now().timestamp() * 1000)
     return {
         "UserID": caller.user.user_id,

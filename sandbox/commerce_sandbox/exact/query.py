@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -37,7 +37,11 @@ _SELECT_NEEDED = "Please add a $select or a $top=1 statement to the query string
 
 @dataclass(frozen=True)
 class Options:
-    """The query options of one call, checked."""
+    """The query options of one call, checked.
+
+    Attributes:
+        seen_until: Rows changed later are not yet in the index that filters use.
+    """
 
     filter: filters.Filter | None = None
     select: frozenset[str] | None = None
@@ -48,6 +52,7 @@ class Options:
     skip: int = 0
     token: Any = None
     count: bool = False
+    seen_until: str | None = None
 
 
 @dataclass(frozen=True)
@@ -232,18 +237,8 @@ def fetch(
     view = views.view(resource.path)
     if view is None:
         raise NotFoundError
-    shared = view.sources == ("system/Divisions",)
-    conditions = ["division = ?"]
-    parameters: list[Any] = [0 if shared else division]
-    if view.where:
-        conditions.append(view.where)
-    if parent is not None:
-        conditions.append("parent = ?")
-        parameters.append(parent)
-    if options.filter is not None:
-        conditions.append(options.filter.sql.text)
-        parameters.extend(options.filter.sql.parameters)
-    source = f"FROM {view.source_sql()} WHERE {' AND '.join(conditions)}"
+    where, parameters = _conditions(view, division, options, parent)
+    source = f"FROM {view.source_sql()} WHERE {where}"
     connection = database.connection()
     total = None
     if options.count:
@@ -271,6 +266,27 @@ def fetch(
     return Page([view.show(row) for row in rows], total, None if token is None else _token(token))
 
 
+def _conditions(
+    view: views.View, division: int, options: Options, parent: str | None
+) -> tuple[str, list[Any]]:
+    """Return which rows of a view a list shows, as SQL with its parameters."""
+    shared = view.sources == ("system/Divisions",)
+    conditions = ["division = ?"]
+    parameters: list[Any] = [0 if shared else division]
+    if view.where:
+        conditions.append(view.where)
+    if parent is not None:
+        conditions.append("parent = ?")
+        parameters.append(parent)
+    if options.filter is not None:
+        conditions.append(options.filter.sql.text)
+        parameters.extend(options.filter.sql.parameters)
+        if options.seen_until is not None:
+            conditions.append("modified <= ?")
+            parameters.append(options.seen_until)
+    return " AND ".join(conditions), parameters
+
+
 def _token(value: Any) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(value)).decode()
 
@@ -284,7 +300,7 @@ def next_query(query: str, token: str) -> str:
 
 def count(database: Database, resource: Resource, division: int, options: Options) -> int:
     """Return how many rows a filter finds."""
-    counted = Options(filter=options.filter, count=True, top=0)
+    counted = replace(options, count=True, top=0, skip=0, token=None)
     return fetch(database, resource, division, counted).total or 0
 
 

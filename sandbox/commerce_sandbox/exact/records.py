@@ -8,6 +8,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from stdnum.eu import vat as eu_vat
+from stdnum.gb import vat as gb_vat
+
 from commerce_sandbox.exact import booking, messages, store
 from commerce_sandbox.exact.company import ACCOUNT_CODE_WIDTH, pad_account_code
 from commerce_sandbox.exact.errors import ForbiddenError, refuse
@@ -24,6 +27,7 @@ _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s.,;]{2,}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _STATE = re.compile(r"[A-Z0-9]{1,3}")  # a code; which ones a country has is UNVERIFIED
 _VAT_NUMBER = re.compile(r"[A-Z]{2}[0-9A-Z+*]{2,13}")
+_CHECK_DIGITS = {code.upper() for code in eu_vat.MEMBER_STATES} | {"EL"}
 _VAT_PREFIX = {"GR": "EL"}
 _EXTENSIONS = (".pdf", ".jpg", ".jpeg", ".png", ".gif", ".bmp")
 _MAX_ATTACHMENT = 25 * 1024 * 1024
@@ -186,6 +190,8 @@ def _account_identity(posting: Posting, row: Row) -> None:
     number = row.get("VATNumber")
     if number and (
         not _VAT_NUMBER.fullmatch(number)
+        or (number[:2] in _CHECK_DIGITS and not eu_vat.is_valid(number))
+        or (number[:2] == "GB" and not gb_vat.is_valid(number))
         or (country and number[:2] != _VAT_PREFIX.get(country, country))
     ):
         posting.problems.append(messages.invalid("VATNumber"))

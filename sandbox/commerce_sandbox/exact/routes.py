@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -12,10 +14,11 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from commerce_sandbox import asgi
+from commerce_sandbox import asgi, faults
 from commerce_sandbox.exact import (
     access,
     atom,
+    late_calls,
     limits,
     master,
     oauth,
@@ -23,9 +26,11 @@ from commerce_sandbox.exact import (
     render,
     store,
     writes,
+    wrong_answers,
 )
 from commerce_sandbox.exact.errors import (
     ApiError,
+    BodyTooLargeError,
     ForbiddenError,
     MediaTypeError,
     NotFoundError,
@@ -38,16 +43,16 @@ from commerce_sandbox.exact.me import me
 from commerce_sandbox.exact.metadata import LINES, resources
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from commerce_sandbox.context import SandboxContext
     from commerce_sandbox.exact.access import Caller
     from commerce_sandbox.exact.metadata import Resource
+    from commerce_sandbox.faults import Fault
 
 _LONGEST_URL = 4096
+_LARGEST_BODY = 10_000_000
 _JSON = "application/json"
 _PATH = re.compile(
     r"(?P<division>current|\d+)/(?P<resource>[A-Za-z]+(?:/[A-Za-z]+)*?)"
@@ -74,7 +79,9 @@ class Call:
         body: Request body.
         origin: Scheme and host, as the caller names them.
         uri_length: Length of path and query as sent, in bytes.
-        moment: The sandbox's time, UTC.
+        moment: When the call takes effect, UTC of the sandbox's clock.
+        fault: What goes wrong with it, besides what the HTTP server does.
+        arrived: When it came, if it takes effect later.
     """
 
     method: str
@@ -85,6 +92,8 @@ class Call:
     origin: str
     uri_length: int
     moment: datetime
+    fault: Fault | None = None
+    arrived: datetime | None = None
 
     @property
     def accepts_json(self) -> bool:
@@ -132,6 +141,7 @@ class ExactOnline:
             await self._other(scope, receive, send)
             return
         body = await asgi.body_of(receive)
+        run_late_calls(self._context)
         with self._context.database.steady():
             found = _serve(self._context, self._call(scope, body))
         await asgi.answer(send, found.status, found.headers, found.body)
@@ -148,7 +158,27 @@ class ExactOnline:
             origin=f"{scope['scheme']}://{headers.get('host', f'{host}:{port}')}",
             uri_length=len(scope["raw_path"]) + len(scope["query_string"]),
             moment=self._context.clock.now(),
+            fault=scope.get(faults.SCOPE_KEY),
         )
+
+
+def run_late_calls(context: SandboxContext) -> None:
+    """Carry out the calls whose clients have gone and whose time has come."""
+    now = context.clock.now().timestamp()
+    for late in late_calls.take_due(context.database, now):
+        call = Call(
+            method=late.method,
+            path=late.path,
+            query="",
+            headers=late.headers,
+            body=late.body,
+            origin="",
+            uri_length=0,
+            moment=datetime.fromtimestamp(late.due, UTC),
+            arrived=datetime.fromtimestamp(late.arrived, UTC),
+        )
+        with context.database.steady():
+            _serve(context, call)
 
 
 async def _unknown(_: Request) -> Response:
@@ -156,25 +186,34 @@ async def _unknown(_: Request) -> Response:
 
 
 def _serve(context: SandboxContext, call: Call) -> Answer:
-    now = call.moment.timestamp()
+    now = (call.arrived or call.moment).timestamp()  # its token was good when it came
     endpoint = None
     try:
         caller = access.authenticate(context.database, call.headers.get("authorization"), now)
         target = _target(call, caller)
         access.check_division(context.database, target.division)
-        endpoint = (
-            f"{caller.app.client_id}/{caller.user.user_id}/{target.division}/{target.resource.path}"
-        )
+        endpoint = _endpoint(caller, target)
         limits.check_errors(context.database, endpoint, now)
         headers = limits.count(context.database, caller.app.client_id, target.division, now)
         access.check_scope(context.database, caller, target.resource, call.method)
         found = _run(context, call, caller, target)
+    except UnauthorizedError as error:
+        if error.caller is not None:
+            with suppress(ApiError):
+                endpoint = _endpoint(error.caller, _target(call, error.caller))
+                limits.count_error(context.database, endpoint, now)
+        return _refusal(context, call, error)
     except ApiError as error:
         if endpoint is not None and not isinstance(error, TooManyRequestsError):
             limits.count_error(context.database, endpoint, now)
         return _refusal(context, call, error)
     found.headers.update(headers)
     return found
+
+
+def _endpoint(caller: Caller, target: Target) -> str:
+    """Return what errors are counted by: app, user, division and resource."""
+    return f"{caller.app.client_id}/{caller.user.user_id}/{target.division}/{target.resource.path}"
 
 
 def _target(call: Call, caller: Caller) -> Target:
@@ -210,24 +249,40 @@ def _target(call: Call, caller: Caller) -> Target:
 
 def _run(context: SandboxContext, call: Call, caller: Caller, target: Target) -> Answer:
     method, resource = call.method, target.resource
-    if method not in resource.methods:
+    refused = context.database.setting("exact.refused_methods", {}).get(resource.path, ())
+    if method not in resource.methods or method in refused:
         raise ForbiddenError
+    if len(call.body) > _LARGEST_BODY:
+        raise BodyTooLargeError
     if method == "GET":
-        return _get(context, call, caller, target)
+        return _spoiled(context, call, target, _get(context, call, caller, target))
     if target.navigation or target.count:
         raise NotFoundError
     if method == "POST":
-        return _post(context, call, target)
+        return _spoiled(context, call, target, _post(context, call, target))
     if target.key is None:
         raise NotFoundError
     if method == "PUT":
         _check_json(call)
         writes.put(context, resource, target.division, target.key, call.body, call.moment)
         if _wants_representation(call):
-            return _entity(context, call, target, query.Options())
+            entity = _entity(context, call, target, query.Options())
+            return _spoiled(context, call, target, entity)
     else:
         writes.delete(context, resource, target.division, target.key, call.moment)
     return Answer(204)
+
+
+def _spoiled(context: SandboxContext, call: Call, target: Target, found: Answer) -> Answer:
+    """Return the answer, or one that is not ours when a fault says so."""
+    kind = call.fault.kind if call.fault else ""
+    if kind not in wrong_answers.KINDS or not call.accepts_json or target.count:
+        return found
+    resource = target.resource
+    if target.navigation:
+        resource = resources()[LINES[resource.path, target.navigation]]
+    asked = wrong_answers.Asked(context.database, resource, target.division, target.base)
+    return Answer(found.status, wrong_answers.spoiled(kind, asked, found.body), found.headers)
 
 
 def _get(context: SandboxContext, call: Call, caller: Caller, target: Target) -> Answer:
@@ -241,6 +296,7 @@ def _get(context: SandboxContext, call: Call, caller: Caller, target: Target) ->
         return _list(call, resource, {"results": [entity]})
     if target.key is not None and parent is None:
         return _entity(context, call, target, options)
+    options = _as_indexed(context, call, options)
     if parent is None:
         query.check_filter(resource, options)
     if target.count:
@@ -259,6 +315,14 @@ def _get(context: SandboxContext, call: Call, caller: Caller, target: Target) ->
     elif database.setting("exact.bare_lists") and call.accepts_json:
         return _json(200, {"d": rows})
     return _list(call, resource, listing)
+
+
+def _as_indexed(context: SandboxContext, call: Call, options: query.Options) -> query.Options:
+    """Return options with which a filter does not see the newest rows, if its index lags."""
+    lag = context.database.setting("exact.index_lag_seconds", 0)
+    if not lag:
+        return options
+    return replace(options, seen_until=writes.timestamp(call.moment - timedelta(seconds=lag)))
 
 
 def _count(context: SandboxContext, call: Call, target: Target, options: query.Options) -> Answer:
@@ -302,7 +366,9 @@ def _post(context: SandboxContext, call: Call, target: Target) -> Answer:
     if target.key is not None:
         raise NotFoundError
     resource = target.resource
-    row = writes.post(context, resource, target.division, call.body, call.moment)
+    row = writes.post(
+        context, resource, target.division, call.body, call.moment, _bookkeeping_faults(call)
+    )
     whole = _wants_representation(call) or "GET" not in resource.methods
     data = master.of_division(context.database, target.division) if whole else None
     entity = render.entity(resource, row, target.base, master=data, blank=not whole)
@@ -310,6 +376,17 @@ def _post(context: SandboxContext, call: Call, target: Target) -> Answer:
     if not call.accepts_json:
         return _atom(201, atom.entry(resource, entity), location)
     return _json(201, {"d": entity}, location)
+
+
+def _bookkeeping_faults(call: Call) -> dict[str, dict[str, Any]]:
+    fault = call.fault
+    if fault is None:
+        return {}
+    if fault.kind == "unprinted":
+        name = fault.params.get("property", "DocumentCreationError")
+        text = fault.params.get("text", "The document could not be created")
+        return {fault.kind: {name: text}}
+    return {fault.kind: fault.params}
 
 
 def _wants_representation(call: Call) -> bool:

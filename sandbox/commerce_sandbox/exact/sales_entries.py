@@ -36,13 +36,14 @@ def create(posting: Posting, header: Row) -> Row:
     return write(posting, header, lines)
 
 
-def write(posting: Posting, header: Row, lines: list[Row]) -> Row:
+def write(posting: Posting, header: Row, lines: list[Row], *, own_rate: bool = False) -> Row:
     """Check and book an entry under its ``EntryID``.
 
     Args:
         posting: The write call.
         header: The header as sent (with a number of its own when it had one before).
         lines: The lines as sent.
+        own_rate: Exact takes its own rate (of a printed invoice).
 
     Returns:
         The stored header.
@@ -58,7 +59,7 @@ def write(posting: Posting, header: Row, lines: list[Row]) -> Row:
     account = booking.customer(posting, header.get("Customer"), "Customer", "AccountType")
     receivable = _receivable_account(posting, account, book)
     condition = booking.payment_condition(posting, header, account)
-    currency, rate = booking.currency_and_rate(posting, header, book, date)
+    currency, rate = booking.currency_and_rate(posting, header, book, date, own_rate=own_rate)
     year, period = booking.period(
         posting, header, date, header.get("Journal"), ("ReportingYear", "ReportingPeriod")
     )

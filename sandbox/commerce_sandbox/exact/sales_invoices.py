@@ -16,7 +16,10 @@ INVOICES = "salesinvoice/SalesInvoices"
 LINES = "salesinvoice/SalesInvoiceLines"
 INVOICE, CREDIT_NOTE = 8020, 8021
 DRAFT, OPEN, PROCESSED = 10, 20, 50
-SIGN = "exact.credit_note_sign"
+#: Setting: quantities of an 8021 that make a credit, ``positive`` or ``negative``.
+SIGN = "exact.credit_note_quantity"
+#: Setting: what printing answers instead of printing, by division.
+UNPRINTED = "exact.unprinted"
 _FORBIDDEN = frozenset({booking.RECEIVABLE, booking.PAYABLE, booking.VAT_ACCOUNT})
 _REFERENCES = {
     "OrderedByContactPerson": "crm/Contacts",
@@ -67,18 +70,18 @@ def write(posting: Posting, header: Row, lines: list[Row], *, signed: bool = Fal
     accounts = item_lines.parties(posting, header)
     invoiced = accounts.get("InvoiceTo")
     condition = booking.payment_condition(posting, header, invoiced)
-    currency, rate = booking.currency_and_rate(posting, header, book, date)
+    currency, rate = booking.currency_and_rate(posting, header, book, date, own_rate=True)
     booking.references(posting, header, _REFERENCES)
     item_lines.delivery_address(posting, header, "DeliverToAddress")
     item_lines.no_header_discount(posting, header)
-    if kind == CREDIT_NOTE and not signed and posting.settings.get(SIGN) == "positive":
+    if kind == CREDIT_NOTE and not signed and posting.settings[SIGN] == "positive":
         lines[:] = [_negated(line) for line in lines]
     amounts = [_check_line(posting, line, invoiced, date) for line in lines]
     booking.whole_units(
         posting, currency, [part for line in amounts for part in (line.net, line.vat)]
     )
     total = sum(line.net + line.vat for line in amounts)
-    if total and (total < 0) != (kind == CREDIT_NOTE):
+    if total < 0 and kind != CREDIT_NOTE:  # a credit note of the wrong sign is a debit, in silence
         problems.append(messages.invalid("AmountFC"))
     refuse(*problems)
     header.update(
@@ -100,7 +103,7 @@ def write(posting: Posting, header: Row, lines: list[Row], *, signed: bool = Fal
 
 
 def _negated(line: Row) -> Row:
-    """Return a credit line whose quantity was sent positive with the stored sign."""
+    """Return a credit line with the sign that Exact gives it: the other one."""
     turned = dict(line)
     turned["Quantity"] = -line.get("Quantity", 1)
     for name in ("AmountFC", "VATAmountFC"):
@@ -138,6 +141,11 @@ def print_invoice(posting: Posting, order: Row) -> Row:
         return {}
     if invoice["Status"] == PROCESSED:
         refuse(messages.PROCESSED)
+    failed = posting.faults.get("unprinted") or posting.settings[UNPRINTED].get(
+        str(posting.division)
+    )
+    if failed:  # answered with 201 all the same, and the invoice stays open
+        return order | failed
     account = posting.get("crm/Accounts", invoice["InvoiceTo"]) or {}
     date = order.get("InvoiceDate") or posting.today
     entry = _entry(posting, invoice, order, date)
@@ -188,7 +196,7 @@ def _entry(posting: Posting, invoice: Row, order: Row, date: str) -> Row:
         if kind not in {"E", "I"}:
             copy.pop("VATAmountFC", None)
         lines.append(copy)
-    return sales_entries.write(posting, header, lines)
+    return sales_entries.write(posting, header, lines, own_rate=True)
 
 
 def _document(posting: Posting, invoice: Row, entry: Row) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 ORDERS = "salesorder/SalesOrders"
 LINES = "salesorder/SalesOrderLines"
 OPEN_ORDER, COMPLETE = 12, 21
+#: Setting: what an amount without a price is worth on a line, ``ignored`` or ``counts``.
+LONE_AMOUNT = "exact.order_amount_without_price"
 _FIRST_NUMBER = 20000
 _REFERENCES = {
     "OrderedByContactPerson": "crm/Contacts",
@@ -60,6 +62,7 @@ def write(posting: Posting, header: Row, lines: list[Row]) -> Row:
     item_lines.no_header_discount(posting, header)
     amounts = []
     for line in lines:
+        _price(posting, line)
         _, found = item_lines.check(posting, line, invoiced, date, "VATAmount")
         booking.cost_entries(posting, line, None, date)
         amounts.append(found)
@@ -91,6 +94,16 @@ def write(posting: Posting, header: Row, lines: list[Row]) -> Row:
         line["QuantityDelivered"] = line["QuantityInvoiced"] = 0
     posting.insert(LINES, *lines)
     return header
+
+
+def _price(posting: Posting, line: Row) -> None:
+    """Give a line without a price that of its item; its amount alone is ignored."""
+    if posting.settings[LONE_AMOUNT] == "counts":
+        return
+    if line.get("UnitPrice") is None and line.get("NetPrice") is None:
+        line.pop("AmountFC", None)
+        item = posting.get("logistics/Items", line.get("Item")) or {}
+        line["UnitPrice"] = item.get("StandardSalesPrice", 0)
 
 
 def _is_used(posting: Posting, number: int) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from commerce_sandbox import settings
 from commerce_sandbox.exact import (
     changes,
     convert,
@@ -21,7 +22,7 @@ from commerce_sandbox.exact.errors import ForbiddenError, refuse
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from commerce_sandbox.context import SandboxContext
     from commerce_sandbox.exact.metadata import Resource
@@ -34,6 +35,8 @@ _CREATE: dict[str, Callable[[Posting, Row], Row]] = {
     sales_orders.ORDERS: sales_orders.create,
     journal_entries.ENTRIES: journal_entries.create,
 }
+#: Setting: header fields that the server changes in silence, resource -> field -> value.
+CHANGED_FIELDS = "exact.changed_fields"
 #: Actions that name an existing record: their key is input.
 _KEY_IS_INPUT = frozenset({"salesinvoice/PrintedSalesInvoices"})
 
@@ -45,7 +48,11 @@ def timestamp(moment: datetime) -> str:
 
 
 def _posting(
-    context: SandboxContext, connection: sqlite3.Connection, division: int, moment: datetime
+    context: SandboxContext,
+    connection: sqlite3.Connection,
+    division: int,
+    moment: datetime,
+    faults: Mapping[str, dict[str, Any]] | None = None,
 ) -> Posting:
     database = context.database
     return Posting(
@@ -53,14 +60,28 @@ def _posting(
         division=division,
         data=master.of_division(database, division),
         at=timestamp(moment),
-        settings=database.settings(),
+        settings=settings.current(database),
+        faults=faults or {},
     )
 
 
 def post(
-    context: SandboxContext, resource: Resource, division: int, body: bytes, moment: datetime
+    context: SandboxContext,
+    resource: Resource,
+    division: int,
+    body: bytes,
+    moment: datetime,
+    faults: Mapping[str, dict[str, Any]] | None = None,
 ) -> Row:
     """Create what a POST asks for and return the stored row.
+
+    Args:
+        context: The sandbox.
+        resource: What is created.
+        division: Whose books.
+        body: JSON.
+        moment: When it takes effect.
+        faults: What goes wrong in the bookkeeping: kind -> parameters.
 
     Raises:
         StreamError: The body does not have the form of the resource.
@@ -71,8 +92,9 @@ def post(
     row, found = convert.parse(body, resource, keep_key=keep_key)
     database = context.database
     with database.transaction() as connection:
-        posting = _posting(context, connection, division, moment)
+        posting = _posting(context, connection, division, moment, faults)
         posting.problems.extend(found)
+        _change_in_silence(posting, resource, row)
         create = _CREATE.get(resource.path)
         if create is not None:
             return create(posting, row)
@@ -83,6 +105,16 @@ def post(
         created = records.create(posting, resource.path, row)
     _forget(context, resource, division)
     return created
+
+
+def _change_in_silence(posting: Posting, resource: Resource, row: Row) -> None:
+    """Let the server take other values for some header fields than the client sent."""
+    changed = posting.settings[CHANGED_FIELDS].get(resource.path, {})
+    fault = posting.faults.get("changed_field")
+    if fault:
+        changed = {**changed, fault["field"]: fault["value"]}
+    for name, value in changed.items():
+        row[name] = convert.stored_value(resource, name, value)
 
 
 def put(

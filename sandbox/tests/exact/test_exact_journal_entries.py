@@ -11,7 +11,8 @@ from commerce_sandbox.exact.credentials import DIVISION, guid
 ENTRIES = "generaljournalentry/GeneralJournalEntries"
 LINES = "generaljournalentry/GeneralJournalEntryLines"
 MISSING_AND_UNBALANCED = (
-    "Verplicht: Grootboekrekening\r\nDe boeking is niet in evenwicht op: {now} - Verschil: EUR 1,00"
+    "Verplicht: Grootboekrekening\r\n"
+    "Deze boeking is niet in evenwicht op: {now} (Type: Overig) - Verschil: EUR 1,00"
 )
 NOTHING = "00000000-0000-0000-0000-000000000000"
 
@@ -70,7 +71,7 @@ def test_a_receivable_line_makes_an_open_item(exact: Any) -> None:
 
 def test_foreign_currency_is_in_balance_in_euro_too(exact: Any) -> None:
     body = entry(line("1240", 0.03), line("8000", -0.01), line("8010", -0.01),
-                 line("8100", -0.01), Currency="GBP")  # fmt: skip
+                 line("8100", -0.01), Currency="GBP", ExchangeRate=1.1861)  # fmt: skip
     key = exact.create(ENTRIES, body)["EntryID"]
     rows = exact.rows("financialtransaction/TransactionLines", select="AmountDC",
                       filter=f"EntryID eq guid'{key}'")  # fmt: skip
@@ -81,9 +82,9 @@ def test_foreign_currency_is_in_balance_in_euro_too(exact: Any) -> None:
     ("body", "text"),
     [
         (entry(line("1240", 100), line("8000", -99.99)),
-         "De boeking is niet in evenwicht op: 2026 / 3 - Verschil: EUR 0,01"),
+         "Deze boeking is niet in evenwicht op: 2026 / 3 (Type: Overig) - Verschil: EUR 0,01"),
         (entry(line("1240", 100), line("8000", -100, VATCode="21")),
-         "De boeking is niet in evenwicht op: 2026 / 3 - Verschil: EUR -21,00"),
+         "Deze boeking is niet in evenwicht op: 2026 / 3 (Type: Overig) - Verschil: EUR -21,00"),
         (entry(JournalCode="70"), "Ongeldig: Dagboek"),
         (entry(JournalCode="91"), "Niet toegestaan: Btw-code"),
         (entry(line("1240", 1), line("1300", -1)), "Verplicht: Relatie"),

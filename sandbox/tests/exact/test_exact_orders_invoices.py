@@ -38,7 +38,7 @@ def order(*lines: dict[str, Any], **more: Any) -> dict[str, Any]:
         "OrderedBy": account_id("10"),
         "OrderDate": "2026-03-02",
         "YourRef": "000000201",
-        "SalesOrderLines": list(lines) or [line(AmountFC=20.5, VATAmount=4.31)],
+        "SalesOrderLines": list(lines) or [line(NetPrice=10.25, AmountFC=20.5, VATAmount=4.31)],
     } | more
 
 
@@ -234,28 +234,44 @@ def test_mails_are_tried_only_when_asked_for(exact: Any) -> None:
         assert answer[field]
 
 
-def test_credit_notes_are_negative(exact: Any) -> None:
-    body = invoice(line(quantity=-2, AmountFC=-20.5, VATAmountFC=-4.31), Type=8021)
-    created = exact.create(INVOICES, body)
-    assert (created["Type"], created["AmountFC"], created["AmountDC"]) == (8021, -24.81, -24.81)
-    exact.create(PRINT, {"InvoiceID": created["InvoiceID"], "InvoiceDate": "2026-03-05"})
+def credit_line(quantity: float) -> dict[str, Any]:
+    sign = 1 if quantity > 0 else -1
+    return line(quantity=quantity, AmountFC=sign * 20.5, VATAmountFC=sign * 4.31)
+
+
+@pytest.mark.parametrize(
+    ("company", "quantity", "total"),
+    [
+        ("positive", 2, -24.81),
+        ("positive", -2, 24.81),  # a debit, and nobody says so
+        ("negative", -2, -24.81),
+        ("negative", 2, 24.81),
+    ],
+)
+def test_a_credit_note_takes_the_sign_that_the_company_has(
+    exact: Any, company: str, quantity: float, total: float
+) -> None:
+    exact.handle.set("exact.credit_note_quantity", company)
+    created = exact.create(INVOICES, invoice(credit_line(quantity), Type=8021, YourRef="credit"))
+    exact.handle.set("exact.credit_note_quantity", "positive")
+    key = created["InvoiceID"]
+    assert (created["Type"], created["AmountFC"], created["AmountDC"]) == (8021, total, total)
+    stored = lines_of(exact, INVOICES, key, "SalesInvoiceLines")[0]
+    assert (stored["Quantity"] < 0) == (total < 0)
+    exact.create(PRINT, {"InvoiceID": key, "InvoiceDate": "2026-03-05"})
+    number = exact.get(f"{INVOICES}(guid'{key}')").json()["d"]["InvoiceNumber"]
     entry = exact.rows(
-        "salesentry/SalesEntries", select="Type,AmountFC", filter="AmountFC eq -24.81"
+        "salesentry/SalesEntries", select="Type,AmountFC", filter=f"EntryNumber eq {number}"
     )[0]
-    assert entry["Type"] == 21
-    assert exact.refused(INVOICES, invoice(Type=8021)) == "Ongeldig: Bedrag"
-    assert exact.refused(INVOICES, body | {"Type": 8020}) == "Ongeldig: Bedrag"
+    assert (entry["Type"], entry["AmountFC"]) == (21 if total < 0 else 20, total)
 
 
-def test_the_other_sign_convention_of_credit_notes(exact: Any) -> None:
-    exact.handle.set("exact.credit_note_sign", "positive")
-    created = exact.create(INVOICES, invoice(Type=8021))
-    refused = exact.refused(
-        INVOICES, invoice(line(quantity=-2, AmountFC=-20.5, VATAmountFC=-4.31), Type=8021)
-    )
-    exact.handle.set("exact.credit_note_sign", "negative")
-    assert created["AmountDC"] == -24.81
-    assert refused == "Ongeldig: Bedrag"
+def test_a_strict_company_turns_the_sign_of_a_credit_note(fresh: Any) -> None:
+    assert fresh.create(INVOICES, invoice(credit_line(1), Type=8021))["AmountFC"] == -24.81
+
+
+def test_an_invoice_is_not_negative(exact: Any) -> None:
+    assert exact.refused(INVOICES, invoice(credit_line(-2))) == "Ongeldig: Bedrag"
 
 
 @pytest.mark.parametrize(
