@@ -3,6 +3,7 @@
 from connector_credentials.checks import Finding
 from connector_credentials.exceptions import CredentialStoreError
 from connector_credentials.keys import derive_key, generate_key
+from connector_credentials.output import clean, clean_logs
 from connector_credentials.redaction import protect, redact
 from connector_credentials.settings import OpenCredential, open_credential
 from connector_credentials.store import CredentialStore, EntryInfo, open_store
@@ -13,6 +14,8 @@ __all__ = [
     "EntryInfo",
     "Finding",
     "OpenCredential",
+    "clean",
+    "clean_logs",
     "derive_key",
     "generate_key",
     "open_credential",

@@ -6,7 +6,7 @@ is cleaned when it is made, whichever library logs it and whichever handler writ
 
 from __future__ import annotations
 
-import logging
+import json
 import sys
 import threading
 import traceback
@@ -31,7 +31,10 @@ def protect(*secrets: object) -> None:
     """Never let these values appear in a log record or traceback of this process."""
     global _longest_first  # noqa: PLW0603  # one set of secrets per process is the point
     found = {str(secret) for secret in secrets if secret and len(str(secret)) >= _SHORTEST}
-    found |= {quote(secret, safe="") for secret in found}
+    # As it stands in an address, in JSON, and in PHP's JSON.
+    written = {json.dumps(secret)[1:-1] for secret in found}
+    found |= {quote(secret, safe="") for secret in found} | written
+    found |= {secret.replace("/", "\\/") for secret in written}
     with _lock:
         for secret in found:
             _secrets.pop(secret, None)
@@ -55,20 +58,9 @@ def _install() -> None:
     if _installed:
         return
     _installed = True
-    make_record = logging.getLogRecordFactory()
-    formatter = logging.Formatter()
+    from connector_credentials.output import clean_logs  # noqa: PLC0415  # it needs this module
 
-    def clean_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
-        record = make_record(*args, **kwargs)
-        message = record.getMessage()
-        if (cleaned := redact(message)) != message:
-            record.msg, record.args = cleaned, None
-        if record.exc_info and record.exc_info[0]:
-            # Formatters reuse exc_text when it is there, so this is what they print.
-            record.exc_text = redact(formatter.formatException(record.exc_info))
-        return record
-
-    logging.setLogRecordFactory(clean_record)
+    clean_logs()
     sys.excepthook = _clean_hook(sys.excepthook)
     thread_hook = threading.excepthook
 
