@@ -224,6 +224,10 @@ class Listing:
         """Rows that are asked for at present."""
         return self._page_size.current
 
+    def sample(self) -> ListPage:
+        """Read a single row, whichever comes first."""
+        return self._fetch(Search(page_size=1, fields=self._fields))
+
     def numbered(self, number: int) -> ListPage:
         """Read a page by its number.
 

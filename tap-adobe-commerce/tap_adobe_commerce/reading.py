@@ -152,6 +152,19 @@ class CommerceStream(Stream):
         """Read the stream."""
         raise NotImplementedError
 
+    def try_one(self) -> str:
+        """Read one record, complete as in a run; returns what can be said about it."""
+        rows, total = self.sample()
+        if not rows:
+            return "can be read, and is empty"
+        self.records(rows)
+        return f"can be read, {total} rows"
+
+    def sample(self) -> tuple[list[Row], int | None]:
+        """One row, if there is one, and how many there are."""
+        page = self.listing.sample()
+        return page.rows, page.total
+
     def records(self, rows: Iterable[Row]) -> list[dict[str, Any]]:
         """Decode and complete the rows of one page."""
         records: list[dict[str, Any]] = [_answers.DECODER.decode(row.raw) for row in rows]
@@ -317,3 +330,8 @@ class PlainStream(CommerceStream):
     def read(self) -> Iterator[Record]:
         """Read everything."""
         yield from self.records(self.listing.whole())
+
+    def sample(self) -> tuple[list[Row], int | None]:
+        """One row, if there is one, and how many there are."""
+        rows = self.listing.whole()
+        return rows[:1], len(rows)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self
 
 import click
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
-from singer_sdk.plugin_base import SingerCommand
+from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 
+from connector_credentials import clean, clean_logs
+from tap_adobe_commerce import inputs
 from tap_adobe_commerce.exceptions import (
     AdobeCommerceError,
     ConfigError,
+    CredentialsError,
+    GaveUpError,
     RetriableError,
     TargetGoneError,
 )
@@ -40,6 +44,7 @@ class Command(SingerCommand):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and say what went wrong."""
+        clean_logs()
         try:
             return super().main(*args, **kwargs)
         except RetriableError as error:
@@ -48,16 +53,10 @@ class Command(SingerCommand):
             _fail(str(error))
         except ConfigValidationError as error:
             _fail(_config_text(error))
-        except ValueError as error:
-            if type(error).__name__ != "JSONDecodeError":  # the SDK's JSON library has its own
-                raise
-            _fail(f"A file given on the command line is not JSON: {error}.")
-        except FileNotFoundError as error:
-            _fail(str(error))
 
 
 def _fail(text: str) -> None:
-    click.echo("ERROR: " + " ".join(text.split()), err=True)
+    click.echo(f"ERROR: {clean(text)}", err=True)
     sys.exit(1)
 
 
@@ -106,23 +105,44 @@ class TapAdobeCommerce(Tap):
         del frame
         sys.exit(SIGNAL_BASE + signum)
 
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take STATE over, if it has the form of one."""
+        super().load_state(inputs.checked_state(state))
+
     @classmethod
-    def invoke(cls, *, order: tuple[str, ...] = (), **kwargs: Any) -> None:
+    def invoke(  # type: ignore[override]  # the SDK hands over text files
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        state: BinaryIO | None = None,
+        catalog: BinaryIO | None = None,
+        order: tuple[str, ...] = (),
+    ) -> None:
         """Run the tap.
 
         Args:
+            about: Only describe it.
+            about_format: How to describe it.
+            config: Its settings.
+            state: File with STATE.
+            catalog: File with the catalog.
             order: Order numbers to replay, instead of the setting ``order_ids``.
-            kwargs: What the SDK's command line passes.
         """
+        if about:
+            cls.print_about(about_format)
+            return
         # Records are trees: looking for cycles among them took a third of the run.
         gc.freeze()
         gc.set_threshold(OBJECTS_PER_COLLECTION)
+        cls.print_version(print_fn=cls.logger.info)
+        config = config or _ConfigInput()
         if order:
-            kwargs["config"].config["order_ids"] = list(order)
+            config.config["order_ids"] = list(order)
+        tap = cls._with(config, inputs.read_state(state), inputs.read_catalog(catalog))
         try:
-            super().invoke(**kwargs)
-        except ConfigValidationError as error:
-            raise ConfigError(_config_text(error)) from error
+            tap.sync_all()
         except BrokenPipeError as error:
             # Python would complain again when it flushes stdout at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -130,9 +150,54 @@ class TapAdobeCommerce(Tap):
             raise TargetGoneError(msg) from error
 
     @classmethod
+    def _with(
+        cls, config: _ConfigInput, state: dict[str, Any] | None = None, catalog: Any = None
+    ) -> Self:
+        try:
+            return cls(
+                config=config.config,
+                parse_env_config=config.parse_env,
+                state=state,
+                catalog=catalog,
+            )
+        except ConfigValidationError as error:
+            raise ConfigError(_config_text(error)) from error
+        except ValueError as error:  # the SDK's own parsing of the environment
+            msg = f"A setting in the environment is wrong: {error}."
+            raise ConfigError(msg) from error
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: Any) -> _ConfigInput:
+        """Read the files of ``--config``."""
+        del ctx, param
+        return _ConfigInput(*inputs.read_settings(value))
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Try each stream; one line says what came of it."""
+        if value != "all":
+            super().cb_test(ctx, param, value)
+            return
+        tap = cls._with(ctx.params.get("config") or _ConfigInput())
+        failed = False
+        for name, stream in tap.streams.items():
+            level, text = "ok", ""
+            try:
+                text = stream.try_one()  # type: ignore[attr-defined]  # a CommerceStream
+            except (ConfigError, CredentialsError, GaveUpError):
+                raise  # the same for every stream
+            except AdobeCommerceError as error:
+                failed, level, text = True, "error", str(error)
+            click.echo(f"{level:<8} {name:<16} {clean(text)}")
+        ctx.exit(1 if failed else 0)
+
+    @classmethod
     def get_singer_command(cls) -> click.Command:
         """The SDK's command line with ``--order`` and errors in one line."""
         command = super().get_singer_command()
+        for option in command.params:
+            if option.name in {"state", "catalog"}:
+                option.type = click.File("rb")
         order = click.Option(
             ["--order"], multiple=True, help="Replay one order by its number; may be repeated."
         )

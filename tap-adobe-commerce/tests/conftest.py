@@ -102,6 +102,19 @@ def catalog() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
+def run_program() -> Callable[..., Run]:
+    """Run the program with nothing but the given arguments."""
+
+    def run(*arguments: str | Path) -> Run:
+        done = subprocess.run(
+            [PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=120
+        )
+        return Run(done.returncode, done.stderr, done.stdout.splitlines())
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def run_tap(
     files: Callable[[str, Any], Path], catalog: Callable[..., dict[str, Any]]
 ) -> Callable[..., Run]:

@@ -18,8 +18,9 @@ from tap_adobe_commerce.streams import STREAMS
 from tap_adobe_commerce.tap import TapAdobeCommerce
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from subprocess import CompletedProcess
 
     from conftest import Run
 
@@ -122,17 +123,51 @@ def test_the_readme_shows_the_settings_as_about_prints_them(program: Path) -> No
     assert missing == []
 
 
-def test_the_connection_test_reads_one_record_of_each_stream(
-    sandbox: SandboxHandle, program: Path, tmp_path: Path
-) -> None:
-    config = tmp_path / "config.json"
-    config.write_text(json.dumps(sandbox.adobe_config()))
-
+def try_it(program: Path, config: Any, files: Callable[[str, Any], Path]) -> CompletedProcess[str]:
     done = subprocess.run(
-        [program, "--config", config, "--test"], capture_output=True, text=True, check=False
-    )
+        [program, "--config", files("config.json", config), "--test"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "unhandled error" not in done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_the_test_says_one_line_for_each_stream_and_shows_no_record(
+    sandbox: SandboxHandle, program: Path, files: Callable[[str, Any], Path]
+) -> None:
+    done = try_it(program, sandbox.adobe_config(), files)
 
     assert done.returncode == 0
-    messages = [json.loads(line) for line in done.stdout.splitlines()]
-    streams = [m["stream"] for m in messages if m["type"] == "RECORD"]
-    assert len(streams) == len(set(streams)) == len(STREAMS) - 1  # no transactions
+    lines = done.stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [["ok", stream.name] for stream in STREAMS]
+    assert "75 rows" in lines[0]
+    assert "empty" in next(line for line in lines if "transactions" in line)
+    assert not any("Veer" in line or "example" in line for line in lines)  # people
+
+
+def test_the_test_names_what_cannot_be_read_and_goes_on(
+    sandbox: SandboxHandle,
+    program: Path,
+    files: Callable[[str, Any], Path],
+    sales_only: dict[str, str],
+) -> None:
+    done = try_it(program, sandbox.adobe_config() | sales_only, files)
+
+    assert done.returncode == 1
+    lines = {line.split()[1]: line for line in done.stdout.splitlines()}
+    assert list(lines) == [stream.name for stream in STREAMS]
+    assert lines["orders"].startswith("ok ")
+    assert lines["products"].startswith("error ")
+    assert "Magento_Catalog::products" in lines["products"]
+
+
+def test_the_test_of_a_shop_that_is_not_there_is_one_line(
+    program: Path, files: Callable[[str, Any], Path], sandbox: SandboxHandle
+) -> None:
+    done = try_it(program, sandbox.adobe_config() | {"base_url": "http://127.0.0.1:1"}, files)
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].startswith("ERROR: Cannot reach 127.0.0.1:1")
+    assert done.stderr.count("ERROR") == 1
