@@ -14,6 +14,8 @@ import msgspec
 import pytest
 from hypothesis import settings
 
+from connector_credentials import generate_key
+from mapper_gl_rules.cli import main
 from mapper_gl_rules.rules.loading import parse_rules
 from mapper_gl_rules.source.decoding import Decoder
 from mapper_gl_rules.source.messages import encode_any
@@ -108,6 +110,36 @@ def run_command() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def key(monkeypatch: Any) -> None:
+    monkeypatch.setenv("CONNECTOR_KEY", generate_key())
+
+
+@pytest.fixture
+def rules(monkeypatch: Any, capsys: Any) -> Any:
+    """Run a command as the installed script does and give its output."""
+
+    def run(*arguments: Any, code: int = 0) -> str:
+        monkeypatch.setattr("sys.argv", ["mapper-gl-rules", "rules", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capsys.readouterr()
+        assert (left.value.code or 0) == code, out + err
+        if code == 1:
+            assert err.startswith("ERROR: ")
+            assert err.count("\n") == 1
+        return str(err if code == 1 else out)
+
+    return run
+
+
+@pytest.fixture
+def documents(tmp_path: Path, singer_input: str) -> Path:
+    file = tmp_path / "documents.jsonl"
+    file.write_text(singer_input)
+    return file
 
 
 @pytest.fixture

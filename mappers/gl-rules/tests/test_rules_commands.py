@@ -11,49 +11,17 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from connector_credentials import generate_key
-from mapper_gl_rules.cli import main
-from mapper_gl_rules.rules.loading import load_rules, parse_rules
+from mapper_gl_rules.rules.loading import parse_rules
 from mapper_gl_rules.tools.lint import lint
 
 DATA = Path(__file__).parent / "data"
 MASTER = DATA / "master.json"
-RATES = DATA / "tax_rates.json"
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch: Any) -> None:
-    monkeypatch.setenv("CONNECTOR_KEY", generate_key())
+pytestmark = pytest.mark.usefixtures("key")
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     return tmp_path / "credentials.store"
-
-
-@pytest.fixture
-def rules(monkeypatch: Any, capsys: Any) -> Any:
-    """Run a command as the installed script does and give its output."""
-
-    def run(*arguments: Any, code: int = 0) -> str:
-        monkeypatch.setattr("sys.argv", ["mapper-gl-rules", "rules", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        out, err = capsys.readouterr()
-        assert (left.value.code or 0) == code, out + err
-        if code == 1:
-            assert err.startswith("ERROR: ")
-            assert err.count("\n") == 1
-        return str(err if code == 1 else out)
-
-    return run
-
-
-@pytest.fixture
-def documents(tmp_path: Path, singer_input: str) -> Path:
-    file = tmp_path / "documents.jsonl"
-    file.write_text(singer_input)
-    return file
 
 
 def test_versions_are_kept_encrypted_and_only_added(
@@ -130,27 +98,62 @@ def test_the_example_is_right_for_the_company(rules: Any, example_rules: Path) -
     assert out.splitlines()[-1].startswith("0 errors")
 
 
-def test_lint_reads_the_targets_cache(tmp_path: Path, rules: Any, example_rules: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+def cached(file: Path, *divisions: int) -> str:
+    """Keep the master data as the target does, and give the ledger's address."""
+    url = f"sqlite:///{file}"
     engine = sa.create_engine(url)
     names = {
+        "Divisions": "division",
         "GLAccounts": "gl_accounts",
         "VATCodes": "vat_codes",
         "Costcenters": "cost_centers",
         "Costunits": "cost_units",
         "Journals": "journals",
+        "Accounts": "accounts",
     }
     with engine.begin() as connection:
         connection.execute(sa.text("create table master_rows (division int, kind text, data blob)"))
         for name, entries in json.loads(MASTER.read_text()).items():
             for entry in entries:
-                row = {"k": names[name], "d": msgspec.msgpack.encode(entry)}
-                connection.execute(sa.text("insert into master_rows values (1, :k, :d)"), row)
+                for division in divisions:
+                    row = {"n": division, "k": names[name], "d": msgspec.msgpack.encode(entry)}
+                    connection.execute(sa.text("insert into master_rows values (:n, :k, :d)"), row)
     engine.dispose()
+    return url
+
+
+def test_lint_reads_the_targets_cache(tmp_path: Path, rules: Any, example_rules: Path) -> None:
+    url = cached(tmp_path / "ledger.db", 1)
     assert "0 errors" in rules("lint", "--rules", example_rules, "--master", url)
     missing = rules("lint", "--rules", example_rules, "--master", "sqlite:///nowhere.db", code=1)
     assert "cannot read the master data" in missing
     assert not Path("nowhere.db").exists()
+
+
+def test_lint_checks_each_rule_in_the_division_where_it_books(
+    tmp_path: Path, rules: Any, example_rules: Path
+) -> None:
+    url = cached(tmp_path / "ledger.db", 1, 2)
+    with sa.create_engine(url).begin() as connection:
+        found = sa.text("delete from master_rows where division = 2 and instr(data, :code)")
+        connection.execute(found, {"code": msgspec.msgpack.encode({"Code": "8050"})[1:]})
+    ambiguous = rules("lint", "--rules", example_rules, "--master", url, code=1)
+    assert "several divisions (option --division). Name one of 1, 2." in ambiguous
+    shared = ("lint", "--rules", example_rules, "--master", url, "--division")
+    assert "0 errors" in rules(*shared, "1")
+    assert "Exact has no GL account 8050" in rules(*shared, "2", code=2)
+    text = example_rules.read_text()
+    for when, wrong in (("website: uk", True), ("country: GB", True), ("website: b2b", True),
+                        ("country: DE", False), ("store: nl, country: NL", False)):  # fmt: skip
+        chosen = f"rules:\n  - {{name: second, when: {{line: document, {when}}}, "
+        file = tmp_path / "rules.yml"
+        file.write_text(text.replace("rules:\n", chosen + "book: {division: 2}}\n", 1))
+        out = rules("lint", "--rules", file, "--master", url, code=2 if wrong else 0)
+        assert ("division 2: rule 'goods, uk': Exact has no GL account 8050" in out) is wrong
+    file.write_text(file.read_text().replace("division: 2", "division: 3"))
+    assert "division 3, which the master data lacks" in rules(
+        "lint", "--rules", file, "--master", url, "--division", "1", code=2
+    )
 
 
 BAD = """\
@@ -268,21 +271,6 @@ def test_simulate_shows_the_money_per_account(
         "simulate", "--rules", example_rules, "--current", example_rules, "--input", documents
     )
     assert same == "0 documents would be booked differently\n"
-
-
-def test_init_makes_rules_that_book_the_recorded_shop(
-    rules: Any, tmp_path: Path, documents: Path
-) -> None:
-    file = tmp_path / "first.yml"
-    rules("init", "--master", MASTER, "--tax-rates", RATES, file)
-    assert "0 errors" in rules("lint", "--rules", file, "--master", MASTER)
-    out = rules("coverage", "--rules", file, "--input", documents)
-    # A voucher sold is no revenue: nobody but the accountant can say where it goes.
-    assert [line for line in out.splitlines() if line.startswith("NO RULE")] == [
-        "NO RULE: product GIFT-VOUCHER, 0 %, NL: 1 lines, 50.00 EUR",
-    ]
-    assert {code.code for code in load_rules(file).vat_codes} >= {"21", "9", "D19", "B6", "G20"}
-    assert "a file already" in rules("init", "--master", MASTER, "--tax-rates", RATES, file, code=1)
 
 
 def test_input_may_be_rest_documents(rules: Any, example_rules: Path, tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ class Condition(msgspec.Struct, frozen=True):
         fact: Name of the fact.
         help: For the documentation.
         choices: Allowed values, when they are few.
+        rank: How narrow it is: 0 VAT, 1 shop and customer, 2 kind of product, 3 one product.
     """
 
     scope: Literal["document", "line"]
@@ -176,6 +177,7 @@ class Condition(msgspec.Struct, frozen=True):
     fact: str
     help: str
     choices: tuple[str, ...] = ()
+    rank: int = 0
 
     @property
     def schema(self) -> Schema:
@@ -194,16 +196,16 @@ def _one_or_many(schema: Schema) -> Schema:
 
 CONDITIONS: Mapping[str, Condition] = {
     "line": Condition("line", "choice", "kind", "kind of line", (*LINE_KINDS, "document")),
-    "sku": Condition("line", "text", "sku", "SKU, exactly"),
-    "sku_pattern": Condition("line", "pattern", "sku", "SKU with * and ?"),
-    "field": Condition("line", "pattern", "name", "the shop's field, such as gw_price"),
+    "sku": Condition("line", "text", "sku", "SKU, exactly", rank=3),
+    "sku_pattern": Condition("line", "pattern", "sku", "SKU with * and ?", rank=3),
+    "field": Condition("line", "pattern", "name", "the shop's field, such as gw_price", rank=3),
     "rate": Condition("line", "number", "rate", "VAT percentage charged by the shop"),
     "supply": Condition("line", "choice", "supply", "kind of supply", tuple(SUPPLIES)),
-    "product_type": Condition("line", "text", "product_type", "Adobe's product type"),
-    "attribute_set": Condition("line", "text", "attribute_set", "attribute set id"),
-    "category": Condition("line", "ids", "categories", "category id"),
-    "tax_class": Condition("line", "text", "tax_class", "product tax class id"),
-    "attributes": Condition("line", "attributes", "attributes", "product attributes"),
+    "product_type": Condition("line", "text", "product_type", "Adobe's product type", rank=2),
+    "attribute_set": Condition("line", "text", "attribute_set", "attribute set id", rank=2),
+    "category": Condition("line", "ids", "categories", "category id", rank=2),
+    "tax_class": Condition("line", "text", "tax_class", "product tax class id", rank=2),
+    "attributes": Condition("line", "attributes", "attributes", "product attributes", rank=2),
     "document": Condition(
         "document", "choice", "kind", "kind of document", ("order", "invoice", "credit_memo")
     ),
@@ -220,11 +222,15 @@ CONDITIONS: Mapping[str, Condition] = {
     "goods_value": Condition(
         "document", "amount", "goods_value", "value of the goods of the order, without VAT"
     ),
-    "customer_group": Condition("document", "text", "customer_group", "customer group id"),
-    "store": Condition("document", "text", "store", "store view code or id"),
-    "website": Condition("document", "text", "website", "website code"),
-    "payment_method": Condition("document", "pattern", "payment_method", "payment method code"),
-    "shipping_method": Condition("document", "pattern", "shipping_method", "shipping method code"),
+    "customer_group": Condition("document", "text", "customer_group", "customer group id", rank=1),
+    "store": Condition("document", "text", "store", "store view code or id", rank=1),
+    "website": Condition("document", "text", "website", "website code", rank=1),
+    "payment_method": Condition(
+        "document", "pattern", "payment_method", "payment method code", rank=1
+    ),
+    "shipping_method": Condition(
+        "document", "pattern", "shipping_method", "shipping method code", rank=1
+    ),
     "currency": Condition("document", "text", "currency", "document currency"),
     "from": Condition("document", "date", "entry_date", "first entry date"),
     "until": Condition("document", "date", "entry_date", "last entry date"),

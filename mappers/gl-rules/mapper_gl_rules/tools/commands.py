@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from mapper_gl_rules.booking import Booker
 from mapper_gl_rules.exceptions import ConfigError, InputError
@@ -15,11 +14,17 @@ from mapper_gl_rules.money import show
 from mapper_gl_rules.rules.loading import load_rules, parse_rules, read_rules
 from mapper_gl_rules.source import Order
 from mapper_gl_rules.tools.analysis import coverage, simulate
+from mapper_gl_rules.tools.chart import Choices, time_zone_of
 from mapper_gl_rules.tools.compare import compare
-from mapper_gl_rules.tools.documents import Kind, read_input, shop_documents
+from mapper_gl_rules.tools.documents import (
+    Kind,
+    read_input,
+    read_tax_rates,
+    shop_documents,
+)
 from mapper_gl_rules.tools.explaining import explain
 from mapper_gl_rules.tools.lint import lint
-from mapper_gl_rules.tools.master_data import load_master_data
+from mapper_gl_rules.tools.master_data import division_of, load_master_data
 from mapper_gl_rules.tools.spreadsheet import from_csv, from_xlsx, to_csv, to_xlsx
 from mapper_gl_rules.tools.starter import starter_rules
 from mapper_gl_rules.tools.store import RulesStore
@@ -141,14 +146,21 @@ def rollback(store: str | None, number: int, note: str) -> None:
 @_store
 @_rules_option
 @click.option("--master", help="Exact's master data: JSON file, or the target's ledger_url.")
+@click.option("--division", type=int, help="The target's own, where the master data has several.")
 @click.pass_context
-def lint_(ctx: click.Context, store: str | None, file: Path | None, master: str | None) -> None:
+def lint_(
+    ctx: click.Context,
+    store: str | None,
+    file: Path | None,
+    master: str | None,
+    division: int | None,
+) -> None:
     """Check rules: unreachable, overlapping, missing default, wrong codes and rates.
 
     Exit code 2 when there are errors.
     """
     known = load_master_data(master) if master else None
-    findings = lint(_load(store, file), known)
+    findings = lint(_load(store, file), known, division)
     for finding in findings:
         where = f"line {finding.line}" if finding.line else "file"
         click.echo(f"{finding.level}: {where}: {finding.kind}: {finding.text}")
@@ -244,51 +256,89 @@ def simulate_(
 
 @rules.command()
 @click.option("--master", required=True, help="Exact's master data: JSON or ledger_url.")
+@click.option("--division", type=int, help="Division, where the master data has several.")
 @click.option(
     "--tax-rates", type=_PATH, required=True, help="Adobe's answer of taxRates/search (JSON)."
 )
-@click.option("--home-country", default="NL", show_default=True)
-@click.option("--debtor", default="customer", show_default=True, help="Account code or customer.")
-@click.option("--time-zone", default="Europe/Amsterdam", show_default=True)
-@click.option("--currency", default="EUR", show_default=True)
+@click.option(
+    "--debtor", help="Relation of Exact that consumers are booked on; customer: one of each."
+)
+@click.option(
+    "--cost-center",
+    "centers",
+    multiple=True,
+    metavar="[WEBSITE=]CODE",
+    help="Cost center of everything, or of a website of the shop; may be repeated.",
+)
+@click.option("--voucher", "vouchers", multiple=True, help="SKU of a gift voucher that is sold.")
+@click.option(
+    "--input", "documents", type=_PATH, help="Documents, as the tap writes them: name the websites."
+)
+@click.option("--home-country", help="Default: the division's.")
+@click.option("--currency", help="Default: the division's.")
+@click.option("--time-zone", help="Default: the country's, if it has one only.")
 @click.argument("output", type=_PATH)
-def init(
+def init(  # noqa: PLR0913, PLR0917  # one argument per option
     master: str,
+    division: int | None,
     tax_rates: Path,
-    home_country: str,
-    debtor: str,
-    time_zone: str,
-    currency: str,
+    debtor: str | None,
+    centers: tuple[str, ...],
+    vouchers: tuple[str, ...],
+    documents: Path | None,
+    home_country: str | None,
+    currency: str | None,
+    time_zone: str | None,
     output: Path,
 ) -> None:
-    """Write first rules to OUTPUT, from Exact's chart of accounts and the shop's tax rates."""
+    """Write first rules to OUTPUT, from Exact's chart of accounts and the shop's tax rates.
+
+    Read them with the accountant: what was not found is listed, and refused by the rules.
+    """
     if output.exists():
         raise ConfigError(
             what="there is a file already",
             where=str(output),
             what_to_do="Name another file, or move it away.",
         )
-    try:
-        rates = msgspec.json.decode(read_input(tax_rates))
-        items = rates["items"] if isinstance(rates, dict) else rates
-        pairs = [{"tax_country_id": one["tax_country_id"], "rate": one["rate"]} for one in items]
-    except (msgspec.DecodeError, KeyError, TypeError) as error:
-        raise InputError(
-            what="these are no tax rates",
-            where=str(tax_rates),
-            what_to_do="Give Adobe's answer to GET taxRates/search.",
-        ) from error
-    text = starter_rules(
-        load_master_data(master),
-        pairs,
-        home_country=home_country,
+    data = division_of(load_master_data(master), division)
+    found = data.division
+    home = home_country or ((found and found.country) or "").strip()
+    pairs = [one.rpartition("=") for one in centers]
+    choices = Choices(
+        home_country=_known(home, "--home-country", "the home country"),
+        currency=_known(
+            currency or ((found and found.currency) or "").strip(), "--currency", "the currency"
+        ),
+        time_zone=_known(time_zone or time_zone_of(home), "--time-zone", "the time zone"),
         debtor=debtor,
-        time_zone=time_zone,
-        currency=currency,
+        cost_center=next((code for website, _, code in pairs if not website), None),
+        cost_centers={website: code for website, _, code in pairs if website},
+        websites=frozenset(_websites(documents)) if documents else frozenset(),
+        vouchers=vouchers,
     )
+    text, notes = starter_rules(data, read_tax_rates(tax_rates), choices)
     made = parse_rules(text, origin=str(output))
     output.write_text(text, encoding="utf-8")
+    for note in notes:
+        click.echo(f"not found: {note}")
     click.echo(f"{len(made.rules)} rules written to {output}")
+
+
+def _known(value: str | None, option: str, what: str) -> str:
+    if not value:
+        raise ConfigError(
+            what=f"{what} cannot be told from the master data",
+            where=f"option {option}",
+            what_to_do="Give the option.",
+        )
+    return value
+
+
+def _websites(file: Path) -> Iterator[str]:
+    for _, document in shop_documents(file):
+        if document.source is not None and document.source.website_code:
+            yield document.source.website_code
 
 
 def _documents(file: Path, rules: Rules) -> Iterator[tuple[Kind, Document | Order]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from decimal import Decimal  # noqa: TC003  # msgspec looks it up
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from mapper_gl_rules.source import Document, Order
 
-__all__ = ["Kind", "read_input", "shop_documents"]
+__all__ = ["Kind", "read_input", "read_tax_rates", "shop_documents"]
 
 Kind = Literal["order", "invoice", "credit_memo"]
 _STREAMS: dict[str, Kind] = {
@@ -84,3 +85,35 @@ def shop_documents(file: Path, *, base: bool = False) -> Iterator[tuple[Kind, Do
                 where=f"{file}, line {number}",
                 what_to_do="Give what the tap writes, or Adobe's REST documents.",
             ) from error
+
+
+class _TaxRate(msgspec.Struct):
+    """One tax rate of the shop."""
+
+    tax_country_id: str
+    rate: Decimal
+
+
+class _TaxRates(msgspec.Struct):
+    items: list[_TaxRate]
+
+
+_tax_rates = msgspec.json.Decoder(_TaxRates | list[_TaxRate], strict=False)
+
+
+def read_tax_rates(file: Path) -> list[tuple[str, Decimal]]:
+    """Read country and percentage of Adobe's tax rates.
+
+    Raises:
+        InputError: When the file has not their shape.
+    """
+    try:
+        found = _tax_rates.decode(read_input(file))
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InputError(
+            what=f"these are no tax rates: {error}",
+            where=str(file),
+            what_to_do="Give Adobe's answer to GET taxRates/search.",
+        ) from error
+    rates = found if isinstance(found, list) else found.items
+    return [(one.tax_country_id, one.rate) for one in rates]

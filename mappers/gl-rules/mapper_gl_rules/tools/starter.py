@@ -1,280 +1,265 @@
-"""A first rules file from Exact's chart of accounts and the shop's tax rates."""
+"""First rules that book: from Exact's chart of accounts and the shop's tax rates.
+
+Accounts and VAT codes are found by type and name. What cannot be found is refused by the rules
+and named in the notes: nothing is booked on a guess.
+"""
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
+import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mapper_gl_rules.exceptions import InputError
+from mapper_gl_rules.tools.chart import GENERAL, SALES, Chart, Choices, percent
 from mapper_gl_rules.vat import EU
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from decimal import Decimal
 
     from mapper_gl_rules.tools.master_data import GLAccount, MasterData
 
 __all__ = ["starter_rules"]
 
-_SALES, _GENERAL, _RECEIVABLE, _VAT, _REVENUE = 20, 90, 20, 24, 110
-# The eco fee of a product follows the product.
-_LINES = {"product": "[product, fixed_product_tax]", "shipping": "shipping"}
-_WORDS = {
-    "shipping": ("shipping", "verzend", "vracht", "freight", "versand", "transport"),
-    "export": ("export", "buiten eu", "outside eu", "drittland"),
-    "intra": ("intra",),
-    "oss": ("oss", "distance", "afstand"),
-    "rounding": ("rounding", "afrond", "betalingsverschil", "rundung", "difference"),
-    "discount": ("discount", "korting", "rabat"),
-    "gift": ("gift card", "cadeau", "gutschein", "voucher"),
-    "services": ("service", "dienst"),
-}
+_MANDATORY, _FORBIDDEN = 1, 2  # cost centers of an account
+_REFUSALS = (
+    (
+        "no VAT towards the EU without a VAT number",
+        "untaxed_eu",
+        "0 % VAT towards the EU needs a valid VAT number; check the customer",
+    ),
+    (
+        "VAT charged to a business in the EU",
+        "business_charged",
+        "VAT was charged to a business of another EU country; correct it, or add a rule",
+    ),
+)
+
+
+# Conditions, cost center, and countries of registrations abroad that are booked there.
+_Scope = tuple[dict[str, str], str | None, list[str]]
 
 
 def starter_rules(
-    master: MasterData,
-    tax_rates: Iterable[dict[str, Any]],
-    *,
-    home_country: str,
-    debtor: str,
-    time_zone: str,
-    currency: str,
-) -> str:
-    """Write a rules file that works for the shop's tax rates.
-
-    Accounts are chosen by type and description; what cannot be found becomes a rule that
-    refuses, so that nothing is booked on a guess.
+    master: MasterData, tax_rates: Iterable[tuple[str, Decimal]], choices: Choices
+) -> tuple[str, list[str]]:
+    """Write a rules file for the shop's tax rates.
 
     Args:
         master: Exact's master data.
-        tax_rates: Adobe's tax rates (`tax_country_id`, `rate`).
-        home_country: The seller's country.
-        debtor: Account code for all customers, or `customer`.
-        time_zone: The company's time zone.
-        currency: The division's currency.
+        tax_rates: Country and percentage of the shop's tax rates.
+        choices: What only a person can say.
+
+    Returns:
+        The file, and what was not found.
 
     Raises:
-        InputError: When the master data has no sales journal or no revenue account.
+        InputError: When a journal, account or debtor that every file needs is missing.
     """
-    return _Starter(master, home_country).text(
-        sorted({(str(one["tax_country_id"]), Decimal(str(one["rate"]))) for one in tax_rates}),
-        debtor,
-        time_zone,
-        currency,
-    )
+    chart = Chart(master, choices)
+    return _Starter(chart, choices).text(sorted(set(tax_rates))), chart.notes
 
 
 class _Starter:
-    def __init__(self, master: MasterData, home: str) -> None:
-        self._master = master
-        self._home = home
-        usable = [one for one in master.accounts.values() if not one.blocked]
-        self._revenue = sorted(
-            (one for one in usable if one.type == _REVENUE),
-            key=lambda one: one.code,
-        )
-        self._all = sorted(usable, key=lambda one: one.code)
+    def __init__(self, chart: Chart, choices: Choices) -> None:
+        self._chart = chart
+        self._choices = choices
         self._codes: dict[str, str] = {}
         self._rules: list[str] = []
+        self._center, self._by_website = chart.cost_centers()
+        self._none: str | None = None
 
-    def text(
-        self,
-        rates: list[tuple[str, Decimal]],
-        debtor: str,
-        time_zone: str,
-        currency: str,
-    ) -> str:
-        countries = sorted({country for country, rate in rates if rate})
-        registered = [one for one in countries if one != self._home and one not in EU]
-        self._add_zero_rates()
-        for country, rate in rates:
-            self._add_rate(country, rate, country == self._home or country in registered)
-        self._add_rest()
-        receivable = next((one.code for one in self._all if one.type == _RECEIVABLE), "1300")
-        general = self._journal(_GENERAL)
-        lines = [
-            "# First rules, made from Exact's chart of accounts and the shop's tax rates.",
-            "# Read every rule with your accountant; the first rule that matches decides.",
-            "settings:",
-            f'  journal: "{self._journal(_SALES)}"',
-            *([f'  general_journal: "{general}"'] if general else []),
-            f"  home_country: {self._home}",
-            *([f"  registrations: [{', '.join(registered)}]"] if registered else []),
-            f"  time_zone: {time_zone}",
-            f"  ledger_currency: {currency}",
-            f'  debtor: "{debtor}"',
-            f'  debtor_gl: "{receivable}"',
-            "vat_codes:",
-            *(f'  "{code}": {entry}' for code, entry in self._codes.items()),
-            "rules:",
-            *self._rules,
+    def text(self, rates: list[tuple[str, Decimal]]) -> str:
+        home = self._choices.home_country
+        taxed = sorted({country for country, rate in rates if rate})
+        registered = [one for one in taxed if one != home and one not in EU]
+        self._none = self._chart.code_like("none")
+        debtor = self._chart.debtor()
+        journal, general = self._chart.journal(SALES), self._chart.journal(GENERAL)
+        self._vat_codes(rates, registered)
+        if debtor != "customer":
+            self._comment(
+                "Businesses have an account of their own in Exact, others a collective one."
+            )
+            self._rule(
+                "business debtor", {"line": "document", "vat_number": "valid"}, debtor="customer"
+            )
+        self._money()
+        abroad = {one: self._chart.center_of(one) for one in registered}
+        shared = [one for one, center in abroad.items() if center is None]
+        scopes: list[_Scope] = [
+            *(({"country": one}, center, [one]) for one, center in abroad.items() if center),
+            *(({"website": one}, center, shared) for one, center in self._by_website.items()),
+            ({}, self._center, shared),
         ]
-        return "\n".join(lines) + "\n"
-
-    def _journal(self, kind: int) -> str:
-        found = sorted(code for code, one in self._master.journals.items() if one == kind)
-        if not found and kind == _SALES:
-            raise InputError(
-                what="Exact has no open sales journal",
-                where="master data, Journals",
-                what_to_do="Make one in Exact, then synchronise.",
-            )
-        return found[0] if found else ""
-
-    def _add_zero_rates(self) -> None:
-        """Three different zeros: intra-EU, export, no VAT."""
-        for supply, words, topic in (
-            ("intra_eu_goods", r"intra.*goods|intracomm(?!.*(service|dienst))|\bicl\b", "intra"),
-            ("intra_eu_services", r"intra.*(service|dienst)", "services"),
-            ("export", r"export|buiten (de )?eu|outside (the )?eu", "export"),
-        ):
-            code = self._code_like(words)
-            gl = self._account(topic)
-            if code is not None and gl is not None:
-                self._codes[code] = f"{{rate: 0, supply: {supply}}}"
-                for kind in ("product", "shipping"):
-                    shipping = self._account("shipping") if kind == "shipping" else None
-                    self._rule(
-                        f"{kind}, {supply}",
-                        f"line: {_LINES[kind]}, supply: {supply}",
-                        shipping or gl,
-                        code,
-                    )
-            else:
-                self._refusal(f"all, {supply}", f"supply: {supply}", "no VAT code or account found")
-
-    def _add_rate(self, country: str, rate: Decimal, domestic: bool) -> None:  # noqa: FBT001  # one of two kinds
-        shown = f"{rate.normalize():f}"
-        supply = "domestic" if domestic else "oss"
-        when = f"supply: {supply}, country: {country}, rate: {shown}"
-        code = self._code_of(country, rate, domestic)
-        if code is None:
-            self._refusal(
-                f"{country} {shown} %", when, f"Exact has no VAT code for {country} {shown} %"
-            )
-            return
-        gl = f', gl: "{self._vat_account(country, rate)}"' if rate else ""
-        self._codes[code] = f"{{rate: {shown}{gl}, country: {country}, supply: {supply}}}"
-        revenue = self._revenue_of(country, shown, domestic)
-        shipping = self._account("shipping") or revenue
-        self._rule(f"shipping, {country} {shown} %", f"line: shipping, {when}", shipping, code)
-        self._rule(
-            f"products, {country} {shown} %",
-            f"line: [product, fixed_product_tax], {when}",
-            revenue,
-            code,
+        for scope in scopes:
+            self._beside(scope)
+        for scope in scopes:
+            place = " ".join(scope[0].values())
+            self._comment(f"Sales, {place}." if place else "All other sales.")
+            self._sales(rates, scope)
+        self._comment("What is an error in the shop, or a choice that nobody has made.")
+        for name, supply, reason in _REFUSALS:
+            when = {"line": "product", "supply": supply}
+            self._rules += _lines(name, when, f"refuse: {json.dumps(reason)}")
+        return "\n".join(
+            [
+                "# First rules, made from Exact's chart of accounts and the shop's tax rates.",
+                "# Read every rule with your accountant; the first rule that matches decides.",
+                *(f"# Not found: {note}" for note in self._chart.notes),
+                "settings:",
+                f"  journal: {json.dumps(journal)}",
+                *([f"  general_journal: {json.dumps(general)}"] if general else []),
+                f"  home_country: {home}",
+                *([f"  registrations: [{', '.join(registered)}]"] if registered else []),
+                f"  time_zone: {self._choices.time_zone}",
+                f"  ledger_currency: {self._choices.currency}",
+                f"  debtor: {json.dumps(debtor)}",
+                f"  debtor_gl: {json.dumps(self._chart.receivable)}",
+                "  create_debtors: true  # together with create_accounts of the target",
+                "  adjustments:  # your choice: goods, none or a percentage",
+                "    refund: goods  # goodwill lowers the price, so VAT is inside",
+                "    fee: none  # a fee kept back is a compensation without VAT",
+                "vat_codes:",
+                *(f"  {json.dumps(code)}: {entry}" for code, entry in self._codes.items()),
+                "rules:",
+                *self._rules,
+                "",
+            ]
         )
 
-    def _add_rest(self) -> None:
-        gl = self._account("rounding")
-        none = self._code_like(r"no vat|geen btw|outside scope|keine")
-        if gl is not None and none is not None and none not in self._codes:
-            self._codes[none] = "{rate: 0, supply: none}"
-            self._rule("rounding", "line: rounding", gl, none)
-        elif gl is not None:
-            self._rule("rounding", "line: rounding", gl, None)
-        gift = self._account("gift")
-        for kind in ("gift_card", "store_credit", "reward"):
-            if gift is not None and kind == "gift_card":
-                self._rule(kind, f"line: {kind}", gift, none)
+    def _vat_codes(self, rates: list[tuple[str, Decimal]], registered: list[str]) -> None:
+        """Declare the VAT code of each tax rate, and the three zeros."""
+        home = self._choices.home_country
+        for country, rate in rates:
+            supply = "domestic" if country in (home, *registered) else "oss"
+            code = self._chart.code_of(country, rate)
+            if code is None:
+                self._chart.note(f"a VAT code for {country} {percent(rate)}")
+                continue
+            gl = f", gl: {json.dumps(self._chart.vat_account(country, rate))}" if rate else ""
+            entry = f"{{rate: {percent(rate)[:-2]}{gl}, country: {country}, supply: {supply}}}"
+            self._codes[code] = entry
+        for supply in ("intra_eu_goods", "intra_eu_services", "export"):
+            code = self._chart.code_like(supply)
+            if code is None:
+                self._chart.note(f"a VAT code for {supply}")
             else:
-                self._refusal(kind, f"line: {kind}", "choose a liability account for it")
+                self._codes[code] = f"{{rate: 0, supply: {supply}}}"
+        if self._none is not None:
+            self._codes[self._none] = "{rate: 0, supply: none}"
 
-    def _rule(self, name: str, when: str, gl: str, code: str | None) -> None:
-        vat = f', vat_code: "{code}"' if code is not None else ""
-        self._rules += [
-            f"  - name: {name}",
-            f"    when: {{{when}}}",
-            f'    book: {{gl: "{gl}"{vat}}}',
-        ]
+    def _money(self) -> None:
+        """Vouchers, credit and points are a debt, not a sale."""
+        self._comment("Money that is no revenue.")
+        gift, credit = self._chart.account("gift"), self._chart.account("credit")
+        sold = [{"sku": sku} for sku in self._choices.vouchers]
+        for number, what in enumerate((*sold, {"product_type": "giftcard"}), 1):
+            name = "gift card sold" if "product_type" in what else f"gift voucher sold, {number}"
+            self._debt(name, {"line": "product", **what}, gift)
+        self._debt("gift card used", {"line": "gift_card"}, gift)
+        self._debt("store credit", {"line": "[store_credit, store_credit_refund]"}, credit)
+        self._debt("reward points used", {"line": "reward"}, self._chart.account("reward"))
 
-    def _refusal(self, name: str, when: str, reason: str) -> None:
-        self._rules += [
-            f"  - name: {name}",
-            f"    when: {{{when}}}",
-            f"    refuse: {reason}",
-        ]
+    def _debt(self, name: str, when: dict[str, str], account: GLAccount | None) -> None:
+        if account is None:
+            reason = "choose a liability account for it"
+            self._rules += _lines(name, when, f"refuse: {reason}")
+        else:
+            self._rule(name, when, account, self._none)
 
-    def _account(self, topic: str) -> str | None:
-        """Find an account by words in its description; revenue accounts first."""
-        money = [one for one in self._all if one.type != _REVENUE]
-        # A gift card is a debt, not a sale: no revenue account will do.
-        for accounts in (money,) if topic == "gift" else (self._revenue, money):
-            for one in accounts:
-                if any(word in one.name.lower() for word in _WORDS[topic]) and one.type != _VAT:
-                    return one.code
-        return None
-
-    def _code_like(self, pattern: str) -> str | None:
-        for code, name in sorted(self._master.vat_names.items()):
-            if not self._master.vat_codes[code] and re.search(pattern, name, re.IGNORECASE):
-                return code
-        return None
-
-    def _code_of(self, country: str, rate: Decimal, domestic: bool) -> str | None:  # noqa: FBT001  # as _add_rate
-        """Find the sales code of a country and percentage by its description."""
-        fitting = {
-            code: self._master.vat_names[code].lower()
-            for code, percentage in self._master.vat_codes.items()
-            if percentage == rate and code not in self._codes
-        }
-        names = _COUNTRY_NAMES.get(country, ())
-        for code, name in sorted(fitting.items()):
-            mine = any(re.search(rf"\b{word}\b", name) for word in (country.lower(), *names))
-            if mine and "inclu" not in name and "reverse" not in name and "until" not in name:
-                return code
-        if domestic and country == self._home and rate:
-            plain = [
-                code
-                for code, name in sorted(fitting.items())
-                if "inclu" not in name and "oss" not in name and "purchase" not in name
-            ]
-            return plain[0] if len(plain) == 1 else None
-        return None
-
-    def _vat_account(self, country: str, rate: Decimal) -> str:
-        """Find the VAT account by country or percentage in its description."""
-        names = (country.lower(), *_COUNTRY_NAMES.get(country, ()))
-        accounts = [one for one in self._all if one.type == _VAT]
-        for one in accounts:
-            if any(re.search(rf"\b{word}\b", one.name.lower()) for word in names):
-                return one.code
-        for one in accounts:
-            if re.search(rf"\b{rate.normalize():f}\b", one.name):
-                return one.code
-        return accounts[0].code if accounts else "1500"
-
-    def _revenue_of(self, country: str, rate: str, domestic: bool) -> str:  # noqa: FBT001  # as _add_rate
-        names = (country.lower(), *_COUNTRY_NAMES.get(country, ()))
-
-        def has(one: GLAccount, *words: str) -> bool:
-            return all(re.search(rf"\b{word}\b", one.name.lower()) for word in words)
-
-        for one in self._revenue:
-            if domestic and any(has(one, name, rate) for name in names):
-                return one.code
-        oss = self._account("oss")
-        if not domestic and oss is not None:
-            return oss
-        for one in self._revenue:
-            if any(has(one, name) for name in names) and not re.search(r"\d %", one.name):
-                return one.code
-        if not self._revenue:
-            raise InputError(
-                what="Exact has no revenue account",
-                where="master data, GLAccounts",
-                what_to_do="Synchronise the chart of accounts.",
+    def _book(
+        self,
+        scope: _Scope,
+        name: str,
+        line: str,
+        account: GLAccount | None,
+        code: str | None = "auto",
+        **when: str,
+    ) -> None:
+        """Add a rule for one scope; goods without an account are refused."""
+        place, center, _ = scope
+        where = {"line": line, **place, **when}
+        if account is not None:
+            self._rule(", ".join([name, *place.values()]), where, account, code, center)
+        elif line.startswith("[product"):
+            self._chart.note(f"a revenue account for {name}")
+            self._rules += _lines(
+                ", ".join([name, *place.values()]), where, f"refuse: choose an account for {name}"
             )
-        return self._revenue[0].code
+
+    def _beside(self, scope: _Scope) -> None:
+        """Book what is beside the goods: cents, and a fee kept back."""
+        rounding = self._chart.account("rounding")
+        if rounding is None:
+            self._chart.note("an account for rounding differences")
+        self._book(scope, "rounding", "rounding", rounding, self._none)
+        fee = self._chart.account("fee")
+        when = {"field": "adjustment_negative"}
+        self._book(scope, "fee kept back", "adjustment", fee, self._none, **when)
+
+    def _sales(self, rates: list[tuple[str, Decimal]], scope: _Scope) -> None:
+        """Book goods and what goes with them, of one country or website, or of all others."""
+        place, _, registered = scope
+        book = partial(self._book, scope)
+        kinds = ["product", "adjustment"]
+        for kind in ("shipping", "fixed_product_tax", "gift_wrap", "discount"):
+            account = self._chart.account(kind)
+            if account is None:
+                kinds.append(kind)  # it goes where the goods go
+            code = "product" if kind == "discount" else "auto"
+            book(kind.replace("_", " "), kind, account, code)
+        goods = f"[{', '.join(kinds)}]"
+        for country in registered:
+            account = self._chart.revenue_of(country, None)
+            book(f"sales in {country}", goods, account, supply="domestic", country=country)
+        if "country" in place:
+            return
+        for supply in ("intra_eu_goods", "intra_eu_services", "export", "oss"):
+            book(supply.replace("_", " "), goods, self._chart.supply_account(supply), supply=supply)
+        home = self._choices.home_country
+        for country, rate in rates:
+            if country == home:
+                number = percent(rate)[:-2]
+                book(
+                    f"{home} {percent(rate)}",
+                    goods,
+                    self._chart.revenue_of(home, rate),
+                    supply="domestic",
+                    country=home,
+                    rate=number,
+                )
+
+    def _comment(self, text: str) -> None:
+        self._rules.append(f"  # {' '.join(text.split())}")
+
+    def _rule(
+        self,
+        name: str,
+        when: dict[str, str],
+        account: GLAccount | None = None,
+        code: str | None = None,
+        center: str | None = None,
+        **book: str,
+    ) -> None:
+        """Add a rule; a cost center only where the account takes one."""
+        if account is not None:
+            book["gl"] = account.key
+            if account.use_costcenter == _MANDATORY and center is None:
+                reason = f"GL account {account.key} needs a cost center; choose one"
+                self._rules += _lines(name, when, f"refuse: {reason}")
+                return
+            if center is not None and account.use_costcenter != _FORBIDDEN:
+                book["cost_center"] = center
+            if code is not None:
+                book["vat_code"] = code
+        shown = ", ".join(f"{key}: {json.dumps(value)}" for key, value in book.items())
+        self._rules += _lines(name, when, f"book: {{{shown}}}")
 
 
-_COUNTRY_NAMES = {
-    "NL": ("netherlands", "nederland"),
-    "BE": ("belgium", "belgi.", "belgique"),
-    "DE": ("germany", "duitsland", "deutschland"),
-    "FR": ("france", "frankrijk", "frankreich"),
-    "GB": ("united kingdom", "uk", "verenigd koninkrijk"),
-    "AT": ("austria", "oostenrijk", ".sterreich"),
-    "ES": ("spain", "spanje", "spanien"),
-    "IT": ("italy", "itali.", "italien"),
-}
+def _lines(name: str, when: dict[str, Any], outcome: str) -> list[str]:
+    conditions = ", ".join(
+        f"{key}: {json.dumps(value) if key in {'sku', 'website'} else value}"
+        for key, value in when.items()
+    )
+    return [f"  - name: {json.dumps(name)}", f"    when: {{{conditions}}}", f"    {outcome}"]
