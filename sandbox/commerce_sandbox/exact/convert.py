@@ -29,6 +29,7 @@ _GUID = re.compile(r"\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,7})?)?(Z|[+-]\d\d:\d\d)?)?")
 _FIRST_YEAR = 1753  # the first that the database behind the real server stores
 _LARGEST_AMOUNT = 10**12  # beyond it a binary number no longer holds cents exactly
+_LARGEST_DOUBLE = 10**15  # beyond it a binary number no longer counts in ones
 _INTEGERS = {
     "Byte": (0, 255),
     "Int16": (-(2**15), 2**15 - 1),
@@ -241,7 +242,7 @@ def _date(text: str) -> str | None:
 
 
 def _double(name: str, value: Any) -> float | int:
-    if type(value) is not float and type(value) is not int:
+    if (type(value) is not float and type(value) is not int) or abs(value) >= _LARGEST_DOUBLE:
         raise _conversion(name, "Double")
     return value
 

@@ -41,6 +41,7 @@ class Options:
 
     Attributes:
         seen_until: Rows changed later are not yet in the index that filters use.
+        kept_since: Rows made earlier are kept no longer.
     """
 
     filter: filters.Filter | None = None
@@ -53,6 +54,7 @@ class Options:
     token: Any = None
     count: bool = False
     seen_until: str | None = None
+    kept_since: str | None = None
 
 
 @dataclass(frozen=True)
@@ -284,6 +286,9 @@ def _conditions(
         if options.seen_until is not None:
             conditions.append("modified <= ?")
             parameters.append(options.seen_until)
+    if options.kept_since is not None:
+        conditions.append("created >= ?")
+        parameters.append(options.kept_since)
     return " AND ".join(conditions), parameters
 
 

@@ -48,11 +48,13 @@ if TYPE_CHECKING:
 
     from commerce_sandbox.context import SandboxContext
     from commerce_sandbox.exact.access import Caller
+    from commerce_sandbox.exact.credentials import User
     from commerce_sandbox.exact.metadata import Resource
     from commerce_sandbox.faults import Fault
 
 _LONGEST_URL = 4096
 _LARGEST_BODY = 10_000_000
+_DELETIONS_KEPT = timedelta(days=61)
 _JSON = "application/json"
 _PATH = re.compile(
     r"(?P<division>current|\d+)/(?P<resource>[A-Za-z]+(?:/[A-Za-z]+)*?)"
@@ -259,17 +261,19 @@ def _run(context: SandboxContext, call: Call, caller: Caller, target: Target) ->
     if target.navigation or target.count:
         raise NotFoundError
     if method == "POST":
-        return _spoiled(context, call, target, _post(context, call, target))
+        return _spoiled(context, call, target, _post(context, call, caller.user, target))
     if target.key is None:
         raise NotFoundError
     if method == "PUT":
         _check_json(call)
-        writes.put(context, resource, target.division, target.key, call.body, call.moment)
+        writes.put(
+            context, resource, target.division, target.key, call.body, call.moment, caller.user
+        )
         if _wants_representation(call):
             entity = _entity(context, call, target, query.Options())
             return _spoiled(context, call, target, entity)
     else:
-        writes.delete(context, resource, target.division, target.key, call.moment)
+        writes.delete(context, resource, target.division, target.key, call.moment, caller.user)
     return Answer(204)
 
 
@@ -296,7 +300,7 @@ def _get(context: SandboxContext, call: Call, caller: Caller, target: Target) ->
         return _list(call, resource, {"results": [entity]})
     if target.key is not None and parent is None:
         return _entity(context, call, target, options)
-    options = _as_indexed(context, call, options)
+    options = _as_kept(context, call, resource, options)
     if parent is None:
         query.check_filter(resource, options)
     if target.count:
@@ -317,12 +321,18 @@ def _get(context: SandboxContext, call: Call, caller: Caller, target: Target) ->
     return _list(call, resource, listing)
 
 
-def _as_indexed(context: SandboxContext, call: Call, options: query.Options) -> query.Options:
-    """Return options with which a filter does not see the newest rows, if its index lags."""
+def _as_kept(
+    context: SandboxContext, call: Call, resource: Resource, options: query.Options
+) -> query.Options:
+    """Return options that leave out what is not yet in the index, or kept no longer."""
     lag = context.database.setting("exact.index_lag_seconds", 0)
-    if not lag:
-        return options
-    return replace(options, seen_until=writes.timestamp(call.moment - timedelta(seconds=lag)))
+    if lag:
+        until = writes.timestamp(call.moment - timedelta(seconds=lag))
+        options = replace(options, seen_until=until)
+    if resource.path == "sync/Deleted":
+        since = writes.timestamp(call.moment - _DELETIONS_KEPT)
+        options = replace(options, kept_since=since)
+    return options
 
 
 def _count(context: SandboxContext, call: Call, target: Target, options: query.Options) -> Answer:
@@ -361,13 +371,14 @@ def _entity(context: SandboxContext, call: Call, target: Target, options: query.
     return _json(200, {"d": entity})
 
 
-def _post(context: SandboxContext, call: Call, target: Target) -> Answer:
+def _post(context: SandboxContext, call: Call, user: User, target: Target) -> Answer:
     _check_json(call)
     if target.key is not None:
         raise NotFoundError
     resource = target.resource
+    faults_of_call = _bookkeeping_faults(call)
     row = writes.post(
-        context, resource, target.division, call.body, call.moment, _bookkeeping_faults(call)
+        context, resource, target.division, call.body, call.moment, user, faults_of_call
     )
     whole = _wants_representation(call) or "GET" not in resource.methods
     data = master.of_division(context.database, target.division) if whole else None

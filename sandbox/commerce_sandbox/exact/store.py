@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from commerce_sandbox.exact.credentials import USER
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
@@ -103,6 +105,13 @@ TABLES: dict[str, Table] = {
     "vat/VatPercentages": Table("exact_vat_percentages", parent="VATCodeID", master=True),
 }
 
+#: Who made and changed rows that do not say so: the user who gave the usual consent.
+MADE_BY: Row = {
+    "Creator": USER.user_id,
+    "CreatorFullName": USER.name,
+    "Modifier": USER.user_id,
+    "ModifierFullName": USER.name,
+}
 _COLUMNS = frozenset({"Division", "Created", "Modified", "Timestamp"})
 
 _TABLE = """
@@ -241,6 +250,8 @@ def insert(
         ],
     )
     for number, row in enumerate(rows, version):
+        for name, value in MADE_BY.items():
+            row.setdefault(name, value)
         row.update(Division=division, Created=at, Modified=at, Timestamp=number)
 
 
@@ -269,7 +280,11 @@ def update(connection: sqlite3.Connection, resource: str, row: Row, at: str) -> 
 
 
 def delete(
-    connection: sqlite3.Connection, resource: str, division: int, keys: Iterable[str], at: str
+    connection: sqlite3.Connection,
+    resource: str,
+    division: int,
+    keys: Iterable[str],
+    deleted_by: Row,
 ) -> None:
     """Delete rows and note the deletions for sync/Deleted.
 
@@ -278,7 +293,7 @@ def delete(
         resource: Path of the resource.
         division: Whose rows these are.
         keys: Their keys.
-        at: ISO 8601 UTC without a zone, for ``DeletedDate``.
+        deleted_by: ``DeletedBy`` and ``DeletedDate``.
     """
     table = TABLES[resource]
     gone = list(keys)
@@ -286,6 +301,18 @@ def delete(
         f"DELETE FROM {table.name} WHERE id = ?",  # noqa: S608 -- our own name
         [(key,) for key in gone],
     )
+    note_deleted(connection, resource, division, gone, deleted_by)
+
+
+def note_deleted(
+    connection: sqlite3.Connection,
+    resource: str,
+    division: int,
+    gone: Sequence[str],
+    deleted_by: Row,
+) -> None:
+    """Note for sync/Deleted that rows are no more, if it lists such rows."""
+    table = TABLES[resource]
     if table.deleted_type is None or not gone:
         return
     notes = [
@@ -294,16 +321,16 @@ def delete(
             "Division": division,
             "EntityKey": key,
             "EntityType": table.deleted_type,
-            "DeletedDate": at,
         }
+        | deleted_by
         for key, identifier in zip(gone, new_guids(len(gone)), strict=True)
     ]
-    insert(connection, "sync/Deleted", division, notes, at)
+    insert(connection, "sync/Deleted", division, notes, deleted_by["DeletedDate"])
 
 
 def load(record: sqlite3.Row) -> Row:
     """Return a stored record as a row with all its properties."""
-    row: Row = orjson.loads(record["body"])
+    row: Row = {**MADE_BY, **orjson.loads(record["body"])}
     row["Division"] = record["division"]
     row["Created"] = record["created"]
     row["Modified"] = record["modified"]
