@@ -30,8 +30,7 @@ _DATA_DIR = click.option(
 _SHOP = click.option(
     "--shop",
     "name",
-    help="recorded, empty, generated:N or generated:N:SEED[:alike]. Default: what is there "
-    "already, or the recorded shop.",
+    help=f"{shop.DESCRIPTION}. Default: what is there already, or the recorded shop.",
 )
 
 
@@ -90,12 +89,14 @@ def seed(data_dir: Path, name: str | None) -> None:
 @click.option("--orders", type=click.IntRange(0), required=True, help="How many orders.")
 @click.option("--seed", default=0, show_default=True, help="Same seed, same shop.")
 @click.option("--alike", is_flag=True, help="All store views number their documents alike.")
-def generate(data_dir: Path, orders: int, seed: int, *, alike: bool) -> None:
+@click.option("--kinds", help="Unusual orders, such as 'everything' or 'territory=0.2'.")
+def generate(data_dir: Path, orders: int, seed: int, kinds: str | None, *, alike: bool) -> None:
     """Fill a new sandbox with a generated shop, straight into its store."""
     context = shop.open_context(data_dir)
+    chosen = ",".join(filter(None, (kinds, "alike" if alike else None)))
     with click.progressbar(length=orders, label="Orders", file=sys.stderr) as bar:
-        name = f"generated:{orders}:{seed}" + (":alike" if alike else "")
-        shop.seed(context, name, bar.update)
+        described = f"generated:{orders}:{seed}" + (f":{chosen}" if chosen else "")
+        shop.seed(context, described, bar.update)
 
 
 @main.command()

@@ -11,7 +11,8 @@ import pytest
 
 from commerce_sandbox.data import catalog, credit_memos, invoices, pieces, recorded
 from commerce_sandbox.data.arithmetic import UNIT, units
-from commerce_sandbox.data.checkout import Buyer, Cart, place
+from commerce_sandbox.data.carts import Buyer, Cart
+from commerce_sandbox.data.checkout import place
 from commerce_sandbox.data.numbers import Numbers
 from commerce_sandbox.data.orders import Order, show_order
 
