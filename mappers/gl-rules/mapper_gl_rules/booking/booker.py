@@ -19,11 +19,14 @@ from mapper_gl_rules.booking.sales_entry import sales_entry
 from mapper_gl_rules.booking.sales_invoice import sales_invoice
 from mapper_gl_rules.booking.sales_order import check_state, sales_order
 from mapper_gl_rules.booking.summary_document import summary_document
+from mapper_gl_rules.booking.tax_points import AtTaxPoint, decided_tax_point
+from mapper_gl_rules.dates import MoneyDate, payment_date, prepayment_date, refund_date
 from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import minor_unit, rounded
 from mapper_gl_rules.rules.facts import DocumentFacts, document_facts
 
 if TYPE_CHECKING:
+    from mapper_gl_rules.amounts import Amounts
     from mapper_gl_rules.rules.matching import Decision
     from mapper_gl_rules.rules.model import Rule, Rules
     from mapper_gl_rules.source import Document, Order
@@ -88,13 +91,10 @@ class Booker:
         order: Order,
     ) -> list[Booked]:
         settings = self.rules.settings
-        facts = document_facts(kind, document, order, settings)
-        decision = self.postings.matcher.decide(facts)
-        _check_refusal(decision.refusal)
+        first = document_facts(kind, document, order, settings)
+        _check_refusal(self.postings.matcher.decide(first).refusal)
         amounts = read_document(document, order, settings.options)
-        sign = -1 if kind == "credit_memo" else 1
-        mode = decision.outcome("mode") or settings.mode
-        postings = self.postings.balanced(amounts, facts, sign, grouped=mode != "sales_invoice")
+        facts, decision, postings = decided_tax_point(first, lambda facts: self._at(facts, amounts))
         if not postings:
             raise DocumentRefusedError(
                 reason=f"nothing to book, every amount is 0.00: {amounts.arithmetic}",
@@ -103,6 +103,7 @@ class Booker:
                 skip=True,
             )
         header = document_header(document, order, facts, decision, self.rules)
+        mode = decision.outcome("mode") or settings.mode
         if mode == "daily_journal" and not facts.reverse_charge:
             # The EC sales list needs the customer, so a reverse charge is never summed up.
             return [summary_document(header, facts, postings, decision, settings)]
@@ -113,13 +114,23 @@ class Booker:
             if mode == "sales_invoice"
             else (sales_entry, "sales_entries")
         )
-        entry = build(header, postings, facts.entry_date, journal)
+        entry = build(header, postings, facts.booking_date, journal)
         _take_payment_condition(entry, decision)
         roles = tuple([role_of(posting.kind) for posting in postings])
         return [
             Booked(stream, entry, roles),
             *self._money(document, header, facts, entry, decision),
         ]
+
+    def _at(self, facts: DocumentFacts, amounts: Amounts) -> AtTaxPoint:
+        """Decide about a document at one tax point."""
+        decision = self.postings.matcher.decide(facts)
+        _check_refusal(decision.refusal)
+        mode = decision.outcome("mode") or self.rules.settings.mode
+        sign = -1 if facts.kind == "credit_memo" else 1
+        grouped = mode != "sales_invoice"
+        postings = self.postings.balanced(amounts, facts, sign, grouped=grouped)
+        return AtTaxPoint(facts, decision, postings)
 
     def _money(
         self,
@@ -146,9 +157,8 @@ class Booker:
         if amount < 0:  # a fee above the refund, or gift cards above the invoice
             debit, credit, amount = credit, debit, -amount
         try:
-            record = money_entry(
-                kind, header, document, debit, credit, amount, facts.entry_date, settings
-            )
+            moved = self._money_date(kind, document, facts)
+            record = money_entry(kind, header, document, debit, credit, amount, moved, settings)
         except DocumentRefusedError as error:
             # The invoice itself is right: only its payment waits for a person.
             return [self._refused(kind, document, document.order, error)]
@@ -159,6 +169,14 @@ class Booker:
             ],
         )
         return [Booked("general_journal_entries", record, roles)]
+
+    def _money_date(self, kind: MoneyKind, document: Document, facts: DocumentFacts) -> MoneyDate:
+        """Give the day on which the money of an entry moved; a settlement moves none."""
+        settings = self.rules.settings
+        if kind == "settlement" or document.order is None:
+            return MoneyDate(facts.booking_date, "document")
+        find = refund_date if kind == "refund" else payment_date
+        return find(document, document.order, settings.time_zone, settings.payment_date)
 
     def _prepayment(self, order: Order, facts: DocumentFacts, decision: Decision) -> list[Booked]:
         """Give the entry of money received before the invoice, once the order is paid in full."""
@@ -177,7 +195,7 @@ class Booker:
             clearing,
             prepayment,
             amount,
-            facts.entry_date,
+            prepayment_date(order, settings.time_zone, settings.payment_date),
             settings,
         )
         return [Booked("general_journal_entries", record, ("clearing", "prepayment"))]

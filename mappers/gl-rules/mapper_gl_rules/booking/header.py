@@ -60,14 +60,14 @@ def document_header(
     description = f"{name} {document.increment_id}"
     if document is not order:
         description += f", order {order.increment_id}"
-    day = facts.entry_date.isoformat()
+    source["tax_point_of"] = facts.tax_point_of
     header: Record = {
         "document_key": document_key(source),
         "your_ref": f"{decision.outcome('reference_prefix') or ''}{document.increment_id}",
         "description": description[:60],
         "currency": facts.currency,
-        "document_date": day,
-        "tax_point": day,
+        "document_date": facts.dates.document_date.isoformat(),
+        "tax_point": facts.tax_point.isoformat(),
         "rules_version": rules.version,
         "source": source,
     }

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mapper_gl_rules.amounts import AmountLine, Amounts
-from mapper_gl_rules.exceptions import DocumentRefusedError
+from mapper_gl_rules.exceptions import DocumentRefusedError, UndecidedError
 from mapper_gl_rules.money import HUNDRED, ZERO, minor_unit, rounded, show
 from mapper_gl_rules.rules.facts import DocumentFacts, LineFacts, line_facts
 from mapper_gl_rules.rules.matching import Matcher
 from mapper_gl_rules.rules.vocabulary import LINE_KINDS
-from mapper_gl_rules.vat import VatCode, find_vat_code
+from mapper_gl_rules.vat import VatCode, VatCodes
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from mapper_gl_rules.rules.model import Outcome, Rule, Rules
 
 __all__ = ["Posting", "Postings", "deferral_end", "describe", "role_of"]
-
-_MOST = 10_000  # remembered VAT codes
 
 
 def role_of(kind: str) -> str:
@@ -68,7 +66,7 @@ class Postings:
         self.rules = rules
         self.matcher = Matcher(rules)
         self._codes = {code.code: code for code in rules.vat_codes}
-        self._auto: dict[tuple[object, ...], VatCode | None] = {}
+        self.vat_codes = VatCodes(rules.vat_codes)
 
     def single(self, amounts: Amounts, document: DocumentFacts, sign: int) -> list[Posting]:
         """Give one posting per amount that is not 0, not added up and not rounded.
@@ -125,7 +123,7 @@ class Postings:
         Raises:
             DocumentRefusedError: When a rule refuses, none matches, or the VAT code is wrong.
         """
-        facts = line_facts(line, document, self.rules.settings)
+        facts = line_facts(line, document, self.rules.settings, self.vat_codes)
         rule = self._rule(line, facts, document)
         book = rule.book
         if book is None:  # _rule has refused already
@@ -142,14 +140,14 @@ class Postings:
             facts.sku,
             line.item.name if line.item else None,
             facts.supply,
-            document.country if facts.supply else None,
+            facts.country,
         )
 
     def _rule(self, line: AmountLine, facts: LineFacts, document: DocumentFacts) -> Rule:
         """Find the first rule that matches."""
         rule = self.matcher.match(document, facts)
         if rule is None:
-            raise DocumentRefusedError(
+            raise UndecidedError(
                 reason=f"no rule matches {describe(line)}, {_situation(facts, document)}",
                 where=f"{line.kind} {line.name}",
                 what_to_do="Add a rule for it, then replay the document.",
@@ -181,8 +179,15 @@ class Postings:
         if wanted == "auto":
             return self._auto_code(line, facts, document)
         code = self._codes[wanted]
-        if code.rate != (line.rate or ZERO):
+        if code.rate != (facts.rate or ZERO):
             raise _wrong_vat(rule, line, f"has VAT code {code.code} of {_percent(code.rate)}")
+        if not code.holds_on(document.tax_point):
+            raise UndecidedError(
+                reason=f"rule {rule.name!r} has VAT code {code.code}, which does not hold on "
+                f"{document.tax_point} ({document.tax_point_of}): {describe(line)}",
+                where=f"{line.kind} {line.name}",
+                what_to_do="Give the rule the same from and until, or let it say vat_code: auto.",
+            )
         return code
 
     def _product_code(self, line: AmountLine, document: DocumentFacts) -> VatCode | None:
@@ -197,27 +202,18 @@ class Postings:
         facts: LineFacts,
         document: DocumentFacts,
     ) -> VatCode | None:
-        """Find the VAT code by kind of supply, country, percentage and entry date."""
-        if line.rate is None:
+        """Find the VAT code by kind of supply, country, percentage and tax point."""
+        if facts.rate is None:
             return None
-        country = document.country
-        key = (facts.supply, country, line.rate, document.entry_date)
-        if key not in self._auto:
-            if len(self._auto) >= _MOST:
-                self._auto.clear()
-            self._auto[key] = find_vat_code(
-                self.rules.vat_codes,
-                facts.supply,
-                country,
-                line.rate,
-                document.entry_date,
-            )
-        code = self._auto[key]
+        code = self.vat_codes.code(facts.taxed_as, facts.rate)
         if code is None:
-            raise DocumentRefusedError(
-                reason=f"no single VAT code fits {describe(line)}, {_situation(facts, document)}",
+            known = self.vat_codes.candidates(facts.taxed_as) or "no VAT code"
+            raise UndecidedError(
+                reason=f"no single VAT code fits {describe(line)}, {_situation(facts, document)}; "
+                f"the rules have {known} for it on {document.tax_point} ({document.tax_point_of})",
                 where=f"{line.kind} {line.name}",
-                what_to_do="Add the code under vat_codes, or correct the order's tax in the shop.",
+                what_to_do="If the percentage is the legal one of that day, add its code under "
+                "vat_codes, with from and until; else correct the order's tax in the shop.",
             )
         return code
 
@@ -268,7 +264,7 @@ def _percent(rate: Decimal) -> str:
 
 def _situation(facts: LineFacts, document: DocumentFacts) -> str:
     """Name the facts that decide about VAT."""
-    parts = [f"to {document.country or 'no country'}"]
+    parts = [f"to {facts.taxed_as.country or 'no country'}"]
     if facts.supply:
         parts.append(f"supply {facts.supply}")
     parts.append(f"VAT number {document.vat_number_state}")

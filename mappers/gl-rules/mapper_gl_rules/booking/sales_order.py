@@ -64,7 +64,7 @@ def sales_order(header: Record, order: Order, facts: DocumentFacts, postings: Po
         line.vat = rounded(line.vat, unit)
     return {
         **header,
-        "order_date": facts.entry_date.isoformat(),
+        "order_date": facts.booking_date.isoformat(),
         **_delivery(header, order, postings.rules.settings),
         "lines": [_line(line) for line in lines],
         "totals": totals(lines),

@@ -75,6 +75,13 @@ _SETTINGS = _object(
             _CODE, "Accounts receivable, for journal entries and checks without Exact."
         ),
         "mode": _one_of("Booking mode where no rule says another.", *OUTCOMES["mode"].choices),
+        "payment_date": _one_of(
+            "Day of a payment: `capture` at the payment provider, where the shop does not know it "
+            "the first moment it shows the document paid (`paid_seen`), or that of the `document`.",
+            "capture",
+            "paid_seen",
+            "document",
+        ),
         "daily_per": _one_of(
             "What a daily summary is split by, beside store view and currency.",
             "store",

@@ -10,6 +10,7 @@ from mapper_gl_rules.source.model import (
     CustomFee,
     Document,
     DocumentExtension,
+    InvoiceReference,
     ItemTax,
     Line,
     Order,
@@ -17,6 +18,7 @@ from mapper_gl_rules.source.model import (
     OrderItem,
     Product,
     Source,
+    Transaction,
 )
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "CustomFee",
     "Document",
     "DocumentExtension",
+    "InvoiceReference",
     "ItemTax",
     "Line",
     "Order",
@@ -31,4 +34,5 @@ __all__ = [
     "OrderItem",
     "Product",
     "Source",
+    "Transaction",
 ]

@@ -17,6 +17,7 @@ __all__ = [
     "CustomFee",
     "Document",
     "DocumentExtension",
+    "InvoiceReference",
     "ItemTax",
     "Line",
     "Order",
@@ -24,6 +25,7 @@ __all__ = [
     "OrderItem",
     "Product",
     "Source",
+    "Transaction",
 ]
 
 Amount = Decimal | None
@@ -158,6 +160,24 @@ class Payment(msgspec.Struct, gc=False):
     po_number: str | None = None
 
 
+class Transaction(msgspec.Struct, gc=False):
+    """A movement of money at the payment provider, when the tap's credentials allow it."""
+
+    txn_type: str
+    created_at: str
+    txn_id: str | None = None
+
+
+class InvoiceReference(msgspec.Struct, gc=False):
+    """An invoice of the same order."""
+
+    entity_id: int
+    increment_id: str
+    created_at: str
+    updated_at: str | None = None
+    state: int | None = None
+
+
 class Order(msgspec.Struct, gc=False):
     """An order, on its own or inside an invoice or credit memo."""
 
@@ -168,6 +188,7 @@ class Order(msgspec.Struct, gc=False):
     items: list[OrderItem]
     updated_at: str | None = None
     state: str | None = None
+    is_virtual: int | None = None
     store_id: int | str | None = None
     order_currency_code: str | None = None
     base_currency_code: str | None = None
@@ -188,6 +209,8 @@ class Order(msgspec.Struct, gc=False):
     total_paid: Amount = None
     billing_address: Address | None = None
     payment: Payment | None = None
+    transactions: list[Transaction] | None = None
+    invoices: list[InvoiceReference] | None = None
     extension_attributes: OrderExtension | list[Any] | None = None
     source: Source | None = None
     raw: Any = None  # the bytes it was decoded from; not a field of the shop
@@ -241,6 +264,9 @@ class Document(msgspec.Struct, gc=False):
     order_id: int | None = None
     updated_at: str | None = None
     state: int | None = None
+    invoice_id: int | None = None
+    transaction_id: str | None = None
+    is_used_for_refund: int | None = None
     store_id: int | str | None = None
     order_currency_code: str | None = None
     base_currency_code: str | None = None
@@ -256,7 +282,6 @@ class Document(msgspec.Struct, gc=False):
     adjustment: Amount = None
     adjustment_positive: Amount = None
     adjustment_negative: Amount = None
-    transaction_id: str | None = None
     extension_attributes: DocumentExtension | list[Any] | None = None
     source: Source | None = None
     raw: Any = None  # the bytes it was decoded from; not a field of the shop

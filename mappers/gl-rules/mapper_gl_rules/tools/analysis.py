@@ -69,7 +69,7 @@ def coverage(
         order = document.order
         try:
             facts = document_facts(kind, document, order, rules.settings)
-            if since is not None and facts.entry_date < since:
+            if since is not None and facts.booking_date < since:
                 continue
             amounts = read_document(document, order, rules.settings.options)
         except DocumentRefusedError:
@@ -78,7 +78,9 @@ def coverage(
             if not line.net and not line.vat:
                 continue
             seen += 1
-            found = booker.postings.matcher.match(facts, line_facts(line, facts, rules.settings))
+            found = booker.postings.matcher.match(
+                facts, line_facts(line, facts, rules.settings, booker.postings.vat_codes)
+            )
             if found is not None and not _is_default(found):
                 continue
             name = found.name if found else None
@@ -166,7 +168,7 @@ def _is_since(document: Document, kind: DocumentKind, rules: Rules, since: date 
         facts = document_facts(kind, document, document.order, rules.settings)
     except DocumentRefusedError:
         return True
-    return facts.entry_date >= since
+    return facts.booking_date >= since
 
 
 def _booked(

@@ -10,6 +10,7 @@ from mapper_gl_rules.booking.booker import Booker
 from mapper_gl_rules.booking.day_view import day_entries
 from mapper_gl_rules.booking.ledger_view import ledger_view
 from mapper_gl_rules.exceptions import InputError
+from mapper_gl_rules.source import InvoiceReference
 from mapper_gl_rules.source.decoding import Decoder
 
 if TYPE_CHECKING:
@@ -76,7 +77,25 @@ def read_documents(text: bytes, origin: str, *, base: bool = False) -> Documents
     for document in (*documents["invoices"], *documents["creditmemos"]):
         if document.order is None and document.order_id is not None:
             document.order = by_id.get(document.order_id)
+    _name_invoices(documents["invoices"])
     return Documents(orders, **documents)
+
+
+def _name_invoices(invoices: list[Document]) -> None:
+    """Tell each order its invoices, as the tap does: credit memos go by their dates."""
+    for invoice in invoices:
+        order = invoice.order
+        if order is not None and invoice.entity_id not in {
+            one.entity_id for one in order.invoices or ()
+        }:
+            known = InvoiceReference(
+                invoice.entity_id,
+                invoice.increment_id,
+                invoice.created_at,
+                invoice.updated_at,
+                invoice.state,
+            )
+            order.invoices = [*(order.invoices or ()), known]
 
 
 def book_documents(documents: Documents, rules: Rules) -> dict[str, Any]:

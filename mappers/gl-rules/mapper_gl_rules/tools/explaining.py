@@ -40,7 +40,7 @@ def explain(booker: Booker, kind: DocumentKind, document: Document | Order) -> I
         yield f"  refused: {error}"
         return
     yield (
-        f"  {facts.entry_date}, {facts.currency}, to {facts.country or 'no country'}, "
+        f"  {facts.booking_date}, {facts.currency}, to {facts.country or 'no country'}, "
         f"VAT number {facts.vat_number_state}, {facts.payment_method or 'no payment method'}"
     )
     yield f"  {amounts.arithmetic}"
@@ -62,7 +62,7 @@ def _lines(booker: Booker, facts: DocumentFacts, amounts: Amounts) -> Iterator[s
 
 def _line(booker: Booker, facts: DocumentFacts, line: AmountLine) -> Iterator[str]:
     matcher = booker.postings.matcher
-    found = line_facts(line, facts, booker.rules.settings)
+    found = line_facts(line, facts, booker.rules.settings, booker.postings.vat_codes)
     rate = "outside VAT" if line.rate is None else f"{line.rate.normalize():f} %"
     yield (
         f"  {line.kind} {line.name}: net {show(line.net)}, VAT {show(line.vat)}, {rate}, "
