@@ -30,6 +30,11 @@ ABORT = "commerce_sandbox.abort"  # ASGI extension: closes the TCP connection at
 _PUNCTUAL = 0.01  # seconds that a timer may be early
 _SLOW_PAUSE = 0.05  # seconds between two pieces of a slow answer
 _ERROR_BODY = b'{"message":"Internal Error. Details are available in the server log."}'
+# What PHP prints when display_errors is on: it begins the answer, so headers come too late.
+_PHP_NOTICE = (
+    "<br />\n<b>Deprecated</b>:  Optional parameter before required one in"
+    " <b>/var/www/html/app/code/Vendor/Module/Plugin/Order.php</b> on line <b>42</b><br />\n"
+)
 _UNAVAILABLE_BODY = (
     b"<!DOCTYPE html>\n<html><head><title>503 Service Unavailable</title></head>"
     b"<body><h1>Service Unavailable</h1></body></html>\n"
@@ -190,6 +195,9 @@ async def _suffer_after(
     elif fault.kind == "drop_after":
         exchange.record(None)
         await exchange.drop(receive)
+    elif fault.kind == "php_notice":
+        text = str(fault.params.get("text", _PHP_NOTICE)).encode()
+        await exchange.answer(start["status"], {"content-type": "text/html"}, text + body)
     elif fault.kind == "truncate":
         await exchange.send(start)
         half = body[: len(body) // 2]

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from commerce_sandbox import faults, settings, shop
+from commerce_sandbox.data.commands import group as shop_group
 from commerce_sandbox.data.writer import ShopWriter
 from commerce_sandbox.exact.commands import group as exact
 from commerce_sandbox.exceptions import SandboxError
@@ -50,6 +51,7 @@ def main() -> None:
 
 
 main.add_command(exact)
+main.add_command(shop_group)
 
 
 @main.command()

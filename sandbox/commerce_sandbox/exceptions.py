@@ -46,6 +46,15 @@ class ShopError(SandboxError):
     """The description of a shop cannot be understood or loaded."""
 
 
+class NoSuchRecordError(SandboxError):
+    """A record was named that the shop does not have."""
+
+    def __init__(self, kind: str, key: int, kinds: Iterable[str] = ()) -> None:
+        """Name the record, and the kinds there are."""
+        choice = f" (kinds: {', '.join(kinds)})" if kinds else ""
+        super().__init__(f"the shop has no {kind} with the number {key}{choice}")
+
+
 class NotLoopbackError(SandboxError):
     """The sandbox was told to listen where others could reach it."""
 

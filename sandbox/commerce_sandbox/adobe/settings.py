@@ -15,6 +15,7 @@ DEFAULTS: dict[str, Any] = {
     "adobe.unstable_order": False,  # rows that the sort leaves equal change places every time
     "adobe.broken_order_ids": [],  # entity_ids of orders that make a whole page fail with 500
     "adobe.clock_skew_seconds": 0,  # how far the shop's clock is ahead of the sandbox's
+    "adobe.node_clocks": [],  # seconds that each web node's clock is ahead; they answer in turn
     "adobe.gzip": False,  # compress answers over 1,100 bytes for clients that accept it
     "adobe.admin_two_factor": False,  # the admin token route asks for a second factor
     "adobe.saas_minute_limit": None,  # calls a minute before the SaaS edge answers 429
