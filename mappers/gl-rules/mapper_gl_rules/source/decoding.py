@@ -9,7 +9,10 @@ import msgspec
 from mapper_gl_rules.source import Document, Order
 from mapper_gl_rules.source.messages import decode_any
 
-__all__ = ["Decoder"]
+__all__ = ["UNREADABLE", "Decoder"]
+
+# What decoding raises for text of any shape.
+UNREADABLE = (msgspec.DecodeError, RecursionError)
 
 _orders = msgspec.json.Decoder(Order)
 _documents = msgspec.json.Decoder(Document)
