@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapper_gl_rules.booking import Booker
+from mapper_gl_rules.rules.facts import document_facts, legal_rates
 from mapper_gl_rules.rules.vocabulary import SUPPLIES
 from mapper_gl_rules.vat import (
     TaxedAs,
     VatCode,
     VatCodes,
+    differs,
     first_valid_number,
     supply_of,
     vat_number_valid,
@@ -125,7 +127,6 @@ CODES = VatCodes(
     )
 )
 NL = TaxedAs("domestic", "NL", date(2026, 2, 10))
-FI = TaxedAs("oss", "FI", date(2026, 2, 10))
 
 
 @pytest.mark.parametrize(
@@ -182,11 +183,107 @@ def test_a_computed_percentage_is_the_legal_one_that_gives_the_vat(
     assert found == Decimal(legal)
 
 
-def test_a_percentage_that_is_not_stated_is_one_of_the_country() -> None:
-    assert CODES.fitting(FI, Decimal(10), Decimal("2.55")) == {Decimal("25.5")}
-    assert CODES.fitting(FI, Decimal(10), Decimal("1.35")) == {Decimal("13.5")}
-    assert CODES.fitting(FI, Decimal(10), Decimal("2.53")) == set()
-    assert len(CODES.fitting(FI, Decimal("0.10"), Decimal("0.02"))) > 1
+def test_legal_rates_are_those_of_the_destination_at_every_possible_tax_point(
+    make_rules: Any, make_document: Any
+) -> None:
+    rules = make_rules(
+        more_codes='  "D16": {rate: 16, gl: "1", country: DE, supply: oss, until: 2020-12-31}\n'
+        '  "D19": {rate: 19, gl: "1", country: DE, supply: oss, from: 2021-01-01}\n'
+        '  "D0": {rate: 0, country: DE, supply: oss}'
+    )
+    place = {"billing_address": {"country_id": "DE"}}
+    for ordered, expected in (("2020-12-30", {16, 19}), ("2021-01-02", {19})):
+        document = make_document(
+            ("LAMP", 100, 19),
+            order={**place, "created_at": f"{ordered} 09:00:00"},
+            created_at="2021-01-05 09:00:00",
+        )
+        facts = document_facts("invoice", document, document.order, rules.settings)
+        assert legal_rates(facts, rules.settings, VatCodes(rules.vat_codes)) == expected
+
+
+def taxed(code: str, percent: float, country: str | None = None, **more: Any) -> dict[str, Any]:
+    """Give the fields of an order whose first line and shipping were taxed by a tax code."""
+    tax = [{"code": code, "percent": percent, "amount": 1}]
+    taxes = [
+        {"type": "product", "item_id": 1, "applied_taxes": tax},
+        {"type": "shipping", "applied_taxes": tax},
+    ]
+    rates = [{"code": code, "tax_country_id": country}] if country else []
+    return {"extension_attributes": {"item_applied_taxes": taxes}, "tax_rates": rates, **more}
+
+
+B21 = '  "B21": {rate: 21, gl: "1521", country: BE, supply: oss}'
+BE = {"billing_address": {"country_id": "BE", "postcode": "1000"}}
+
+
+@pytest.mark.parametrize(
+    ("order", "refused"),
+    [
+        (taxed("Hoog", 21, "NL", **BE), "VAT of NL (tax code Hoog)"),
+        (taxed("NL-21", 21, **BE), "VAT of NL (tax code NL-21)"),
+        (taxed("NL 21 %", 21, **BE), "VAT of NL (tax code NL 21 %)"),
+        (taxed("NL-21", 21, "BE", **BE), None),  # what the shop says wins over a name
+        (taxed("Hoog", 21, "BE", **BE), None),
+        (taxed("BE-21", 21, **BE), None),
+        (taxed("Hoog", 21, **BE), None),  # nobody knows
+        (taxed("NL-9", 21, **BE), None),  # not the percentage of that name: not certain
+        (taxed("US-21", 21, **BE), None),
+        (BE, None),
+    ],
+)
+def test_vat_of_another_country_is_refused_with_both_names(
+    make_rules: Any, make_document: Any, order: Any, refused: str | None
+) -> None:
+    document = make_document(("LAMP", 100, 21), order=order)
+    (booked,) = Booker(make_rules(more_codes=B21)).document("invoice", document)
+    if refused is None:
+        assert booked.record["lines"][0]["vat_code"] == "B21"
+    else:
+        assert refused in booked.record["reason"]
+        assert "VAT code B21 is for BE" in booked.record["reason"]
+
+
+def test_shipping_has_a_tax_code_of_its_own(make_rules: Any, make_document: Any) -> None:
+    order = taxed("NL-21", 21, **BE)
+    order["extension_attributes"]["item_applied_taxes"][0]["applied_taxes"] = [
+        {"code": "BE-21", "percent": 21, "amount": 21}
+    ]
+    document = make_document(
+        ("LAMP", 100, 21), order=order, shipping_amount=10, shipping_tax_amount="2.10"
+    )
+    (booked,) = Booker(make_rules(more_codes=B21)).document("invoice", document)
+    assert booked.record["where"] == "shipping shipping"
+    assert "VAT of NL" in booked.record["reason"]
+
+
+def test_a_rule_may_take_vat_of_the_own_country(make_rules: Any, make_document: Any) -> None:
+    """Below the threshold of distance sales the home country's VAT is right."""
+    rule = (
+        "name: below the threshold, when: {line: product, supply: oss, vat_country: NL}, "
+        'book: {gl: "8000", vat_code: "21"}'
+    )
+    document = make_document(("LAMP", 100, 21), order=taxed("NL-21", 21, **BE))
+    (booked,) = Booker(make_rules(rule, more_codes=B21)).document("invoice", document)
+    assert booked.record["lines"][0]["vat_code"] == "21"
+
+
+@pytest.mark.parametrize(
+    ("charged", "expected", "differ"),
+    [
+        ("NL", "NL", False),
+        ("NL", "BE", True),
+        ("GB", "XI", False),
+        ("XI", "GB", True),
+        ("ES", "IC", False),
+        ("ES", "FR", True),
+        ("DE", "CH", True),
+    ],
+)
+def test_a_territorys_tax_rates_are_its_countrys(
+    charged: str, expected: str, *, differ: bool
+) -> None:
+    assert differs(charged, expected) is differ
 
 
 RATES = st.decimals(1, 30, places=1)

@@ -13,7 +13,7 @@ from mapper_gl_rules.money import HUNDRED, ZERO, minor_unit, rounded, show
 from mapper_gl_rules.rules.facts import DocumentFacts, LineFacts, line_facts
 from mapper_gl_rules.rules.matching import Matcher
 from mapper_gl_rules.rules.vocabulary import LINE_KINDS
-from mapper_gl_rules.vat import VatCode, VatCodes
+from mapper_gl_rules.vat import VatCode, VatCodes, differs
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -177,7 +177,10 @@ class Postings:
                 raise _wrong_vat(rule, line, "has no VAT code")
             return None
         if wanted == "auto":
-            return self._auto_code(line, facts, document)
+            found = self._auto_code(line, facts, document)
+            if found is not None:
+                _check_charged(line, facts, found)
+            return found
         code = self._codes[wanted]
         if code.rate != (facts.rate or ZERO):
             raise _wrong_vat(rule, line, f"has VAT code {code.code} of {_percent(code.rate)}")
@@ -188,6 +191,7 @@ class Postings:
                 where=f"{line.kind} {line.name}",
                 what_to_do="Give the rule the same from and until, or let it say vat_code: auto.",
             )
+        _check_charged(line, facts, code)
         return code
 
     def _product_code(self, line: AmountLine, document: DocumentFacts) -> VatCode | None:
@@ -279,6 +283,26 @@ def _wrong_vat(rule: Rule, line: AmountLine, problem: str) -> DocumentRefusedErr
         where=f"{line.kind} {line.name}",
         what_to_do="Give the rule a condition on rate, or correct its VAT code.",
     )
+
+
+def _check_charged(line: AmountLine, facts: LineFacts, code: VatCode) -> None:
+    """Refuse VAT of one country on the VAT code of another.
+
+    Raises:
+        DocumentRefusedError: With the shop's tax code and the VAT code.
+    """
+    expected = code.country or facts.taxed_as.country
+    if not code.rate or expected is None:
+        return
+    for tax_code, country in facts.charged.items():
+        if differs(country, expected):
+            raise DocumentRefusedError(
+                reason=f"the shop charged VAT of {country} (tax code {tax_code}) on "
+                f"{describe(line)}, but VAT code {code.code} is for {expected}",
+                where=f"{line.kind} {line.name}",
+                what_to_do=f"If VAT of {country} is right, add a rule with vat_country: {country} "
+                "and its VAT code; else correct the tax rule in the shop.",
+            )
 
 
 def deferral_end(start: date, months: int) -> date:

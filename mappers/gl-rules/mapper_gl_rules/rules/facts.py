@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from mapper_gl_rules.dates import DocumentDates, TaxPoint, document_dates
+from mapper_gl_rules.money import HUNDRED
 from mapper_gl_rules.rules.goods import SERVICES, Worth, goods_value, piece_value
 from mapper_gl_rules.vat import (
     EU,
     TaxedAs,
     VatCodes,
+    charged_countries,
     first_valid_number,
     supply_of,
     vat_area,
@@ -33,10 +36,15 @@ __all__ = [
     "LineFacts",
     "at_tax_point",
     "document_facts",
+    "legal_rates",
     "line_facts",
 ]
 
 DocumentKind = Literal["order", "invoice", "credit_memo"]
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+# Adobe's names of taxed amounts that are no product.
+_TAX_TYPES = {"shipping": "shipping", "fixed_product_tax": "weee"}
 
 
 class DocumentFacts(msgspec.Struct, gc=False):
@@ -66,6 +74,7 @@ class DocumentFacts(msgspec.Struct, gc=False):
     website: str | None
     payment_method: str | None
     shipping_method: str | None
+    charged: Mapping[tuple[str, int | None], Mapping[str, str]]
     order: Order
     goods_value: Worth
 
@@ -80,6 +89,8 @@ class LineFacts(msgspec.Struct, gc=False):
     taxed_as: TaxedAs
     supply: str | None
     country: str | None
+    charged: Mapping[str, str]
+    vat_country: tuple[str, ...]
     product_type: str | None
     attribute_set: str | None
     categories: tuple[str, ...]
@@ -136,6 +147,7 @@ def document_facts(
         website=source.website_code if source else None,
         payment_method=order.payment.method if order.payment else None,
         shipping_method=shipping.method if shipping else None,
+        charged=charged_countries(order),
         order=order,
         goods_value=partial(goods_value, order, settings.options),
     )
@@ -173,16 +185,9 @@ def line_facts(
     product_type = _product_type(item)
     goods = product_type not in SERVICES
     country = document.country if goods else document.services_country
-    supply = supply_of(
-        country=country,
-        rate=line.rate,
-        goods=goods,
-        business=document.business,
-        reverse_charge=document.reverse_charge,
-        registrations=settings.registrations,
-        home=settings.home_country,
-    )
+    supply = _supply(document, settings, country, line.rate, goods=goods)
     taxed_as = TaxedAs(supply, country, document.tax_point)
+    charged = _charged(line, document) if line.vat else _NOTHING
     product = item.product if item else None
     attributes = product.custom_attributes if product else None
     return LineFacts(
@@ -193,6 +198,8 @@ def line_facts(
         taxed_as=taxed_as,
         supply=supply,
         country=country if supply else None,
+        charged=charged,
+        vat_country=tuple(sorted(set(charged.values()))),
         product_type=product_type,
         attribute_set=_text(product.attribute_set_id if product else None),
         categories=tuple(map(str, (product.category_ids if product else None) or ())),
@@ -200,6 +207,51 @@ def line_facts(
         attributes=_attributes(attributes) if attributes else (),
         piece_value=partial(piece_value, line, document.order) if line.quantity else None,
     )
+
+
+def legal_rates(document: DocumentFacts, settings: Settings, codes: VatCodes) -> frozenset[Decimal]:
+    """Give the percentages that may be charged on a document, by the VAT codes of the rules.
+
+    Those of its destination, for goods and for services, at every day that may be its tax point.
+    """
+    days = {point.day for point in document.dates.tax_points}
+    if document.dates.order_placed is not None:
+        days.add(document.dates.order_placed.day)
+    return frozenset(
+        rate
+        for country, goods in ((document.country, True), (document.services_country, False))
+        for day in days
+        for rate in codes.legal(
+            TaxedAs(_supply(document, settings, country, HUNDRED, goods=goods), country, day)
+        )
+        if rate
+    )
+
+
+def _supply(
+    document: DocumentFacts,
+    settings: Settings,
+    country: str | None,
+    rate: Decimal | None,
+    *,
+    goods: bool,
+) -> str | None:
+    return supply_of(
+        country=country,
+        rate=rate,
+        goods=goods,
+        business=document.business,
+        reverse_charge=document.reverse_charge,
+        registrations=settings.registrations,
+        home=settings.home_country,
+    )
+
+
+def _charged(line: AmountLine, document: DocumentFacts) -> Mapping[str, str]:
+    """Give the tax codes of a line, with the country each is of."""
+    kind = _TAX_TYPES.get(line.kind, "product")
+    found = document.charged.get((kind, line.item.item_id if line.item else None))
+    return found or _NOTHING
 
 
 def _product_type(item: OrderItem | None) -> str | None:

@@ -45,8 +45,8 @@ _VAT_CODE = _object(
         "rate": _RATE,
         "gl": _CODE,
         "country": _COUNTRY,
-        # none: outside VAT, never chosen by `auto`
-        "supply": {"enum": [*SUPPLIES, "none"]},
+        # none: outside VAT; by_rule: only where a rule names the code; `auto` chooses neither
+        "supply": {"enum": [*SUPPLIES, "none", "by_rule"]},
         "from": _DATE,
         "until": _DATE,
     },

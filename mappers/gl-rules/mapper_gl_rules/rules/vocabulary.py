@@ -207,6 +207,9 @@ CONDITIONS: Mapping[str, Condition] = {
     "field": Condition("line", "pattern", "name", "the shop's field, such as gw_price", rank=3),
     "rate": Condition("line", "number", "rate", "VAT percentage charged by the shop"),
     "supply": Condition("line", "choice", "supply", "kind of supply", tuple(SUPPLIES)),
+    "vat_country": Condition(
+        "line", "ids", "vat_country", "country whose VAT was charged, by the shop's tax code"
+    ),
     "product_type": Condition("line", "text", "product_type", "Adobe's product type", rank=2),
     "attribute_set": Condition("line", "text", "attribute_set", "attribute set id", rank=2),
     "category": Condition("line", "ids", "categories", "category id", rank=2),

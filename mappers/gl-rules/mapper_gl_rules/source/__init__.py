@@ -18,6 +18,7 @@ from mapper_gl_rules.source.model import (
     OrderItem,
     Product,
     Source,
+    TaxRate,
     Transaction,
 )
 
@@ -34,5 +35,6 @@ __all__ = [
     "OrderItem",
     "Product",
     "Source",
+    "TaxRate",
     "Transaction",
 ]

@@ -168,6 +168,13 @@ class Transaction(msgspec.Struct, gc=False):
     txn_id: str | None = None
 
 
+class TaxRate(msgspec.Struct, gc=False):
+    """A tax rate of the shop: whose VAT a code in `applied_taxes` is."""
+
+    code: str
+    tax_country_id: str | None = None
+
+
 class InvoiceReference(msgspec.Struct, gc=False):
     """An invoice of the same order."""
 
@@ -211,6 +218,7 @@ class Order(msgspec.Struct, gc=False):
     payment: Payment | None = None
     transactions: list[Transaction] | None = None
     invoices: list[InvoiceReference] | None = None
+    tax_rates: list[TaxRate] | None = None
     extension_attributes: OrderExtension | list[Any] | None = None
     source: Source | None = None
     raw: Any = None  # the bytes it was decoded from; not a field of the shop

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mapper_gl_rules.exceptions import InputError
-from mapper_gl_rules.source import InvoiceReference
+from mapper_gl_rules.source import InvoiceReference, TaxRate
 from mapper_gl_rules.source.decoding import UNREADABLE, Decoder
 from mapper_gl_rules.source.messages import Envelope
 
@@ -45,6 +45,7 @@ class _File(msgspec.Struct):
     creditmemo: msgspec.Raw = _NONE
     creditmemos: list[msgspec.Raw] = []
     credit_memos: list[msgspec.Raw] = []
+    tax_rates: list[TaxRate] = []
 
     def raws(self) -> Iterator[tuple[DocumentKind, str, msgspec.Raw]]:
         """Give kind, place and text of each document, orders first."""
@@ -110,10 +111,12 @@ def _rest(
     orders: dict[int, Order] = {}
     found: list[tuple[DocumentKind, Document | Order]] = []
     try:
-        for kind, where, raw in msgspec.json.decode(text, type=_File).raws():
+        given = msgspec.json.decode(text, type=_File)
+        for kind, where, raw in given.raws():
             place = f"{file}, {where}"
             if kind == "order":
                 order = decoder.order(raw)
+                order.tax_rates = order.tax_rates or given.tax_rates
                 orders[order.entity_id] = order
                 found.append((kind, order))
                 continue

@@ -108,17 +108,6 @@ class VatCodes:
         fitting = [rate for rate in rates if rate and _gives(rate, stated, net, vat, pieces)]
         return fitting[0] if len(fitting) == 1 else stated
 
-    def fitting(
-        self,
-        taxed_as: TaxedAs,
-        net: Decimal,
-        vat: Decimal,
-        pieces: Decimal | None = None,
-    ) -> set[Decimal]:
-        """Give the legal percentages that give this VAT to the cent, where the shop states none."""
-        limit = _tolerance(pieces)
-        return {rate for rate in self.legal(taxed_as) if abs(net * rate / HUNDRED - vat) <= limit}
-
     def code(self, taxed_as: TaxedAs, rate: Decimal) -> VatCode | None:
         """Give the one code of a percentage; None when there is none or several are alike."""
         found = self.legal(taxed_as).get(rate, ())
