@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from mapper_gl_rules.rules.loading import parse_rules
+from mapper_gl_rules.rules.loading import load_rules, parse_rules
 from mapper_gl_rules.tools.lint import lint
 
 DATA = Path(__file__).parent / "data"
@@ -30,7 +30,8 @@ def test_versions_are_kept_encrypted_and_only_added(
     rules("import", "--store", store, "--create", example_rules, "--note", "first")
     changed = tmp_path / "changed.yml"
     changed.write_text(example_rules.read_text().replace('"8100"', '"8110"'))
-    assert rules("import", "--store", store, changed) == "version 2, 29 rules\n"
+    count = len(load_rules(example_rules).rules)
+    assert rules("import", "--store", store, changed) == f"version 2, {count} rules\n"
     assert "gl 8100" in rules("diff", "--store", store, "1")
     assert rules("rollback", "--store", store, "1") == "version 3 is version 1 again\n"
     assert rules("diff", "--store", store, "1", "3") == "no difference\n"
@@ -221,7 +222,9 @@ def test_explain_says_which_rule_and_why_not_the_earlier(
 ) -> None:
     out = rules("explain", "--rules", example_rules, "--input", documents, "--order", "5000000002")
     assert "not 'goods, uk': country is BE" in out
-    assert "'intra-EU goods, business' (line 94): GL 8020, VAT code 7, cost center B2B" in out
+    name = "intra-EU goods, business"
+    (line,) = [one.line for one in load_rules(example_rules).rules if one.name == name]
+    assert f"{name!r} (line {line}): GL 8020, VAT code 7, cost center B2B" in out
     assert "sales invoice 5000000002, 2026-" in out
     assert "journal 70, EUR, debtor BE0000000097" in out
     assert re.search(r"invoice 5000000002, rules sha256:", out)
