@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from commerce_sandbox import faults
+from commerce_sandbox.adobe import attributes
 from commerce_sandbox.adobe import store as adobe_store
 from commerce_sandbox.clock import Clock
 from commerce_sandbox.context import SandboxContext
@@ -84,5 +85,6 @@ def seed(
     else:
         message = f"no such shop: {shop!r} ({DESCRIPTION})"
         raise ShopError(message)
+    attributes.seed(database)
     company.seed(database)
     database.set_setting(_SHOP, shop)
