@@ -175,7 +175,7 @@ def test_foreign_currency_has_the_ledgers_rate(emitted: Any) -> None:
     found = by_key(emitted)
     entry = found["demo:intl:invoice:4000000001"][1]
     assert entry["currency"] == "GBP"
-    assert entry["exchange_rate"] == Decimal("1.186099")  # 1 / 0.8431
+    assert entry["exchange_rate"] == Decimal("1.18609892065")  # 1 / 0.8431
     assert "exchange_rate" not in found["demo:uk:invoice:6000000001"][1]  # base currency is GBP
 
 

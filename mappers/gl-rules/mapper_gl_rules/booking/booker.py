@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from mapper_gl_rules.amounts import read_document
 from mapper_gl_rules.booking.debtor import debtor_of
 from mapper_gl_rules.booking.header import (
     Record,
@@ -22,7 +21,7 @@ from mapper_gl_rules.booking.summary_document import summary_document
 from mapper_gl_rules.booking.tax_points import AtTaxPoint, decided_tax_point
 from mapper_gl_rules.dates import MoneyDate, payment_date, prepayment_date, refund_date
 from mapper_gl_rules.exceptions import DocumentRefusedError
-from mapper_gl_rules.money import minor_unit, rounded
+from mapper_gl_rules.money import ZERO, minor_unit, rounded, show
 from mapper_gl_rules.rules.facts import DocumentFacts, document_facts
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Booker"]
 
 
-_OPEN_INVOICE, _CANCELED_INVOICE = 1, 3
+_OPEN, _CANCELED = 1, 3
 _MONEY_ROLES = {"settlement": "prepayment"}
 
 
@@ -93,7 +92,8 @@ class Booker:
         settings = self.rules.settings
         first = document_facts(kind, document, order, settings)
         _check_refusal(self.postings.matcher.decide(first).refusal)
-        amounts = read_document(document, order, settings.options)
+        amounts = self.postings.amounts(first, document, order)
+        _check_sign(kind, document, amounts)
         facts, decision, postings = decided_tax_point(first, lambda facts: self._at(facts, amounts))
         if not postings:
             raise DocumentRefusedError(
@@ -143,7 +143,7 @@ class Booker:
         """Give the entry that closes the debtor, where a rule names a clearing account."""
         amount = entry["totals"]["amount"]
         clearing = decision.outcome("clearing_gl")
-        if clearing is None or not amount or document.state == _OPEN_INVOICE:
+        if clearing is None or not amount or document.state == _OPEN:
             return []
         settings = self.rules.settings
         debtor = settings.debtor_gl
@@ -154,8 +154,6 @@ class Booker:
             kind, debit, credit, amount = "refund", debtor, clearing, -amount
         elif prepayment is not None:
             kind, debit = "settlement", prepayment
-        if amount < 0:  # a fee above the refund, or gift cards above the invoice
-            debit, credit, amount = credit, debit, -amount
         try:
             moved = self._money_date(kind, document, facts)
             record = money_entry(kind, header, document, debit, credit, amount, moved, settings)
@@ -240,7 +238,7 @@ def _order_of(kind: str, document: Document) -> Order:
     """Give the order of a document that can be booked at all.
 
     Raises:
-        DocumentRefusedError: When the order is missing or the invoice was cancelled.
+        DocumentRefusedError: When the order is missing or the document was cancelled.
     """
     if document.order is None:
         raise DocumentRefusedError(
@@ -248,13 +246,36 @@ def _order_of(kind: str, document: Document) -> Order:
             where="order",
             what_to_do="Give the tap the right to read orders, then run again.",
         )
-    if kind == "invoice" and document.state == _CANCELED_INVOICE:
+    if document.state == _CANCELED:
         raise DocumentRefusedError(
-            reason="the shop has cancelled this invoice",
+            reason=f"the shop has cancelled this {kind.replace('_', ' ')}",
             where="state",
-            what_to_do="If it was posted before, credit it in Exact; else nothing.",
+            what_to_do="If it was posted before, take it back in Exact; else nothing.",
         )
     return document.order
+
+
+def _check_sign(kind: str, document: Document, amounts: Amounts) -> None:
+    """Refuse a document that asks for what its kind gives.
+
+    Exact has no credit note that the customer pays; the shop can make one, by a fee.
+    """
+    if amounts.owed >= 0:
+        return
+    fee = document.adjustment_negative or ZERO
+    if kind == "credit_memo" and fee:
+        reason = (
+            f"the fee kept back (adjustment_negative {show(fee)}) is more than the refund of "
+            f"{show(amounts.owed + fee)}: the customer owes {show(-amounts.owed)}"
+        )
+        where, what = "adjustment_negative", "Charge the customer by an invoice of your own"
+    else:
+        reason, where, what = "the total is negative", "grand_total", "Look at it in the shop"
+    raise DocumentRefusedError(
+        reason=f"{reason}: {amounts.arithmetic}",
+        where=where,
+        what_to_do=f"{what}, and book it by hand.",
+    )
 
 
 def _take_payment_condition(record: Record, decision: Decision) -> None:

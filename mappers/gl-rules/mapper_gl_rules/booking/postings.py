@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from mapper_gl_rules.amounts import AmountLine, Amounts
+from mapper_gl_rules.amounts import AmountLine, Amounts, read_document, read_order
 from mapper_gl_rules.exceptions import DocumentRefusedError, UndecidedError
-from mapper_gl_rules.money import HUNDRED, ZERO, minor_unit, rounded, show
+from mapper_gl_rules.money import HUNDRED, ZERO, allotted, minor_unit, rounded, show, vat_inside
 from mapper_gl_rules.rules.facts import DocumentFacts, LineFacts, line_facts
 from mapper_gl_rules.rules.matching import Matcher
 from mapper_gl_rules.rules.vocabulary import LINE_KINDS
+from mapper_gl_rules.source import Order
 from mapper_gl_rules.vat import VatCode, VatCodes, differs
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from mapper_gl_rules.rules.model import Outcome, Rule, Rules
+    from mapper_gl_rules.source import Document
 
-__all__ = ["Posting", "Postings", "deferral_end", "describe", "role_of"]
+__all__ = ["Posting", "Postings", "deferral_end", "describe", "role_of", "round_to"]
+
+_MOST = 10_000  # remembered percentages; forgotten all at once beyond it
 
 
 def role_of(kind: str) -> str:
@@ -67,6 +71,42 @@ class Postings:
         self.matcher = Matcher(rules)
         self._codes = {code.code: code for code in rules.vat_codes}
         self.vat_codes = VatCodes(rules.vat_codes)
+        self._legal: dict[tuple[object, ...], frozenset[Decimal]] = {}
+
+    def amounts(self, document: DocumentFacts, header: Document | Order, order: Order) -> Amounts:
+        """Read what a document charges.
+
+        Args:
+            document: The facts rules look at.
+            header: The document.
+            order: The order it belongs to; of an order, itself.
+
+        Raises:
+            DocumentRefusedError: When it does not add up, with the arithmetic.
+        """
+        options, legal = self.rules.settings.options, self._legal_rates(document)
+        if isinstance(header, Order):
+            return read_order(header, options, legal)
+        kind: Literal["invoice", "credit_memo"] = (
+            "credit_memo" if document.kind == "credit_memo" else "invoice"
+        )
+        return read_document(kind, header, order, options, legal)
+
+    def _legal_rates(self, document: DocumentFacts) -> frozenset[Decimal]:
+        """Give the percentages that the VAT codes of the rules have for the destination."""
+        days = tuple([point.day for point in document.dates.tax_points])
+        key = (document.country, document.services_country, days)
+        found = self._legal.get(key)
+        if found is None:
+            if len(self._legal) >= _MOST:
+                self._legal.clear()
+            places = (None, document.country, document.services_country)
+            found = self._legal[key] = frozenset(
+                code.rate
+                for code in self.rules.vat_codes
+                if code.rate and code.country in places and any(map(code.holds_on, days))
+            )
+        return found
 
     def single(self, amounts: Amounts, document: DocumentFacts, sign: int) -> list[Posting]:
         """Give one posting per amount that is not 0, not added up and not rounded.
@@ -104,17 +144,13 @@ class Postings:
         """
         unit = minor_unit(document.currency)
         singles = self.single(amounts, document, sign)
-        total = ZERO
-        postings = []
-        for posting in _grouped(singles) if grouped else singles:
-            posting.net = rounded(posting.net, unit)
-            posting.vat = rounded(posting.vat, unit)
-            total += posting.net + posting.vat
-            if posting.net or posting.vat:
-                postings.append(posting)
-        remainder = sign * rounded(amounts.grand_total, unit) - total
+        found = _grouped(singles) if grouped else singles
+        total = round_to(found, unit)
+        postings = [posting for posting in found if posting.net or posting.vat]
+        remainder = sign * rounded(amounts.owed, unit) - total
         if remainder:
-            postings.append(self._rounding(remainder, amounts, document))
+            line = AmountLine("rounding", "rounding", remainder, ZERO, None)
+            postings.append(self.posting(line, document, 1))
         return postings
 
     def posting(self, line: AmountLine, document: DocumentFacts, sign: int) -> Posting:
@@ -128,6 +164,9 @@ class Postings:
         book = rule.book
         if book is None:  # _rule has refused already
             raise AssertionError(rule.name)
+        if line.vat_unstated:
+            line = self._with_chosen_vat(rule, book, line, document)
+            facts = line_facts(line, document, self.rules.settings, self.vat_codes)
         code = self._vat_code(rule, book, line, facts, document)
         return Posting(
             rule.name,
@@ -194,6 +233,22 @@ class Postings:
         _check_charged(line, facts, code)
         return code
 
+    def _with_chosen_vat(
+        self, rule: Rule, book: Outcome, line: AmountLine, document: DocumentFacts
+    ) -> AmountLine:
+        """Take the VAT out of an amount for which the shop states none: the rule says how much."""
+        code = self._codes.get(book.vat_code or "")
+        if code is None:
+            raise DocumentRefusedError(
+                reason=f"rule {rule.name!r} has no VAT code of its own, and the shop states no VAT "
+                f"for {line.kind} {line.name} of {show(line.net)}",
+                where=f"{line.kind} {line.name}",
+                what_to_do="Name a VAT code in the rule: VAT is inside the amount at its "
+                "percentage.",
+            )
+        vat = vat_inside(line.net, code.rate, minor_unit(document.currency)) if code.rate else ZERO
+        return msgspec.structs.replace(line, net=line.net - vat, vat=vat, rate=code.rate)
+
     def _product_code(self, line: AmountLine, document: DocumentFacts) -> VatCode | None:
         """Take the VAT code of the product (or shipping) that a discount belongs to."""
         kind = "product" if line.item is not None else "shipping"
@@ -221,22 +276,17 @@ class Postings:
             )
         return code
 
-    def _rounding(
-        self,
-        remainder: Decimal,
-        amounts: Amounts,
-        document: DocumentFacts,
-    ) -> Posting:
-        """Book the remainder between lines and grand total, up to the limit."""
-        limit = self.rules.settings.options.rounding_limit
-        if abs(remainder) > limit:
-            raise DocumentRefusedError(
-                reason=f"the lines and the grand total differ by {show(remainder)}, the limit is "
-                f"{show(limit)}: {amounts.arithmetic}",
-                where="grand_total",
-                what_to_do="Compare the document with the shop's admin, then book it by hand.",
-            )
-        return self.posting(AmountLine("rounding", "rounding", remainder, ZERO, None), document, 1)
+
+def round_to(postings: list[Posting], unit: Decimal) -> Decimal:
+    """Round postings to the minor unit and give their total; VAT stays the document's in sum."""
+    vat = sum([posting.vat for posting in postings], ZERO)
+    exact = vat + sum([posting.net for posting in postings], ZERO)
+    total, taxed = rounded(exact, unit), rounded(vat, unit)
+    nets = allotted([posting.net for posting in postings], total - taxed, unit)
+    taxes = allotted([posting.vat for posting in postings], taxed, unit)
+    for posting, net, tax in zip(postings, nets, taxes, strict=True):
+        posting.net, posting.vat = net, tax
+    return total
 
 
 def _grouped(singles: list[Posting]) -> list[Posting]:

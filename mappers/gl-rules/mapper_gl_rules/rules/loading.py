@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["load_rules", "parse_rules", "parse_yaml", "read_rules"]
 
 _LONGEST = 60  # of a quoted value in a message
-_OPTIONS = ("discounts", "rounding_limit", "adjustments", "surcharges")
+_OPTIONS = ("discounts", "rounding_limit", "tax_difference", "adjustments", "surcharges")
 _SETTINGS = RULES_SCHEMA["properties"]["settings"]["properties"]
 _SPECIAL_VAT_CODES = ("auto", "product")
 # Fields whose values are text, also where YAML reads a number.
@@ -274,9 +274,11 @@ def _settings(entry: Mapping[str, Any], origin: str) -> Settings:
     options = Options(
         discounts=entry.get("discounts", "net"),
         rounding_limit=Decimal(str(entry.get("rounding_limit", "0.05"))),
+        tax_difference=entry.get("tax_difference", "spread"),
         adjustment_refund=_choice(adjustments.get("refund")),
         adjustment_fee=_choice(adjustments.get("fee")),
         surcharges=dict(entry.get("surcharges", {})),
+        ledger_currency=entry["ledger_currency"],
     )
     return Settings(**values, options=options)
 

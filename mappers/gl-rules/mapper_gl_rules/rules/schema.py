@@ -13,7 +13,7 @@ _CODE = VALUES["text"].schema
 _DATE = VALUES["date"].schema
 _RATE = VALUES["number"].schema
 _COUNTRY = {"type": "string", "pattern": "^[A-Z]{2}$"}
-_CHOICE = {"anyOf": [{"enum": ["goods", "none"]}, _RATE]}
+_CHOICE = {"anyOf": [{"enum": ["goods", "proportional", "none"]}, _RATE]}
 
 
 def _object(properties: Schema, *required: str) -> Schema:
@@ -103,11 +103,19 @@ _SETTINGS = _object(
         ),
         "rounding_limit": _help(
             {"type": "number", "minimum": 0, "maximum": 1},
-            "Largest remainder between lines and total for a rounding line.",
+            "Largest remainder that the total leaves open, for a rounding line; in currencies "
+            "without cents as many of their smallest units.",
+        ),
+        "tax_difference": _one_of(
+            "Cents between the VAT of the header and of its lines: `spread` over the lines, or "
+            "`rounding`: a rounding line, with the VAT of the lines.",
+            "spread",
+            "rounding",
         ),
         "adjustments": _help(
             _object({"refund": _CHOICE, "fee": _CHOICE}),
-            "VAT in `refund` and `fee` of credit memos: `goods`, `none` or a percentage.",
+            "VAT in `refund` and `fee` of credit memos: `goods` (their one rate), `proportional` "
+            "(by the rates of the goods), `none` or a percentage.",
         ),
         "surcharges": _help(
             {"type": "object", "additionalProperties": {"type": ["string", "null"]}},

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mapper_gl_rules.amounts import read_document
 from mapper_gl_rules.booking.booker import Booker
 from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import ZERO
@@ -124,7 +123,7 @@ def _lines(
     settings = booker.rules.settings
     try:
         facts = document_facts(kind, document, order, settings)
-        amounts = read_document(document, order, settings.options)
+        amounts = booker.postings.amounts(facts, document, order)
     except DocumentRefusedError:
         return 0  # counted as refused; its lines say nothing about rules
     lines = [line for line in amounts.lines if line.net or line.vat]

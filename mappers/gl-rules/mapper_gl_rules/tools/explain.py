@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mapper_gl_rules.amounts import AmountLine, Amounts, read_document, read_order
 from mapper_gl_rules.booking.day_view import day_entries
 from mapper_gl_rules.booking.ledger_view import ledger_view
 from mapper_gl_rules.exceptions import DocumentRefusedError
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from decimal import Decimal
 
+    from mapper_gl_rules.amounts import AmountLine, Amounts
     from mapper_gl_rules.booking.booker import Booker
     from mapper_gl_rules.booking.result import Booked
     from mapper_gl_rules.rules.facts import DocumentFacts, DocumentKind
@@ -99,12 +99,7 @@ def explain(booker: Booker, kind: DocumentKind, document: Document | Order) -> E
                 "VAT number": facts.vat_number_state,
                 "payment method": facts.payment_method or "none",
             }
-            options = rules.settings.options
-            amounts = (
-                read_order(document, options)
-                if isinstance(document, Order)
-                else read_document(document, order, options)
-            )
+            amounts = booker.postings.amounts(facts, document, order)
             found.arithmetic = amounts.arithmetic
             found.lines = list(_lines(booker, facts, amounts))
     except DocumentRefusedError:
