@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 
-from commerce_sandbox import asgi, control, faults
+from commerce_sandbox import asgi, control, faults, signals
 from commerce_sandbox.adobe.service import Shop
 from commerce_sandbox.exact import late_calls
 from commerce_sandbox.exact.late_calls import LateCall
 from commerce_sandbox.exact.routes import ExactOnline, run_late_calls
+from commerce_sandbox.exceptions import SignalError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,6 +60,9 @@ class SandboxApp:
         if path.startswith(control.PREFIX):
             await self._control(scope, receive, send)
             return
+        if path.startswith(signals.KEYS_PATH):
+            await self._public_key(path, send)
+            return
         is_exact = path.startswith("/api/")
         exchange = _Exchange(self._context, scope, send, "exact" if is_exact else "adobe")
         app = self._exact if is_exact else self._adobe
@@ -69,6 +73,16 @@ class SandboxApp:
             else:
                 exchange.fault = fault
                 await _suffer(fault, app, scope, receive, exchange)
+
+    async def _public_key(self, path: str, send: Send) -> None:
+        """Show a public key of I/O Events, as Adobe's own host does."""
+        name = path.removeprefix(signals.KEYS_PATH).removesuffix(".pem")
+        try:
+            text = signals.Signer.of(self._context.database).public_key(name)
+        except SignalError:
+            await asgi.answer(send, 404, {"content-type": "text/html"}, b"Not Found")
+            return
+        await asgi.answer(send, 200, {"content-type": "application/x-pem-file"}, text.encode())
 
 
 @lru_cache(maxsize=8)

@@ -20,6 +20,7 @@ from commerce_sandbox.data.commands import group as shop_group
 from commerce_sandbox.data.writer import ShopWriter
 from commerce_sandbox.exact.commands import group as exact
 from commerce_sandbox.exceptions import SandboxError
+from commerce_sandbox.signals.commands import group as signal_group
 
 _DATA_DIR = click.option(
     "--data-dir",
@@ -52,6 +53,7 @@ def main() -> None:
 
 main.add_command(exact)
 main.add_command(shop_group)
+main.add_command(signal_group)
 
 
 @main.command()

@@ -41,6 +41,7 @@ def routes(context: SandboxContext) -> list[Route]:
         ("/shop/change", "POST", calls.change_record),
         ("/shop/remove", "POST", calls.remove_record),
         ("/shop/import-credit-memo", "POST", calls.import_credit_memo),
+        ("/shop/capture", "POST", calls.capture),
     ]
     return [Route(PREFIX + path, _json(call), methods=[method]) for path, method, call in table]
 
@@ -109,6 +110,10 @@ class _Calls:
     async def import_credit_memo(self, request: Request) -> Any:
         body = await _body(request)
         return backstage.import_credit_memo(self._database, body["order_id"], body["at"])
+
+    async def capture(self, request: Request) -> Any:
+        body = await _body(request)
+        return backstage.capture(self._database, body["invoice_id"], body["at"])
 
 
 async def _body(request: Request) -> dict[str, Any]:

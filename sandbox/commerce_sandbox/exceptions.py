@@ -55,6 +55,25 @@ class NoSuchRecordError(SandboxError):
         super().__init__(f"the shop has no {kind} with the number {key}{choice}")
 
 
+class SignalError(SandboxError):
+    """A signal was asked for that cannot be made."""
+
+    @classmethod
+    def unknown(cls, what: str, name: str, names: Iterable[str]) -> SignalError:
+        """Name what there is."""
+        return cls(f"no such {what}: {name} (known: {', '.join(names)})")
+
+    @classmethod
+    def not_loopback(cls, url: str) -> SignalError:
+        """Name the receiver."""
+        return cls(f"signals go to http:// on loopback only, not to {url!r}")
+
+    @classmethod
+    def too_large(cls, size: int, most: int) -> SignalError:
+        """Say how large it is."""
+        return cls(f"the shop makes no events over {most} bytes; this one has {size}")
+
+
 class NotLoopbackError(SandboxError):
     """The sandbox was told to listen where others could reach it."""
 

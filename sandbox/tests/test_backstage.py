@@ -59,6 +59,27 @@ def test_an_imported_credit_memo_carries_an_old_time(sandbox: SandboxHandle) -> 
     assert "no refundable order with the number 35" in again.json()["error"]
 
 
+def test_money_moves_later_than_the_invoice(sandbox: SandboxHandle) -> None:
+    later = "2026-12-01 08:00:00"
+    order = get(sandbox, f"orders/{PAID_ORDER}")
+    invoice = get(sandbox, "invoices/32")
+    body = {"invoice_id": 32, "at": later}
+    made = requests.post(f"{sandbox.url}/_sandbox/shop/capture", json=body, timeout=10).json()
+    answer = ShopClient(sandbox.url).get("/rest/V1/transactions", [("searchCriteria", "")])
+    listed = answer.json()["items"]
+    assert [each["txn_type"] for each in listed] == ["authorization", "capture"]
+    assert listed[1] == {**made, "child_transactions": []}
+    assert listed[0]["created_at"] == order["created_at"]
+    assert (made["created_at"], made["order_id"]) == (later, PAID_ORDER)
+    after = get(sandbox, "invoices/32")
+    changed = {"updated_at": later, "transaction_id": made["txn_id"]}
+    assert after == {**invoice, **changed}
+    paid = get(sandbox, f"orders/{PAID_ORDER}")
+    assert paid["total_paid"] == order["total_paid"]
+    assert paid["payment"]["last_trans_id"] == made["txn_id"]
+    assert paid["updated_at"] == later
+
+
 def test_a_document_is_gone(sandbox: SandboxHandle) -> None:
     body = {"kind": "invoice", "id": 1}
     requests.post(f"{sandbox.url}/_sandbox/shop/remove", json=body, timeout=10)

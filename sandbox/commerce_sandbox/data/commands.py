@@ -58,6 +58,16 @@ def import_credit_memo(data_dir: Path, order_id: int, at: str) -> None:
     click.echo(json.dumps(backstage.import_credit_memo(database, order_id, at)))
 
 
+@group.command("capture")
+@_DATA_DIR
+@click.argument("invoice_id", type=int)
+@click.option("--at", required=True, help="When the money moves, UTC.")
+def capture(data_dir: Path, invoice_id: int, at: str) -> None:
+    """Collect the money of an invoice at a moment of its own; prints the transaction."""
+    database = shop.open_context(data_dir).database
+    click.echo(json.dumps(backstage.capture(database, invoice_id, at)))
+
+
 def _json_or_text(value: str) -> Any:
     try:
         return json.loads(value)

@@ -130,6 +130,11 @@ class ShopWriter:
             self._database.set_setting(NUMBERS, asdict(self._numbers))
         self.committed.extend(due)
 
+    def roll_back(self, change: Change) -> None:
+        """Take back a change that nobody can see yet; its numbers are spent."""
+        self._pending.remove(change)
+        heapq.heapify(self._pending)
+
     def settle(self) -> None:
         """Make everything visible."""
         self.commit(datetime.max.replace(tzinfo=UTC))
