@@ -106,6 +106,7 @@ def test_a_credit_memo_has_the_tax_point_of_its_invoice() -> None:
             [invoice(8, "2020-12-22 09:00:00"), invoice(9, "2021-02-01 09:00:00")],
             [("2020-12-22", "invoice 000008")],  # made after the memo
         ),
+        ([invoice(8, "2021-01-12 09:00:00")], [("2021-01-12", "invoice 000008")]),  # same second
         (
             [invoice(8, "2020-12-22 09:00:00", state=3), invoice(9, "2020-12-28 09:00:00")],
             [("2020-12-28", "invoice 000009")],  # the first was cancelled
@@ -116,6 +117,12 @@ def test_a_credit_memo_without_invoice_takes_those_of_the_order(
     invoices: Any, expected: Any
 ) -> None:
     assert points(document_of("2021-01-12 09:00:00"), order_of(invoices=invoices)) == expected
+
+
+def test_an_order_is_placed_on_the_day_of_its_store_view() -> None:
+    order = order_of("2026-01-31 23:30:00", source=Source(timezone="Europe/London"))
+    found = document_dates(document_of("2026-02-03 09:00:00"), order, AMSTERDAM, credit_memo=False)
+    assert found.order_placed == (date(2026, 1, 31), "order 000000005")
 
 
 def test_an_order_is_its_own_tax_point() -> None:
@@ -235,6 +242,19 @@ def test_a_credit_memo_that_could_be_of_two_days_is_refused(
     assert same[0].stream == "sales_entries"
 
 
+def test_two_tax_points_with_other_vat_codes_or_other_debtors_are_two(
+    make_rules: Any, make_document: Any
+) -> None:
+    memo = memo_of_two(make_document, 19)
+    codes = CODES.replace("D16", "D0").replace("rate: 16", "rate: 19")
+    (booked,) = Booker(make_rules(more_codes=codes)).document("credit_memo", memo)
+    assert "by the invoice it takes back" in booked.record["reason"]
+    rule = 'name: new, when: {line: document, from: 2021-01-01}, book: {debtor: "20"}'
+    codes = '  "D19": {rate: 19, gl: "1520", country: DE, supply: oss}'
+    (booked,) = Booker(make_rules(rule, more_codes=codes)).document("credit_memo", memo)
+    assert "by the invoice it takes back" in booked.record["reason"]
+
+
 days = st.datetimes(datetime(2020, 1, 1), datetime(2029, 12, 31))  # noqa: DTZ001  # UTC by contract
 
 
@@ -254,6 +274,7 @@ def test_the_tax_point_of_a_memo_does_not_depend_on_its_booking_date(
 
 CAPTURE = Transaction("capture", "2026-02-10 22:30:00", "tx-1")
 OTHER = Transaction("capture", "2026-02-20 09:00:00", "tx-2")
+SOLD = Transaction("payment", "2026-02-09 09:00:00")
 HELD = Transaction("authorization", "2026-01-30 09:00:00")
 PAID = {"state": 2, "updated_at": "2026-02-12 23:30:00"}
 OWN = {**PAID, "transaction_id": "tx-2"}
@@ -266,6 +287,8 @@ OWN = {**PAID, "transaction_id": "tx-2"}
         ("capture", PAID, [CAPTURE, OTHER], ("2026-02-13", "paid_seen")),
         ("capture", OWN, [CAPTURE, OTHER], ("2026-02-20", "capture")),
         ("capture", PAID, [HELD], ("2026-02-13", "paid_seen")),
+        ("capture", PAID, [SOLD], ("2026-02-09", "capture")),
+        ("capture", {**PAID, "state": 1}, [], ("2026-01-30", "document")),
         ("capture", PAID, None, ("2026-02-13", "paid_seen")),
         ("paid_seen", PAID, [CAPTURE], ("2026-02-13", "paid_seen")),
         ("document", PAID, [CAPTURE], ("2026-01-30", "document")),
@@ -344,6 +367,23 @@ def test_an_invoice_of_january_paid_in_february(
     assert entry.record["entry_date"] == "2026-01-30"
     assert payment.record["entry_date"] == day
     assert payment.record["source"]["money_date_from"] == seen_by
+
+
+def test_a_refund_of_the_provider_dates_the_refund(make_rules: Any, make_document: Any) -> None:
+    moves = [
+        {"txn_type": "capture", "created_at": "2026-01-30 09:00:00", "txn_id": "a"},
+        {"txn_type": "refund", "created_at": "2026-02-10 09:00:00", "txn_id": "b"},
+    ]
+    memo = make_document(
+        ("LAMP", 100, 21),
+        order={"transactions": moves},
+        created_at="2026-02-08 09:00:00",
+        state=2,
+        adjustment=0,
+    )
+    _, refund = Booker(make_rules(PAYS)).document("credit_memo", memo)
+    assert refund.record["entry_date"] == "2026-02-10"
+    assert refund.record["source"]["money_date_from"] == "capture"
 
 
 def test_a_settlement_moves_no_money_and_is_booked_with_its_invoice(

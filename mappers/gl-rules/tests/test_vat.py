@@ -123,6 +123,7 @@ CODES = VatCodes(
         VatCode("X21", Decimal(21), "1"),
         VatCode("F25", Decimal("25.5"), "1", "FI", "oss"),
         VatCode("F13", Decimal("13.5"), "1", "FI", "oss"),
+        VatCode("C81", Decimal("8.1"), "1", "CH"),
         VatCode("0", Decimal(0), supply="none"),
     )
 )
@@ -167,6 +168,7 @@ def test_two_codes_that_fit_equally_well_are_no_answer() -> None:
         ("21", "100", "21", 1, "21"),
         ("19", "100", "19", 1, "19"),  # another country's
         ("19", "0.50", "0.10", 1, "19"),  # ... also where the cent would allow 21
+        ("8.1", "0.50", "0.04", 1, "8.1"),  # Switzerland's, though 9 % gives the same
         ("20.5", "1.00", "0.21", 1, "20.5"),  # a half percentage is meant
         ("16", "0.50", "0.10", 1, "16"),
         ("20.75", "100", "20.75", 1, "20.75"),  # computed, but nobody's
@@ -366,6 +368,13 @@ def test_a_computed_percentage_is_booked_and_matched_as_the_legal_one(
         Decimal("17.36"),
     )
     assert line["vat_percentage"] == 21
+
+
+def test_a_fixed_code_takes_a_computed_percentage_too(make_rules: Any, make_document: Any) -> None:
+    rule = 'name: high, when: {line: product}, book: {gl: "8021", vat_code: "21"}'
+    document = make_document(("LAMP", "82.64", "21.0068", {"tax_amount": "17.36"}))
+    (booked,) = Booker(make_rules(rule)).document("invoice", document)
+    assert booked.record["lines"][0]["vat_code"] == "21"
 
 
 def test_a_number_of_the_own_country_is_no_reverse_charge(

@@ -342,7 +342,7 @@ def _check_charged(line: AmountLine, facts: LineFacts, code: VatCode) -> None:
         DocumentRefusedError: With the shop's tax code and the VAT code.
     """
     expected = code.country or facts.taxed_as.country
-    if not code.rate or expected is None:
+    if expected is None:
         return
     for tax_code, country in facts.charged.items():
         if differs(country, expected):

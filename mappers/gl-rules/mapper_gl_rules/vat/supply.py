@@ -42,7 +42,7 @@ def supply_of(
     """
     if rate is None or country is None:
         return None
-    eu = country in EU or (country == "XI" and goods)
+    eu = country in EU or country == "XI"  # which `vat_area` gives for goods only
     if country in registrations:
         # A zero that leaves the EU is either the local one or an export: the rules choose.
         local = rate or eu or country == home
