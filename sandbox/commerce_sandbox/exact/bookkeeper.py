@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid5
 
-from commerce_sandbox.exact import company, entries_by_hand, store
+from commerce_sandbox.exact import closing, company, entries_by_hand, store, xaf
+from commerce_sandbox.exact.booking import PROCESSED
 from commerce_sandbox.exact.credentials import DIVISION, NAMESPACE, USERS, User
 from commerce_sandbox.exact.errors import ForbiddenError, StreamError, ValidationError
 from commerce_sandbox.exact.writes import posting_of, timestamp
@@ -16,6 +17,7 @@ from commerce_sandbox.exceptions import BookkeeperError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from commerce_sandbox.context import SandboxContext
     from commerce_sandbox.exact.booking import Posting
@@ -64,9 +66,10 @@ class Bookkeeper:
             entry: Its key, entry number or reference.
             lines: By line number: ``gl_account``, ``vat_code``, ``cost_center``, ``cost_unit``,
                 ``amount``, ``vat_amount`` (without it a changed VAT or amount is computed
-                again), ``description``.
+                again), ``description``; of a journal entry also ``date`` and ``debtor``.
             **header: ``date``, ``period`` (year and period), ``debtor``, ``reference``,
-                ``journal``, ``currency``, ``rate``, ``payment_condition``, ``description``.
+                ``journal``, ``currency``, ``rate``, ``payment_condition``, ``description``; of a
+                journal entry ``entry_type`` (90, or what Exact makes itself, such as 83).
 
         Raises:
             BookkeeperError: There is no such thing, or the bookkeeping refuses.
@@ -110,6 +113,46 @@ class Bookkeeper:
                 own = {} if journal is None else {"journal": journal}
                 return entries_by_hand.copy(posting, like, header | own)
             return entries_by_hand.type_new(posting, header | {"journal": journal or "90"}, lines)
+
+    def file_return(
+        self,
+        kind: str,
+        year: int,
+        period: int,
+        *,
+        frequency: str = "M",
+        status: int = PROCESSED,
+        book: bool = False,
+    ) -> str:
+        """File a VAT return or an EC sales list over what is booked now; return its key.
+
+        Args:
+            kind: ``vat`` or ``ec``.
+            year: Year.
+            period: Month; with ``Q`` the quarter.
+            frequency: ``M``, ``Q`` or ``Y``.
+            status: 10 draft, 20 open, 50 processed.
+            book: Also book the entry (Type 50) that empties the VAT accounts.
+
+        Raises:
+            BookkeeperError: There is no such period.
+        """
+        with self._at_work() as posting:
+            row = closing.file_return(
+                posting, kind, (year, period), frequency=frequency, status=status, book=book
+            )
+        key: str = row["DocumentID"]
+        return key
+
+    def close_year(self, year: int) -> None:
+        """Make the entries of a year's end (Types 322 to 328) and the next opening balance."""
+        with self._at_work() as posting:
+            closing.close_year(posting, year)
+
+    def export_xaf(self, path: Path, year: int, *, first: int = 1, last: int = 12) -> None:
+        """Export an audit file (XAF 3.2) of some periods."""
+        with self._at_work() as posting, path.open("wb") as stream:
+            xaf.write(posting, xaf.Scope(year, first, last), stream)
 
     @contextmanager
     def _at_work(self) -> Iterator[Posting]:

@@ -244,6 +244,8 @@ def _rewrite(
     sent.update(change)
     sent = {name: value for name, value in sent.items() if value is not None}
     sent[document.key] = key
+    if document.header == journal_entries.ENTRIES:
+        sent["Type"] = header["Type"]
     created = [_sendable(document.lines, line) | {"ID": line["ID"]} for line in lines]
     for line in created:
         for name in ("VATPercentage", "VATBaseAmountFC"):

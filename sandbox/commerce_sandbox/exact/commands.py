@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from commerce_sandbox import shop
+from commerce_sandbox.exact.booking import PROCESSED
 from commerce_sandbox.exact.bookkeeper import BLOCKABLE, Bookkeeper
+from commerce_sandbox.exact.closing import FREQUENCIES, KINDS
 from commerce_sandbox.exact.credentials import DIVISION
 
 if TYPE_CHECKING:
@@ -132,6 +134,7 @@ def _parse_lines(_: click.Context, __: click.Parameter, values: tuple[str, ...])
 
 @_command(
     "type-entry",
+    click.option("--type", "entry_type", type=int, help="Of a journal entry; default: 90."),
     click.option("--like", help="Key, number or reference of an entry to type once more."),
     *_FIELDS,
     click.option(
@@ -147,6 +150,38 @@ def _type_entry(bookkeeper: Bookkeeper, lines: list[dict[str, Any]], **fields: A
     """Type an entry by hand and print its key."""
     given = {name: value for name, value in fields.items() if value is not None}
     click.echo(bookkeeper.type_entry(lines, **given))
+
+
+@_command(
+    "file-return",
+    click.argument("kind", type=click.Choice(sorted(KINDS))),
+    click.option("--year", type=int, required=True),
+    click.option("--period", type=int, required=True, help="Month; with Q the quarter."),
+    click.option("--frequency", type=click.Choice(list(FREQUENCIES)), default="M"),
+    click.option("--status", type=int, default=PROCESSED, show_default=True),
+    click.option("--book", is_flag=True, help="Also empty the VAT accounts (Type 50)."),
+)
+def _file_return(bookkeeper: Bookkeeper, **what: Any) -> None:
+    """File a VAT return (vat) or an EC sales list (ec) and print its key."""
+    click.echo(bookkeeper.file_return(**what))
+
+
+@_command("close-year", click.option("--year", type=int, required=True))
+def _close_year(bookkeeper: Bookkeeper, year: int) -> None:
+    """Make the entries of a year's end and the next opening balance."""
+    bookkeeper.close_year(year)
+
+
+@_command(
+    "export-xaf",
+    click.argument("path", type=click.Path(dir_okay=False, path_type=Path)),
+    click.option("--year", type=int, required=True),
+    click.option("--first", type=int, default=1, show_default=True, help="First period."),
+    click.option("--last", type=int, default=12, show_default=True, help="Last period."),
+)
+def _export_xaf(bookkeeper: Bookkeeper, path: Path, **scope: Any) -> None:
+    """Export an audit file (XAF 3.2)."""
+    bookkeeper.export_xaf(path, **scope)
 
 
 def _add_blocking(verb: str, kind: str) -> None:

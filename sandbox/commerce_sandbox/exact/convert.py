@@ -219,14 +219,14 @@ def _guid(name: str, value: Any) -> str:
 
 def _datetime(name: str, value: Any) -> str:
     """Return a date without zone; one with a zone or offset is moved to UTC first."""
-    date = _date(value) if type(value) is str else None
+    date = date_as_stored(value) if type(value) is str else None
     if date is None:
         raise _conversion(name, "DateTime")
     return date
 
 
 @lru_cache(maxsize=1024)  # documents of one day have the same dates
-def _date(text: str) -> str | None:
+def date_as_stored(text: str) -> str | None:
     """Return a date as it is stored, or None when the server cannot read it."""
     if not _DATE.fullmatch(text):  # /Date(...)/ neither: it is only what the server writes
         return None

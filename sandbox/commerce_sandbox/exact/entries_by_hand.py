@@ -29,6 +29,7 @@ _HEADER = {
     },
     journal_entries.ENTRIES: {
         "journal": "JournalCode", "currency": "Currency", "rate": "ExchangeRate",
+        "entry_type": "Type",
     },
 }  # fmt: skip
 _LINE = {
@@ -128,6 +129,8 @@ def copy(posting: Posting, name: str, header: Mapping[str, Any]) -> str:
     stored = posting.get(document.header, key) or {}
     lines = store.lines_of(posting.connection, document.lines, [key])
     row = _sendable(document.header, stored) | _header(posting, document, header)
+    if document.header == journal_entries.ENTRIES:
+        row.setdefault("Type", stored["Type"])
     return _write(posting, document, row, [_sendable(document.lines, line) for line in lines])
 
 
@@ -202,6 +205,8 @@ def _row(posting: Posting, path: str, names: Mapping[str, str], fields: Mapping[
             row[names[name]] = None
         elif name == "gl_account":
             row[names[name]] = _key(posting, "financial/GLAccounts", name, str(value))
+        elif name == "entry_type":
+            row[names[name]] = int(value)
         elif name == "debtor":
             row[names[name]] = _key(posting, "crm/Accounts", name, pad_account_code(str(value)))
         else:

@@ -83,7 +83,7 @@ def write(posting: Posting, header: Row, lines: list[Row]) -> Row:
         FinancialYear=year,
         FinancialPeriod=period,
         Status=booking.OPEN,
-        Type=GENERAL_JOURNAL,
+        Type=header.get("Type", GENERAL_JOURNAL),
     )
     posting.insert(ENTRIES, header)
     _write_lines(posting, header, lines, amounts)

@@ -39,6 +39,11 @@ class Table:
     deleted_type: int | None = None
     master: bool = False
 
+    @property
+    def by_code(self) -> bool:
+        """Whether its key is a code, which every division may have."""
+        return self.key in {"Code", "CurrencyCode"}
+
 
 def _master(name: str, *, key: str = "ID", deleted_type: int | None = None) -> Table:
     return Table(name, key, deleted_type=deleted_type, master=True)
@@ -60,6 +65,7 @@ TABLES: dict[str, Table] = {
         "exact_document_attachments", parent="Document", deleted_type=4
     ),
     "documents/Documents": Table("exact_documents", deleted_type=6),
+    "financial/ReportingBalance": Table("exact_reporting_balance"),
     "financial/ExchangeRates": _master("exact_exchange_rates"),
     "financial/FinancialPeriods": _master("exact_financial_periods"),
     "financial/GLAccounts": _master("exact_gl_accounts", deleted_type=7),
@@ -79,7 +85,10 @@ TABLES: dict[str, Table] = {
     "logistics/ItemGroups": _master("exact_item_groups"),
     "logistics/Items": Table("exact_items", indexed=("Code",), deleted_type=9),
     "logistics/Units": _master("exact_units"),
+    "read/financial/AgingReceivablesList": Table("exact_aging", "AccountId"),
     "read/financial/JournalStatusList": _master("exact_journal_status", key="HID"),
+    "read/financial/OutstandingInvoicesOverview": Table("exact_outstanding", "CurrencyCode"),
+    "read/financial/Returns": Table("exact_returns", "DocumentID"),
     "salesentry/SalesEntries": Table(
         "exact_sales_entries", "EntryID", indexed=("YourRef", "Journal,EntryNumber")
     ),
@@ -126,6 +135,9 @@ CREATE TABLE IF NOT EXISTS exact_counters (
   name TEXT PRIMARY KEY, value INTEGER NOT NULL
 ) WITHOUT ROWID;
 INSERT OR IGNORE INTO exact_counters VALUES ('version', 1000000);
+CREATE TABLE IF NOT EXISTS exact_derived (
+  name TEXT PRIMARY KEY, state TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS exact_chains (
   id INTEGER PRIMARY KEY, client_id TEXT NOT NULL, user_id TEXT NOT NULL, alive INTEGER NOT NULL
 );
@@ -206,6 +218,12 @@ def _body(row: Row) -> str:
     ).decode()
 
 
+def last_version(connection: sqlite3.Connection) -> int:
+    """Return the highest row version that was given; every change and deletion raises it."""
+    row = connection.execute("SELECT value FROM exact_counters WHERE name = 'version'").fetchone()
+    return int(row[0])
+
+
 def take_versions(connection: sqlite3.Connection, count: int) -> int:
     """Reserve row versions and return the first of them."""
     return next_counter(connection, "version", count) + 1
@@ -239,7 +257,7 @@ def insert(
         [
             (
                 version + number,
-                f"{division}/{row[key]}" if key == "Code" else row[key],
+                f"{division}/{row[key]}" if table.by_code else row[key],
                 division,
                 row.get(parent) if parent else None,
                 at,

@@ -55,7 +55,7 @@ class View:
         own["Timestamp"] = "version"
         for maker, default in store.MADE_BY.items():
             own[maker] = f"coalesce({store.field_sql(maker)}, '{default}')"
-        if table.key != "Code":
+        if not table.by_code:
             own[table.key] = "id"
         if table.parent and len(self.sources) == 1:
             own[table.parent] = "parent"

@@ -147,3 +147,28 @@ def test_what_cannot_be_done_is_said_in_one_line(
     done = run(context, *arguments)
     assert done.exit_code == status
     assert text in done.output
+
+
+def test_periods_and_years_end(context: SandboxContext, tmp_path: Path) -> None:
+    typed = run(
+        context, "type-entry", "--journal", "70", "--debtor", "10", "--date", "2026-10-31",
+        "--line", "8000:100:21",
+    )  # fmt: skip
+    assert typed.exit_code == 0
+    key = run(context, "file-return", "vat", "--year", "2026", "--period", "10").output.strip()
+    context.database.forget()
+    filed = read(context, "read/financial/Returns")
+    assert [(row["DocumentID"], row["Amount"], row["Status"]) for row in filed] == [(key, 21, 50)]
+    path = tmp_path / "audit.xaf"
+    assert run(context, "export-xaf", str(path), "--year", "2026", "--first", "10").exit_code == 0
+    assert path.read_bytes().count(b"<trLine>") == 3
+    assert run(context, "close-year", "--year", "2026").exit_code == 0
+    context.database.forget()
+    types = {row["Type"] for row in read(context, "financialtransaction/TransactionLines")}
+    assert types == {20, 322, 325, 326, 327, 328}
+    own = run(context, "type-entry", "--type", "82", "--date", "2027-01-05", "--line", "4995:1",
+              "--line", "1990:-1")  # fmt: skip
+    assert own.exit_code == 0
+    context.database.forget()
+    rows = read(context, "financialtransaction/TransactionLines", filter="Type eq 82")
+    assert len(rows) == 2
