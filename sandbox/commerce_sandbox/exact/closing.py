@@ -12,7 +12,7 @@ from commerce_sandbox.exact.numbers import next_entry_number
 from commerce_sandbox.exceptions import BookkeeperError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from commerce_sandbox.exact.booking import Posting
     from commerce_sandbox.exact.store import Row
@@ -142,10 +142,13 @@ def _moved(sums: Sums, code: str) -> Sums:
     return {name: -amount for name, amount in sums.items()} | {code: sum(sums.values())}
 
 
-def _lines(posting: Posting) -> list[Row]:
-    """Return the transaction lines but those of a year's end."""
-    rows = store.find(posting.connection, ledger.LINES, posting.division)
-    return [row for row in rows if row["Type"] not in YEAR_END]
+def _lines(posting: Posting) -> Iterator[Row]:
+    """Yield the transaction lines but those of a year's end."""
+    records = posting.connection.execute(
+        f"SELECT * FROM {store.TABLES[ledger.LINES].name} WHERE division = ?",  # noqa: S608 -- our own name
+        (posting.division,),
+    )
+    return (row for row in map(store.load, records) if row["Type"] not in YEAR_END)
 
 
 def _period(row: Row) -> tuple[int, int]:

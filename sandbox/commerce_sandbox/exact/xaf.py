@@ -29,13 +29,23 @@ _JOURNAL_TYPES = {10: "C", 12: "B", 20: "S", 22: "P", 90: "M"}
 _UNREADABLE = {code: "?" for code in range(32) if chr(code) not in "\t\n\r"}
 _ID, _NAME = 35, 50  # lengths of the schema
 _BALANCE_SHEET = "B"
+_YEAR_END_SQL = ", ".join(map(str, sorted(YEAR_END)))
+_FROM = f"""
+FROM {TABLES[ledger.LINES].name}
+WHERE division = :division AND {field_sql("Type")} NOT IN ({_YEAR_END_SQL})
+  AND ({field_sql("FinancialYear")}, {field_sql("FinancialPeriod")})
+"""
+_WITHIN = _FROM + "BETWEEN (:year, :first) AND (:year, :last)"
+_CENTS = f"CAST(round({field_sql('AmountDC')} * 100) AS INTEGER)"
 _LINES_SQL = f"""
-SELECT * FROM {TABLES[ledger.LINES].name}
-WHERE division = ? AND {field_sql("FinancialYear")} = ?
-  AND {field_sql("FinancialPeriod")} BETWEEN ? AND ?
-ORDER BY {field_sql("JournalCode")}, {field_sql("EntryNumber")}, parent,
+SELECT * {_WITHIN} ORDER BY {field_sql("JournalCode")}, {field_sql("EntryNumber")}, parent,
   {field_sql("LineNumber")}, version
-"""  # noqa: S608 -- our own names
+"""
+_TOTALS_SQL = f"SELECT count(*), total(max({_CENTS}, 0)), total(max(-{_CENTS}, 0)) {_WITHIN}"
+_ACCOUNTS_SQL = f"SELECT DISTINCT {field_sql('Account')} {_WITHIN}"
+_BEFORE_SQL = f"""
+SELECT {field_sql("GLAccount")}, total({_CENTS}) {_FROM} < (:year, :first) GROUP BY 1
+"""
 
 
 @dataclass(frozen=True)
@@ -87,16 +97,8 @@ def write(posting: Posting, scope: Scope, stream: BinaryIO) -> None:
         scope: Which periods.
         stream: Where the file goes.
     """
-    lines = [
-        row
-        for row in map(
-            store.load,
-            posting.connection.execute(
-                _LINES_SQL, (posting.division, scope.year, scope.first, scope.last)
-            ),
-        )
-        if row["Type"] not in YEAR_END
-    ]
+    within = {"division": posting.division, "year": scope.year, "first": scope.first,
+              "last": scope.last}  # fmt: skip
     xml = _Writer(stream)
     company = store.get(posting.connection, "system/Divisions", 0, f"0/{posting.division}") or {}
     periods = [
@@ -121,14 +123,15 @@ def write(posting: Posting, scope: Scope, stream: BinaryIO) -> None:
                 taxRegistrationCountry=company["Country"].strip(),
                 taxRegIdent=company["VATNumber"],
             )
-            _customers(posting, xml, lines)
+            _customers(posting, xml, within)
             _master_data(posting, xml, periods)
-            _opening_balance(posting, xml, scope, periods[0][0])
-            _transactions(posting, xml, lines)
+            _opening_balance(posting, xml, within, periods[0][0])
+            _transactions(posting, xml, within)
 
 
-def _customers(posting: Posting, xml: _Writer, lines: list[Row]) -> None:
-    used = {row["Account"] for row in lines if row.get("Account")}
+def _customers(posting: Posting, xml: _Writer, within: dict[str, int]) -> None:
+    rows = posting.connection.execute(_ACCOUNTS_SQL, within)
+    used = {row[0] for row in rows if row[0] is not None}
     with xml.element("customersSuppliers"):
         for key in sorted(used):
             account = posting.get("crm/Accounts", key)
@@ -169,31 +172,24 @@ def _code(row: Row) -> str:
     return code
 
 
-def _opening_balance(posting: Posting, xml: _Writer, scope: Scope, date: str) -> None:
+def _opening_balance(posting: Posting, xml: _Writer, within: dict[str, int], date: str) -> None:
     """Write what the balance sheet held when the first period began, its result included."""
     sums: dict[str, int] = {}
-    for row in store.find(posting.connection, ledger.LINES, posting.division):
-        before = (row["FinancialYear"], row["FinancialPeriod"]) < (scope.year, scope.first)
-        account = posting.data.gl_accounts[row["GLAccount"]]
-        if before and row["Type"] not in YEAR_END:
-            code = account["Code"] if account["BalanceType"] == _BALANCE_SHEET else RETAINED
-            sums[code] = sums.get(code, 0) + cents(row["AmountDC"])
+    for key, amount in posting.connection.execute(_BEFORE_SQL, within):
+        account = posting.data.gl_accounts[key]
+        code = account["Code"] if account["BalanceType"] == _BALANCE_SHEET else RETAINED
+        sums[code] = sums.get(code, 0) + round(amount)
     amounts = {code: amount for code, amount in sorted(sums.items()) if amount}
+    debit = sum(amount for amount in amounts.values() if amount > 0)
     with xml.element("openingBalance"):
-        xml.texts(opBalDate=date, **_totals(list(amounts.values())))
+        xml.texts(opBalDate=date, **_totals(len(amounts), debit, debit - sum(amounts.values())))
         for number, (code, amount) in enumerate(amounts.items(), 1):
             with xml.element("obLine"):
                 xml.texts(nr=number, accID=code, **_side(amount))
 
 
-def _totals(amounts: list[int]) -> dict[str, Any]:
-    debit = sum(amount for amount in amounts if amount > 0)
-    credit = -sum(amount for amount in amounts if amount < 0)
-    return {
-        "linesCount": len(amounts),
-        "totalDebit": _money(debit),
-        "totalCredit": _money(credit),
-    }
+def _totals(count: int, debit: int, credit: int) -> dict[str, Any]:
+    return {"linesCount": count, "totalDebit": _money(debit), "totalCredit": _money(credit)}
 
 
 def _side(amount: int, name: str = "amnt") -> dict[str, str]:
@@ -205,9 +201,11 @@ def _money(amount: int) -> str:
     return f"{amount // 100}.{amount % 100:02}"
 
 
-def _transactions(posting: Posting, xml: _Writer, lines: list[Row]) -> None:
+def _transactions(posting: Posting, xml: _Writer, within: dict[str, int]) -> None:
+    count, debit, credit = posting.connection.execute(_TOTALS_SQL, within).fetchone()
+    lines = map(store.load, posting.connection.execute(_LINES_SQL, within))
     with xml.element("transactions"):
-        xml.texts(**_totals([cents(row["AmountDC"]) for row in lines]))
+        xml.texts(**_totals(count, round(debit), round(credit)))
         for journal, of_journal in groupby(lines, key=lambda row: row["JournalCode"]):
             book = posting.data.journals[journal]
             with xml.element("journal"):
