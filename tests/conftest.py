@@ -141,5 +141,6 @@ def pipe(sandbox: SandboxHandle, tmp_path: Path) -> Pipe:
             "ledger_url": f"sqlite:///{folder / 'ledger.db'}",
             "report_file": str(folder / "report.json"),
             "settle_after_seconds": 1,
+            "max_wait_seconds": 5,
         },
     )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import requests
+from authlib.integrations.requests_client import OAuth2Auth
 
 from connector_credentials import Finding
+from exact_online.answers import UnreadableAnswerError, decode, rows_and_next
 from exact_online.errors import ExactError
-from exact_online.token_endpoint import AUTHORIZE
-from exact_online.tokens import TokenSource, app_of
+from exact_online.stored_login import app_of
+from exact_online.tokens import TokenSource
+from exact_online.transport import NoAnswerError, NotSentError, exchange, new_session
 
 if TYPE_CHECKING:
     from connector_credentials import CredentialStore
+    from exact_online.token_endpoint import ExactApp
 
-TIMEOUT_SECONDS = (10.0, 60.0)
 _ME = "/api/v1/current/Me?$select=FullName,CurrentDivision"
 
 
@@ -24,37 +27,40 @@ def check(store: CredentialStore, name: str) -> list[Finding] | None:
     values = store.get(name)
     if "client_id" not in values:
         return None
-    if not values.get("refresh_token"):
-        return [Finding("error", f"Nobody has logged in yet. {AUTHORIZE}")]
     try:
         app = app_of(values)
+        if not values.get("refresh_token"):
+            return [Finding("error", f"Nobody has logged in yet. {app.advice}")]
         source = TokenSource(store, name, app)
         warnings = [Finding("warning", text) for text in source.warnings()]
-        return [*warnings, _who(app.base_url, source.access_token())]
+        return [*warnings, _who(app, source.access_token())]
     except ExactError as error:
         return [Finding("error", str(error))]
 
 
-def _who(base_url: str, token: str) -> Finding:
+def _who(app: ExactApp, token: str) -> Finding:
+    with new_session() as session:
+        try:
+            answer = exchange(
+                session,
+                "GET",
+                app.base_url + _ME,
+                clock=time.monotonic,
+                auth=OAuth2Auth({"access_token": token, "token_type": "bearer"}),
+                headers={"Accept": "application/json"},
+            )
+        except (NotSentError, NoAnswerError) as error:
+            return Finding("error", f"{app.base_url} does not answer ({error}).")
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Finding("warning", "The login works, but Exact takes no calls now (HTTP 429).")
     try:
-        response = requests.get(
-            base_url + _ME,
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
-            timeout=TIMEOUT_SECONDS,
-            allow_redirects=False,
-        )
-    except requests.RequestException as error:
-        return Finding("error", f"{base_url} does not answer ({type(error).__name__}).")
-    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        return Finding("warning", "The login works, but the call limit of today is used up.")
-    try:
-        me = response.json()["d"]["results"][0]
+        me = rows_and_next(decode(answer.body))[0][0]
         user, division = me["FullName"], me["CurrentDivision"]
-    except (ValueError, KeyError, IndexError, TypeError):
-        reason = response.headers.get("Reason", "")
+    except (UnreadableAnswerError, IndexError, ExactError):
+        reason = answer.headers.get("Reason", "")
         return Finding(
             "error",
-            f"The token was renewed, but Exact answers HTTP {response.status_code} {reason}. "
-            f"Check the user's rights in Exact; if they are right: {AUTHORIZE}",
+            f"The token was renewed, but Exact answers HTTP {answer.status} {reason}. "
+            f"Check the user's rights in Exact; if they are right: {app.advice}",
         )
-    return Finding("ok", f"Logs in at {base_url} as {user}, who last worked in {division}.")
+    return Finding("ok", f"Logs in at {app.base_url} as {user}, who last worked in {division}.")

@@ -1,4 +1,4 @@
-"""HTTP to Exact Online: one class, every call counted, nothing written twice by itself.
+"""Calls to Exact Online: every one counted, nothing written twice by itself.
 
 Reads are repeated when Exact was unavailable. Writes are repeated only where it is certain that
 nothing was stored: before anything was sent, after a 429, and once after a 401. In every other case
@@ -9,49 +9,61 @@ idempotency key.
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote, urlencode, urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import tenacity
+from authlib.integrations.requests_client import OAuth2Auth
 
-from exact_online import answers
-from exact_online._http import NoAnswerError, NotSentError, Transport
+from exact_online import answers, refusals
 from exact_online.answers import UnreadableAnswerError
-from exact_online.error_catalogue import explain
 from exact_online.errors import (
-    AuthorizationRequiredError,
+    ConfigError,
     DocumentRefusedError,
     OutcomeUnknownError,
     Problem,
     RequestRefusedError,
     TransientApiError,
 )
-from exact_online.limits import Priority
+from exact_online.limits import Budget, Priority
+from exact_online.patience import DEFAULT_MAX_WAIT_SECONDS, retry_after
+from exact_online.server_clock import ServerClock
+from exact_online.stored_login import app_of, open_login
+from exact_online.tokens import TokenSource
+from exact_online.transport import (
+    NoAnswerError,
+    NotSentError,
+    UnboundedAnswerError,
+    exchange,
+    new_session,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import requests
+    from sqlalchemy.engine import Engine
 
-    from exact_online._http import Answer
-    from exact_online.limits import Budget
+    from exact_online.answers import Answer, Row
+    from exact_online.patience import Turn
+    from exact_online.windows import Ticket
+
+MAX_PAGES = 10_000
+MAX_URL = 6_000
+MAX_BODY = 10 * 1024 * 1024
 
 _READ_ATTEMPTS = 4
-_MAX_RATE_LIMIT_WAITS = 3
-
-
-class TokenSource(Protocol):
-    """Where access tokens come from; see `exact_online.tokens`."""
-
-    def access_token(self) -> str:
-        """Return a token that is worth sending."""
-        ...
-
-    def rejected(self, token: str) -> str:
-        """Return another token after a 401, or raise when there is none."""
-        ...
+_HEADERS = {
+    "Accept": "application/json",
+    "Content-Type": "application/json",
+    "Prefer": "return=representation",
+    "User-Agent": "exact-online-client",
+}
+# A gateway's words for "Exact does not answer"; they say nothing about the call.
+_AWAY = {408, 502, 503, 504, *range(520, 531)}
 
 
 class ExactClient:
@@ -59,6 +71,13 @@ class ExactClient:
 
     Thread safe. Amounts come and go as `decimal.Decimal`, moments as aware UTC datetimes, codes
     without their padding.
+
+    Attributes:
+        base_url: The site.
+        division: The division that calls go to unless they name another one.
+        tokens: Gives access tokens.
+        budget: Says when a call may be made.
+        calls: How often each method and resource was called, repeats included.
     """
 
     def __init__(
@@ -68,28 +87,33 @@ class ExactClient:
         token_source: TokenSource,
         budget: Budget,
         session: requests.Session | None = None,
+        *,
+        server_clock: ServerClock | None = None,
     ) -> None:
-        """Prepare the connection; nothing is sent yet.
+        """Prepare the connection; nothing is sent yet. `open_client` does this for settings.
 
         Args:
             base_url: The site, e.g. ``https://start.exactonline.nl``.
             division: The division that calls go to unless they name another one.
             token_source: Gives access tokens.
             budget: Says when a call may be made; shared with other processes.
-            session: For proxies or certificates of your own.
+            session: For proxies, certificates or an adapter of your own. Start from
+                `exact_online.transport.new_session` where calls go over a network.
+            server_clock: Learns Exact's time from every answer.
         """
         self.base_url = base_url.rstrip("/")
         self.division = division
+        self.tokens = token_source
+        self.budget = budget
         self.calls: Counter[tuple[str, str]] = Counter()
-        self._token_source = token_source
-        self._budget = budget
-        self._transport = Transport(self.base_url, session)
+        self._session = session or new_session()
+        self._server_clock = server_clock
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Close the connections and give unused calls back to the budget."""
-        self._transport.close()
-        self._budget.release()
+        self._session.close()
+        self.budget.release()
 
     @property
     def call_count(self) -> int:
@@ -121,8 +145,8 @@ class ExactClient:
             priority: Whether the calls kept for settling may be used.
 
         Raises:
-            TransientApiError: Exact is not available.
-            BudgetExhaustedError: No calls left.
+            TransientApiError: Exact's answer cannot be used.
+            NotNowError: No calls left, or Exact takes none for too long.
             AuthorizationRequiredError: No right to read this.
             RequestRefusedError: Exact does not accept the question.
         """
@@ -138,19 +162,20 @@ class ExactClient:
             safe="$'(),:",
             quote_via=quote,
         )
-        url: str | None = self._url(resource, division) + (f"?{query}" if query else "")
+        url = self._url(resource, division) + (f"?{query}" if query else "")
+        visited: set[str] = set()
         seen = 0
-        while url:
+        while True:
+            visited.add(unquote(url))
             rows, following = self._page(url, resource, division, priority)
             for row in rows:
                 yield row
                 seen += 1
                 if top is not None and seen >= top:
                     return
-            if following and not rows:
-                msg = f"Exact answered an empty page of {resource} that has a next page"
-                raise TransientApiError(msg)
-            url = self._checked_next(url, following) if following else None
+            if not following:
+                return
+            url = _next_page(url, following, resource, rows, visited)
 
     def post(
         self, resource: str, payload: Mapping[str, Any], *, division: int | None = None
@@ -165,7 +190,7 @@ class ExactClient:
         Raises:
             TransientApiError: Surely nothing was stored.
             OutcomeUnknownError: It may have been stored: ask before sending again.
-            BudgetExhaustedError: No calls left; nothing was sent.
+            NotNowError: No calls left, or Exact takes none for too long; nothing was stored.
             AuthorizationRequiredError: No right to create this.
             DocumentRefusedError: Exact does not accept the content.
         """
@@ -213,22 +238,30 @@ class ExactClient:
 
     def _page(
         self, url: str, resource: str, division: int | None, priority: Priority
-    ) -> tuple[list[dict[str, Any]], str | None]:
-        for attempt in tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(_READ_ATTEMPTS),
-            wait=tenacity.wait_random_exponential(multiplier=0.2, max=10),
-            retry=tenacity.retry_if_exception_type(TransientApiError),
-            reraise=True,
-        ):
-            with attempt:
-                response = self._call("GET", resource, url, None, division, priority)
-                _raise_for_read(response, resource, division or self.division)
-                try:
-                    return answers.rows_and_next(answers.decode(response.body))
-                except UnreadableAnswerError as error:
-                    msg = f"Exact's answer to {resource} cannot be read ({error})"
-                    raise TransientApiError(msg, status=response.status) from error
-        raise AssertionError  # pragma: no cover  # tenacity re-raises the last error
+    ) -> tuple[list[Row], str | None]:
+        if len(url) > MAX_URL:
+            msg = f"The question for {resource} is longer than the {MAX_URL} characters Exact reads"
+            raise RequestRefusedError(msg)
+        where = division or self.division
+        try:
+            for attempt in tenacity.Retrying(
+                stop=tenacity.stop_after_attempt(_READ_ATTEMPTS),
+                wait=tenacity.wait_random_exponential(multiplier=0.2, max=10),
+                retry=tenacity.retry_if_exception_type(TransientApiError),
+                sleep=self._pause,
+                reraise=True,
+            ):
+                with attempt:
+                    answer = self._call("GET", resource, url, None, division, priority)
+                    refusals.raise_for_read(answer, resource, where)
+                    content = _content(answer, resource)
+            return answers.rows_and_next(content)
+        except (UnboundedAnswerError, UnreadableAnswerError) as error:  # asking again is no use
+            msg = f"Exact's answer to {resource} cannot be used ({error})"
+            raise TransientApiError(msg) from error
+
+    def _pause(self, seconds: float) -> None:
+        self.budget.sleep(seconds)
 
     def _write(
         self,
@@ -239,13 +272,16 @@ class ExactClient:
         division: int | None,
     ) -> Answer:
         body = None if payload is None else answers.encode(dict(payload))
-        try:
-            response = self._call(method, resource, url, body, division, Priority.NORMAL)
-        except NoAnswerError as error:
-            msg = f"{resource} was sent, but no answer came ({error})"
-            raise OutcomeUnknownError(msg) from error
-        _raise_for_write(response, f"{method} {resource}", division or self.division)
-        return response
+        if body is not None and len(body) > MAX_BODY:
+            problem = Problem(
+                where="document",
+                what=f"The document has {len(body) / 1024 / 1024:.1f} MB, and Exact takes 10",
+                what_to_do="Split it, or leave attachments out.",
+            )
+            raise DocumentRefusedError([problem])
+        answer = self._call(method, resource, url, body, division, Priority.NORMAL)
+        refusals.raise_for_write(answer, f"{method} {resource}", division or self.division)
+        return answer
 
     def _call(
         self,
@@ -256,120 +292,180 @@ class ExactClient:
         division: int | None,
         priority: Priority,
     ) -> Answer:
-        """Make one call; repeat it only after a 429, and once after a 401."""
+        """Make one call; repeat it while surely nothing was stored, and once after a 401."""
         where = division or self.division
-        token = self._token_source.access_token()
-        renewed = False
-        waits = 0
+        rejected: str | None = None
         while True:
-            ticket = self._budget.acquire(resource, division=where, priority=priority)
-            try:
-                response = self._send(method, resource, url, body, token)
-            except BaseException:
-                self._budget.unanswered(ticket)
-                raise
-            self._budget.observe(ticket, response.status, response.headers)
-            if response.status == HTTPStatus.TOO_MANY_REQUESTS:
-                waits += 1
-                if waits > _MAX_RATE_LIMIT_WAITS:
-                    msg = f"Exact keeps answering that the rate limit of {resource} is reached"
-                    raise TransientApiError(msg, status=response.status)
-                continue
-            if not response.is_unauthorized:
-                return response
-            if renewed:
-                raise _not_authorized(response, resource, where)
-            token = self._token_source.rejected(token)
-            renewed = True
+            with self.budget.patience.turn() as turn:
+                ticket = self.budget.acquire(resource, division=where, priority=priority)
+                token = self._token(turn, ticket, rejected)
+                if token is None:
+                    continue
+                answer = self._try(turn, ticket, method, url, body, token)
+                if answer is None:
+                    continue
+                if not answer.is_unauthorized:
+                    return answer
+                if rejected is not None:
+                    raise refusals.not_authorized(answer, resource, where)
+                rejected = token
+
+    def _token(self, turn: Turn, ticket: Ticket, rejected: str | None) -> str | None:
+        """A token worth sending; None: there is none now, and it may be asked for again."""
+        try:
+            token = self.tokens.access_token()
+            return self.tokens.rejected(token) if token == rejected else token
+        except TransientApiError as error:  # the token endpoint or the store does not answer
+            self.budget.unused(ticket)
+            turn.failed(str(error), away=error.status != HTTPStatus.TOO_MANY_REQUESTS)
+            return None
+        except BaseException:
+            self.budget.unused(ticket)
+            raise
+
+    def _try(
+        self, turn: Turn, ticket: Ticket, method: str, url: str, body: bytes | None, token: str
+    ) -> Answer | None:
+        """Make one call once; None: surely nothing was stored, and it may be made again."""
+        resource = ticket.endpoint
+        try:
+            answer = self._send(method, resource, url, body, token)
+        except NotSentError as error:
+            self.budget.unused(ticket)
+            self._not_sent(turn, url, error)
+            return None
+        except NoAnswerError as error:
+            self.budget.unanswered(ticket)
+            self._no_answer(turn, method, resource, error)
+            return None
+        except BaseException:
+            self.budget.unanswered(ticket)
+            raise
+        status = HTTPStatus.UNAUTHORIZED if answer.is_unauthorized else answer.status
+        self.budget.observe(ticket, status, answer.headers)
+        if self._server_clock:
+            self._server_clock.observe(answer.headers)
+        if status != HTTPStatus.TOO_MANY_REQUESTS and status not in _AWAY:
+            turn.worked()
+            return answer
+        pause = retry_after(answer.headers, self.budget.clock())
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            left = self.budget.day_left(division=ticket.division)
+            turn.failed(refusals.which_limit(answer, resource, left), at_least=pause, away=False)
+            return None
+        turn.failed(f"it answered HTTP {status} to {resource}", at_least=pause)
+        return None if method == "GET" else answer
+
+    def _not_sent(self, turn: Turn, url: str, error: NotSentError) -> None:
+        what = f"Exact Online at {urlsplit(url).netloc} cannot be reached ({error})"
+        if error.untrusted:
+            msg = f"{what}. {error.advice}"
+            raise ConfigError(msg) from error
+        turn.failed(what)
+
+    def _no_answer(self, turn: Turn, method: str, resource: str, error: NoAnswerError) -> None:
+        """Note that a call got no answer, and raise unless it may be made again."""
+        if not isinstance(error, UnboundedAnswerError):
+            turn.failed(f"Exact Online did not answer {resource} ({error})")
+        if method != "GET":
+            msg = f"{resource} was sent, but no answer came ({error})"
+            raise OutcomeUnknownError(msg) from error
+        if isinstance(error, UnboundedAnswerError):
+            raise error
 
     def _send(self, method: str, resource: str, url: str, body: bytes | None, token: str) -> Answer:
         with self._lock:
             self.calls[method, resource] += 1
-        try:
-            return self._transport.exchange(method, url, body, token)
-        except NotSentError as error:
-            msg = f"Exact Online at {urlsplit(url).netloc} cannot be reached ({error})"
-            raise TransientApiError(msg) from error
-        except NoAnswerError as error:
-            if method != "GET":
-                raise
-            msg = f"Exact Online did not answer {resource} ({error})"
-            raise TransientApiError(msg) from error
-
-    def _checked_next(self, url: str, following: str) -> str:
-        """Return the next page's address, unless it would carry the token somewhere else."""
-        here, there = urlsplit(url), urlsplit(following)
-        if (here.scheme, here.netloc, here.path) != (there.scheme, there.netloc, there.path):
-            msg = f"Exact names a next page at another place ({there.netloc}{there.path})"
-            raise RequestRefusedError(msg)
-        return following
+        return exchange(
+            self._session,
+            method,
+            url,
+            clock=self.budget.clock,
+            auth=OAuth2Auth({"access_token": token, "token_type": "bearer"}),
+            headers=_HEADERS,
+            body=body,
+        )
 
 
-def _not_authorized(answer: Answer, resource: str, division: int) -> AuthorizationRequiredError:
-    reason = answer.headers.get("Reason") or f"HTTP {answer.status}"
-    msg = (
-        f"Exact does not accept the access token for {resource} in division {division} "
-        f"({reason}). Check the division, and connect again if the message stays."
-    )
-    return AuthorizationRequiredError(msg)
+def open_client(
+    config: Mapping[str, Any],
+    engine: Engine,
+    *,
+    program: str = "exact-online",
+    session: requests.Session | None = None,
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], object] | None = None,
+    max_calls_part: float = 1.0,
+    max_calls_a_minute: int | None = None,
+) -> ExactClient:
+    """Connect to the company that the settings name; nothing is called yet.
 
+    Args:
+        config: ``division``, the login (see `exact_online.tokens.open_login`), and
+            ``max_wait_seconds``, the longest wait while Exact takes no calls.
+        engine: The database of the limits; see `exact_online.limits.create_tables`.
+        program: Has the commands ``authorize`` and ``keep-alive``; named in advice.
+        session: As for `ExactClient`; the token endpoint is called over it, too.
+        clock: Seconds since 1970 on this machine. Time is read nowhere else.
+        sleep: Waits, a second at most at a time.
+        max_calls_part: As for `exact_online.limits.Budget`.
+        max_calls_a_minute: As for `exact_online.limits.Budget`.
 
-def _forbidden(answer: Answer, asked: str, division: int) -> AuthorizationRequiredError:
-    said = answers.error_text(answer.body) or answer.headers.get("Reason") or "Forbidden"
-    msg = (
-        f"Exact does not permit {asked} in division {division} ({said}). "
-        "Check the app's scopes, the user's rights, the licence and the permitted companies."
-    )
-    return AuthorizationRequiredError(msg)
-
-
-def _raise_for_read(answer: Answer, resource: str, division: int) -> None:
-    if answer.status == HTTPStatus.OK and answer.is_json:
-        return
-    if answer.status == HTTPStatus.FORBIDDEN:
-        raise _forbidden(answer, f"to read {resource}", division)
-    said = answers.error_text(answer.body)
-    if answer.is_refusal or said:
+    Raises:
+        ConfigError: A setting is missing or wrong.
+        TransientApiError: The store of the login does not answer.
+    """
+    if not config.get("division"):
         msg = (
-            f"Exact refuses to answer {resource} (HTTP {answer.status}: "
-            f"{said or 'no reason given'}). Check the division, and report it if that is right."
+            "The setting division is missing: the number of the Exact company, to be seen in the "
+            "address bar of Exact Online as _Division_=123456."
         )
-        raise RequestRefusedError(msg)
-    what = "a page instead of data" if answer.is_success else f"HTTP {answer.status}"
-    msg = f"Exact is not available: it answered {what} to {resource}"
-    raise TransientApiError(msg, status=answer.status)
-
-
-def _raise_for_write(answer: Answer, asked: str, division: int) -> None:
-    if answer.is_success:
-        if answer.status == HTTPStatus.NO_CONTENT or answer.is_json:
-            return
-        msg = f"Exact answered a page instead of data to {asked}"
-        raise OutcomeUnknownError(msg, status=answer.status)
-    if answer.status == HTTPStatus.FORBIDDEN:
-        raise _forbidden(answer, asked, division)
-    said = answers.error_text(answer.body)
-    if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR and said:
-        raise _refused(said)
-    if answer.is_refusal:
-        problem = Problem(
-            where="document",
-            what=f"Exact does not accept the form of the document (HTTP {answer.status})",
-            what_to_do="Report this with the document's key.",
-            original=said,
-        )
-        raise DocumentRefusedError([problem], by_exact=True)
-    msg = f"Exact answered HTTP {answer.status} to {asked} without a reason"
-    raise OutcomeUnknownError(msg, status=answer.status)
-
-
-def _refused(said: str) -> DocumentRefusedError | OutcomeUnknownError:
-    """Return what a business error of Exact means for the document."""
-    explanations = explain(said)
-    if any(explanation.retry for explanation in explanations):
-        return OutcomeUnknownError(f'Exact could not store it: "{said}"', status=500)
-    return DocumentRefusedError(
-        [explanation.problem for explanation in explanations],
-        by_exact=True,
-        duplicate=any(explanation.duplicate for explanation in explanations),
+        raise ConfigError(msg)
+    store, name, values = open_login(config)
+    app = app_of(values, program)
+    session = session or new_session()
+    server_clock = ServerClock(app.base_url, session, clock=clock)
+    budget = Budget(
+        engine,
+        app.client_id,
+        clock=server_clock.now,
+        sleep=sleep,
+        max_wait_seconds=float(config.get("max_wait_seconds", DEFAULT_MAX_WAIT_SECONDS)),
+        max_calls_part=max_calls_part,
+        max_calls_a_minute=max_calls_a_minute,
     )
+    tokens = TokenSource(
+        store,
+        name,
+        app,
+        str(config.get("refresh_token") or "") or None,
+        server_clock=server_clock,
+        session=session,
+        sleep=budget.sleep,
+    )
+    return ExactClient(
+        app.base_url, int(config["division"]), tokens, budget, session, server_clock=server_clock
+    )
+
+
+def _next_page(url: str, following: str, resource: str, rows: list[Row], visited: set[str]) -> str:
+    """Return the next page's address if it leads on, and not somewhere else with the token."""
+    here, there = urlsplit(url), urlsplit(following)
+    if (here.scheme, here.netloc, here.path) != (there.scheme, there.netloc, there.path):
+        msg = f"Exact names a next page at another place ({there.netloc}{there.path})"
+        raise RequestRefusedError(msg)
+    if not rows:
+        msg = f"Exact answered an empty page of {resource} that has a next page"
+        raise TransientApiError(msg)
+    if unquote(following) in visited or len(visited) >= MAX_PAGES:
+        msg = f"Exact's pages of {resource} do not end: page {len(visited)} leads back"
+        raise TransientApiError(msg)
+    return following
+
+
+def _content(answer: Answer, resource: str) -> Any:
+    try:
+        return answers.decode(answer.body)
+    except UnreadableAnswerError as error:
+        msg = f"Exact's answer to {resource} cannot be read ({error})"
+        raise TransientApiError(msg, status=answer.status) from error

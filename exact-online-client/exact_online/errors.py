@@ -7,7 +7,7 @@ ExactError
 ├── RetriableError
 │   ├── TransientApiError          nothing was stored in Exact; send it again later
 │   ├── OutcomeUnknownError        sent, but the answer never came: ask Exact before sending again
-│   └── BudgetExhaustedError       no calls left until ``resume_at``
+│   └── NotNowError                Exact takes no calls before ``retry_at``; nothing was stored
 └── FatalError
     ├── ConfigError                a setting is missing or wrong
     ├── AuthorizationRequiredError the connection is dead or lacks a right; consent again
@@ -62,20 +62,24 @@ class OutcomeUnknownError(RetriableError):
         self.status = status
 
 
-class BudgetExhaustedError(RetriableError):
-    """No call may be made now without breaking one of Exact's limits."""
+class NotNowError(RetriableError):
+    """Exact takes no calls now: a limit is reached, or it is away. Nothing was stored."""
 
-    def __init__(self, message: str, *, resume_at: datetime, endpoint: str | None = None) -> None:
-        """Describe the limit.
+    def __init__(
+        self, message: str, *, retry_at: datetime, endpoint: str | None = None, away: bool = False
+    ) -> None:
+        """Describe why.
 
         Args:
-            message: Which limit, in plain English.
-            resume_at: When a call may be made again (UTC).
-            endpoint: The endpoint that is blocked, or None when the day's budget is spent.
+            message: Which limit, or what is wrong with Exact, in plain English.
+            retry_at: When a call may be made again (UTC).
+            endpoint: The endpoint that is left alone, or None when it is all of them.
+            away: True when Exact does not answer, False when a limit is reached.
         """
         super().__init__(message)
-        self.resume_at = resume_at
+        self.retry_at = retry_at
         self.endpoint = endpoint
+        self.away = away
 
 
 class FatalError(ExactError):

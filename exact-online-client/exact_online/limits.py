@@ -1,8 +1,9 @@
 """Exact's limits, kept by every process of one app and company together.
 
-The truth is in a database: what is left of the minute and of the day, corrected by the
-headers of each answer. A process leases a few calls at a time and spends them without asking the
-database again. Endpoints that answer errors are left alone before Exact blocks them.
+The truth is in a database: what is left of the minute and of the day, corrected by the headers of
+each answer. A process leases a few calls at a time and spends them without asking the database
+again. Endpoints that answer errors are left alone before Exact blocks them. Only what Exact said is
+stored: what a refusal without headers may mean is left to `exact_online.patience`.
 
 Sources: 60 calls a minute and 5,000 a day are the published limits since 2021; ten errors an hour
 block an endpoint. The headers win over all constants here.
@@ -11,16 +12,18 @@ block an endpoint. The headers win over all constants here.
 from __future__ import annotations
 
 import enum
+import logging
+import math
 import threading
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
-
-from exact_online.errors import BudgetExhaustedError
+from exact_online import limit_tables
+from exact_online.errors import NotNowError
+from exact_online.limit_tables import HOUR, call_windows, create_tables, endpoint_errors
+from exact_online.patience import DEFAULT_MAX_WAIT_SECONDS, Patience
 from exact_online.windows import (
     DAY,
     GUARD_SECONDS,
@@ -30,18 +33,13 @@ from exact_online.windows import (
     Window,
     later,
     observed,
-    spent,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from sqlalchemy.engine import Connection, Engine
+    from sqlalchemy.engine import Engine
 
-HOUR = 3_600.0
-
-ASSUMED_MINUTE_LIMIT = 60
-ASSUMED_DAY_LIMIT = 5_000
 MAX_ERRORS_PER_HOUR = 6
 """Exact blocks an endpoint at ten; four are left for a person and for other programs."""
 
@@ -52,41 +50,17 @@ _LONGEST_SLEEP = 1.0
 _ERRORS_FRESH_SECONDS = 2.0
 _TOO_MANY_REQUESTS = 429
 
-metadata = sa.MetaData()
+_log = logging.getLogger(__name__)
 
-call_windows = sa.Table(
+__all__ = [
+    "MAX_ERRORS_PER_HOUR",
+    "Budget",
+    "Left",
+    "Priority",
     "call_windows",
-    metadata,
-    sa.Column("app", sa.String(64), primary_key=True),
-    sa.Column("division", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("minute_limit", sa.BigInteger, nullable=False),
-    sa.Column("minute_left", sa.BigInteger, nullable=False),
-    sa.Column("minute_ends_at", sa.Float, nullable=False),  # seconds since 1970, UTC
-    sa.Column("day_limit", sa.BigInteger, nullable=False),
-    sa.Column("day_left", sa.BigInteger, nullable=False),
-    sa.Column("day_ends_at", sa.Float, nullable=False),
-    sa.Column("leased", sa.BigInteger, nullable=False),  # handed out and perhaps not yet used
-)
-
-endpoint_errors = sa.Table(
+    "create_tables",
     "endpoint_errors",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("app", sa.String(64), nullable=False),
-    sa.Column("division", sa.Integer, nullable=False),
-    sa.Column("endpoint", sa.String(100), nullable=False),
-    sa.Column("at", sa.Float, nullable=False),  # seconds since 1970, UTC
-    sa.Index("ix_endpoint_errors_at", "app", "division", "at"),
-)
-
-
-def create_tables(engine: Engine) -> None:
-    """Create the tables of the limits where nothing else, such as migrations, does.
-
-    Args:
-        engine: A SQLite or PostgreSQL database.
-    """
-    metadata.create_all(engine)
+]
 
 
 class Priority(enum.Enum):
@@ -115,21 +89,28 @@ class Left:
 class _Share:
     """What this process holds of one division's budget."""
 
-    tokens: int = 0  # calls that may be made without asking the ledger
-    lease: int = 0  # what the ledger counts as held by this process
+    tokens: int = 0  # calls that may be made without asking the database
+    lease: int = 0  # what the database counts as held by this process
     minute_ends_at: float = 0.0
     day_ends_at: float = 0.0
-    minute_limit: int = ASSUMED_MINUTE_LIMIT
+    minute_limit: int = limit_tables.ASSUMED_MINUTE_LIMIT
     in_flight: int = 0
-    bare_refusals: int = 0  # answers 429 without headers, in a row
     minute: Observation | None = None
     day: Observation | None = None
+    day_left: int | None = None  # what Exact last told this process
+    has_tried: bool = False  # a day that only the database says is spent
     errors: dict[str, list[float]] = field(default_factory=dict)
     errors_read_at: float = 0.0
 
 
 class Budget:
-    """The calls that one app may make, shared with every process on the same ledger."""
+    """The calls that one app may make, shared with every process on the same database.
+
+    Attributes:
+        clock: Seconds since 1970, UTC.
+        sleep: Waits; called with at most a second at a time.
+        patience: What happens while Exact takes no calls.
+    """
 
     def __init__(
         self,
@@ -138,22 +119,36 @@ class Budget:
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], object] | None = None,
+        max_wait_seconds: float = DEFAULT_MAX_WAIT_SECONDS,
+        max_calls_part: float = 1.0,
+        max_calls_a_minute: int | None = None,
     ) -> None:
-        """Use the windows in this ledger.
+        """Use the windows in this database.
+
+        Two programs that share a database or a company get along when the less urgent one leaves
+        calls to the other: a reader with ``max_calls_part=0.6`` and ``max_calls_a_minute=50``.
 
         Args:
-            engine: The ledger's engine.
+            engine: Its tables are there; see `create_tables`.
             app: Identifies the app registration (its client id).
-            clock: Seconds since 1970, UTC.
-            sleep: Waits; called with at most a second at a time. By default `cancel` ends it.
+            clock: Seconds since 1970, UTC; best that of `exact_online.server_clock`.
+            sleep: Waits. By default `cancel` ends it.
+            max_wait_seconds: How long to wait in all while Exact takes no calls.
+            max_calls_part: Of the day's calls; the rest is left to other programs.
+            max_calls_a_minute: As many, and the rest of the minute's is left to other programs.
         """
         self._engine = engine
         self._app = app[:64]
-        self._clock = clock
+        self._part = max_calls_part
+        self._a_minute = max_calls_a_minute
         self._cancelled = threading.Event()
-        self._sleep = sleep or self._cancelled.wait
         self._lock = threading.Lock()
         self._shares: dict[int, _Share] = {}
+        self.clock = clock
+        self.sleep = sleep or self._cancelled.wait
+        self.patience = Patience(
+            max_wait_seconds, clock=clock, sleep=self.sleep, cancelled=self._cancelled
+        )
 
     def acquire(
         self, endpoint: str, *, division: int, priority: Priority = Priority.NORMAL
@@ -169,14 +164,14 @@ class Budget:
             What to hand to `observe` or `unanswered` afterwards.
 
         Raises:
-            BudgetExhaustedError: The day is spent, the endpoint had too many errors, or the run
-                was cancelled.
+            NotNowError: The day is spent, the endpoint had too many errors, or the run was
+                cancelled.
         """
         wake_at = 0.0
         while True:
             with self._lock:
                 share = self._shares.setdefault(division, _Share())
-                now = self._clock()
+                now = self.clock()
                 self._check_errors(share, endpoint, division, now)
                 if not share.tokens or now >= share.minute_ends_at:
                     wake_at = self._lease(share, division, priority, now)
@@ -184,12 +179,7 @@ class Budget:
                     share.tokens -= 1
                     share.in_flight += 1
                     return Ticket(endpoint, division, now, share.minute_ends_at, share.day_ends_at)
-            while (rest := wake_at - self._clock()) > 0:
-                if self._cancelled.is_set():
-                    msg = "The run was ended while it waited for the next minute's calls."
-                    resume_at = datetime.fromtimestamp(wake_at, UTC)
-                    raise BudgetExhaustedError(msg, resume_at=resume_at)
-                self._sleep(min(rest, _LONGEST_SLEEP))
+            self._wait(wake_at)
 
     def observe(self, ticket: Ticket, status: int, headers: Mapping[str, str]) -> None:
         """Learn from an answer.
@@ -199,26 +189,23 @@ class Budget:
             status: The HTTP status.
             headers: The answer's headers; rate headers may be absent.
         """
-        now = self._clock()
+        now = self.clock()
         with self._lock:
             share = self._shares[ticket.division]
             share.in_flight -= 1
             minute, day = observed(headers, ticket, now)
+            if day is not None:
+                share.day_left = day.remaining
             if status == _TOO_MANY_REQUESTS:
                 share.tokens = 0
-                if minute is None and day is None:
-                    # The minute at first; a second refusal in a row can only be the day's.
-                    if share.bare_refusals == 0:
-                        minute = spent(now, MINUTE)
-                    else:
-                        day = spent(now, DAY)
-                    share.bare_refusals += 1
                 # A refusal binds, whatever was seen before.
                 share.minute, share.day = minute or share.minute, day or share.day
             else:
-                share.bare_refusals = 0
                 if 400 <= status <= 500:  # noqa: PLR2004  # what Exact counts as an error
-                    self._count_error(share, ticket, now)
+                    share.errors.setdefault(ticket.endpoint, []).append(now)
+                    limit_tables.add_error(
+                        self._engine, self._app, ticket.division, ticket.endpoint, now
+                    )
                 share.minute = later(share.minute, minute)
                 share.day = later(share.day, day)
 
@@ -226,6 +213,14 @@ class Budget:
         """Note that a call ended without an answer; Exact may have counted it."""
         with self._lock:
             self._shares[ticket.division].in_flight -= 1
+
+    def unused(self, ticket: Ticket) -> None:
+        """Give a permission back whose call surely never reached Exact."""
+        with self._lock:
+            share = self._shares[ticket.division]
+            share.in_flight -= 1
+            if ticket.minute_ends_at == share.minute_ends_at:
+                share.tokens += 1
 
     def cancel(self) -> None:
         """Let nobody wait for calls any more, because the run ends; any thread may call this."""
@@ -236,49 +231,77 @@ class Budget:
         with self._lock:
             for division, share in self._shares.items():
                 if share.lease:
-                    self._exchange(share, division, self._clock(), lambda *_: 0)
+                    self._exchange(share, division, self.clock(), lambda *_: 0)
+
+    def day_left(self, *, division: int) -> int | None:
+        """Return the calls of today that Exact last told this process; None if it never did."""
+        with self._lock:
+            share = self._shares.get(division)
+            return share.day_left if share else None
 
     def minute_limit(self, *, division: int) -> int:
         """Return the calls a minute allows, as far as the last answers told; costs nothing."""
         with self._lock:
             share = self._shares.get(division)
-            return share.minute_limit if share else ASSUMED_MINUTE_LIMIT
+            return share.minute_limit if share else limit_tables.ASSUMED_MINUTE_LIMIT
 
     def left(self, *, division: int) -> Left:
         """Return what is left, as far as the last answers told."""
         with self._lock:
             share = self._shares.setdefault(division, _Share())
-            minute, day = self._exchange(share, division, self._clock(), lambda *_: 0)
+            minute, day = self._exchange(share, division, self.clock(), lambda *_: 0)
             return Left(
                 (minute.left, minute.limit),
                 (day.left, day.limit),
                 datetime.fromtimestamp(day.ends_at, UTC),
             )
 
+    def _wait(self, wake_at: float) -> None:
+        """Wait for the next window, and say so."""
+        first = rest = wake_at - self.clock()
+        if rest > _LONGEST_SLEEP:
+            _log.info("The calls of this minute are spent: waiting %.0f s.", rest)
+        while 0 < rest <= first:  # a clock that was set back does not make it longer
+            if self._cancelled.is_set():
+                msg = "The run was ended while it waited for the next minute's calls."
+                raise NotNowError(msg, retry_at=datetime.fromtimestamp(wake_at, UTC))
+            self.sleep(min(rest, _LONGEST_SLEEP))
+            rest = wake_at - self.clock()
+
     def _lease(self, share: _Share, division: int, priority: Priority, now: float) -> float:
         """Take some calls; return when to try again if there are none.
 
         Raises:
-            BudgetExhaustedError: The day is spent.
+            NotNowError: The day is spent.
         """
 
         def usable(day: Window) -> int:
-            reserve = day.limit // _RESERVED_PART_OF_DAY if priority is Priority.NORMAL else 0
-            return day.left - reserve
+            for_settling = day.limit // _RESERVED_PART_OF_DAY if priority is Priority.NORMAL else 0
+            for_others = math.ceil(day.limit * (1 - self._part))
+            return day.left - max(for_settling, for_others)
 
         def size(minute: Window, day: Window) -> int:
-            most = min(minute.left, usable(day))
+            for_others = 0 if self._a_minute is None else max(minute.limit - self._a_minute, 0)
+            most = min(minute.left - for_others, usable(day))
             return max(min(most, max(minute.limit // _LEASES_PER_MINUTE, 1), _MAX_LEASE), 0)
 
         minute, day = self._exchange(share, division, now, size)
-        if usable(day) + share.tokens <= 0:
-            resume_at = datetime.fromtimestamp(day.ends_at, UTC)
-            msg = (
-                f"The {day.limit} calls of today for division {division} are spent. "
-                f"Run again after {resume_at:%Y-%m-%d %H:%M} UTC."
-            )
-            raise BudgetExhaustedError(msg, resume_at=resume_at)
-        return minute.ends_at + GUARD_SECONDS
+        if usable(day) + share.tokens > 0:
+            return minute.ends_at + GUARD_SECONDS
+        if day.ends_at - now <= MINUTE:
+            return day.ends_at + GUARD_SECONDS
+        if day.left <= 0 and share.day_left is None and not share.has_tried:
+            # An earlier run was told so. One call finds out whether it is still true.
+            share.has_tried = True
+            share.tokens = 1
+            return now
+        retry_at = datetime.fromtimestamp(day.ends_at, UTC)
+        part = f"{self._part:.0%} of the " if self._part < 1 else ""
+        msg = (
+            f"The {part}{day.limit} calls of today for division {division} are spent. "
+            f"Run again after {retry_at:%Y-%m-%d %H:%M} UTC."
+        )
+        raise NotNowError(msg, retry_at=retry_at)
 
     def _exchange(
         self,
@@ -299,7 +322,7 @@ class Budget:
             The windows after that.
         """
         with self._engine.begin() as connection:
-            row = self._locked_row(connection, division, now)
+            row = limit_tables.lock_windows(connection, self._app, division, now)
             stored = Window(row.minute_limit, row.minute_left, row.minute_ends_at)
             minute = stored.at(now, MINUTE)
             day = Window(row.day_limit, row.day_left, row.day_ends_at).at(now, DAY)
@@ -321,99 +344,26 @@ class Budget:
             minute = replace(minute, left=minute.left - taken)
             day = replace(day, left=day.left - taken)
             held = taken + share.in_flight
-            self._write(connection, division, minute, day, others + held)
+            limit_tables.write_windows(
+                connection, self._app, division, minute, day, leased=others + held
+            )
         share.tokens, share.lease = taken, held
         share.minute_ends_at, share.day_ends_at = minute.ends_at, day.ends_at
         share.minute_limit = minute.limit
         share.minute = share.day = None
         return minute, day
 
-    def _locked_row(self, connection: Connection, division: int, now: float) -> sa.Row[Any]:
-        here = (call_windows.c.app == self._app) & (call_windows.c.division == division)
-        # A write first: it takes the row lock on PostgreSQL, as BEGIN IMMEDIATE does on SQLite.
-        lock = (
-            call_windows.update()
-            .where(here)
-            .values(leased=call_windows.c.leased)
-            .returning(*call_windows.c)
-        )
-        row = connection.execute(lock).one_or_none()
-        if row is None:
-            insert = _insert(connection)
-            connection.execute(
-                insert.values(
-                    app=self._app,
-                    division=division,
-                    minute_limit=ASSUMED_MINUTE_LIMIT,
-                    minute_left=ASSUMED_MINUTE_LIMIT,
-                    minute_ends_at=(now // MINUTE + 1) * MINUTE,
-                    day_limit=ASSUMED_DAY_LIMIT,
-                    day_left=ASSUMED_DAY_LIMIT,
-                    day_ends_at=(now // DAY + 1) * DAY,
-                    leased=0,
-                )
-            )
-            row = connection.execute(lock).one()
-        return row
-
-    def _write(
-        self, connection: Connection, division: int, minute: Window, day: Window, leased: int
-    ) -> None:
-        connection.execute(
-            call_windows.update()
-            .where((call_windows.c.app == self._app) & (call_windows.c.division == division))
-            .values(
-                minute_limit=minute.limit,
-                minute_left=minute.left,
-                minute_ends_at=minute.ends_at,
-                day_limit=day.limit,
-                day_left=day.left,
-                day_ends_at=day.ends_at,
-                leased=leased,
-            )
-        )
-
     def _check_errors(self, share: _Share, endpoint: str, division: int, now: float) -> None:
         # Where errors happen others make them, too: then every call looks at what they saw.
         if share.errors.get(endpoint) or now - share.errors_read_at >= _ERRORS_FRESH_SECONDS:
-            share.errors = self._recent_errors(division, now)
+            share.errors = limit_tables.read_errors(self._engine, self._app, division, now)
             share.errors_read_at = now
         recent = [at for at in share.errors.get(endpoint, ()) if at > now - HOUR]
         if len(recent) < MAX_ERRORS_PER_HOUR:
             return
-        resume_at = datetime.fromtimestamp(sorted(recent)[-MAX_ERRORS_PER_HOUR] + HOUR, UTC)
+        retry_at = datetime.fromtimestamp(sorted(recent)[-MAX_ERRORS_PER_HOUR] + HOUR, UTC)
         msg = (
             f"{endpoint} answered {len(recent)} errors within an hour, and Exact blocks an "
-            f"endpoint at ten. It is left alone until {resume_at:%Y-%m-%d %H:%M} UTC."
+            f"endpoint at ten. It is left alone until {retry_at:%Y-%m-%d %H:%M} UTC."
         )
-        raise BudgetExhaustedError(msg, resume_at=resume_at, endpoint=endpoint)
-
-    def _recent_errors(self, division: int, now: float) -> dict[str, list[float]]:
-        query = sa.select(endpoint_errors.c.endpoint, endpoint_errors.c.at).where(
-            endpoint_errors.c.app == self._app,
-            endpoint_errors.c.division == division,
-            endpoint_errors.c.at > now - HOUR,
-        )
-        errors: dict[str, list[float]] = {}
-        # The option spares an engine whose transactions begin with a write lock, if it knows it.
-        with self._engine.connect().execution_options(ledger_reads_only=True) as connection:
-            for endpoint, at in connection.execute(query):
-                errors.setdefault(endpoint, []).append(at)
-        return errors
-
-    def _count_error(self, share: _Share, ticket: Ticket, now: float) -> None:
-        share.errors.setdefault(ticket.endpoint, []).append(now)
-        with self._engine.begin() as connection:
-            connection.execute(
-                endpoint_errors.insert().values(
-                    app=self._app, division=ticket.division, endpoint=ticket.endpoint, at=now
-                )
-            )
-            connection.execute(endpoint_errors.delete().where(endpoint_errors.c.at < now - DAY))
-
-
-def _insert(connection: Connection) -> sqlite.Insert | postgresql.Insert:
-    """Return an insert that leaves a row alone which another process made first."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(call_windows).on_conflict_do_nothing()
-    return sqlite.insert(call_windows).on_conflict_do_nothing()
+        raise NotNowError(msg, retry_at=retry_at, endpoint=endpoint)

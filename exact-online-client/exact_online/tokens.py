@@ -8,33 +8,19 @@ about to, and the new pair is on the disk before anybody uses it.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import tenacity
 
-from connector_credentials import (
-    CredentialStoreError,
-    derive_key,
-    open_credential,
-    open_store,
-    protect,
-)
+from connector_credentials import protect
 from connector_credentials.exceptions import CredentialNotFoundError, RetriableStoreError
-from exact_online.errors import (
-    AuthorizationRequiredError,
-    ConfigError,
-    FatalError,
-    TransientApiError,
-)
-from exact_online.hosts import base_url
+from exact_online.errors import AuthorizationRequiredError, FatalError, TransientApiError
 from exact_online.server_clock import ServerClock
+from exact_online.stored_login import APP_SETTINGS, app_of, fingerprint, open_login, store_errors
 from exact_online.token_endpoint import (
-    AUTHORIZE,
     AnswerLostError,
     ExactApp,
     LoginDeadError,
@@ -45,27 +31,34 @@ from exact_online.token_endpoint import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
+
+    import requests
 
     from connector_credentials import CredentialStore
     from connector_credentials.store import Lease
 
-DEFAULT_CREDENTIAL = "exact-online"
 EARLIEST_REFRESH = 570  # seconds after issue
 REFRESH_LIFE_DAYS = 30
 WARN_FROM_DAY = 25
 _DAY = 86400
 _RETRY_AFTER = 30  # seconds until Exact is asked again after it said "too early"
-
-_APP_SETTINGS = ("base_url", "country", "client_id", "client_secret", "redirect_uri")
-_KEY_PURPOSE = "target-exact-online token store"
+_BELIEVED_AHEAD = 5  # a pair that was issued later than this from now: a clock was wrong
 
 
 class TokenSource:
     """Gives access tokens and renews them on demand; safe across threads and processes."""
 
     def __init__(
-        self, store: CredentialStore, name: str, app: ExactApp, seed: str | None = None
+        self,
+        store: CredentialStore,
+        name: str,
+        app: ExactApp,
+        seed: str | None = None,
+        *,
+        server_clock: ServerClock | None = None,
+        session: requests.Session | None = None,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         """Prepare; nothing is read or sent yet.
 
@@ -74,12 +67,17 @@ class TokenSource:
             name: Its name in the store.
             app: The app registration the pair belongs to.
             seed: A refresh token from the settings, to begin with.
+            server_clock: Exact's time; None: one of its own.
+            session: Makes the calls; None: one of its own.
+            sleep: Waits.
         """
         self._store = store
         self._name = name
+        self._app = app
         self._seed = seed
-        self._clock = ServerClock(app.base_url)
-        self._endpoint = TokenEndpoint(app, self._clock)
+        self._sleep = sleep
+        self._clock = server_clock or ServerClock(app.base_url, session)
+        self._endpoint = TokenEndpoint(app, self._clock, session)
         self._lock = threading.Lock()
         self._current: TokenPair | None = None
         protect(seed)
@@ -112,7 +110,7 @@ class TokenSource:
         Raises:
             AuthorizationRequiredError: A person has to log in again.
         """
-        with self._lock, _store_errors():
+        with self._lock, store_errors():
             issued_at = self._read().get("issued_at")
             self._renew(rejected=None)
             if issued_at is None:
@@ -123,7 +121,7 @@ class TokenSource:
 
     def warnings(self) -> list[str]:
         """What the run's summary should say about the login; empty when all is well."""
-        with self._lock, _store_errors():
+        with self._lock, store_errors():
             entry = self._read()
             issued_at = entry.get("issued_at")
             if not issued_at:
@@ -133,7 +131,7 @@ class TokenSource:
             return []
         warning = (
             f"The Exact Online login {self._name!r} was last renewed {days:.0f} days ago and dies "
-            f"after {REFRESH_LIFE_DAYS}. Run `target-exact-online keep-alive`, best on a schedule."
+            f"after {REFRESH_LIFE_DAYS}. Run `{self._app.program} keep-alive`, best on a schedule."
         )
         return [warning]
 
@@ -144,9 +142,11 @@ class TokenSource:
         is told here, but ends the run only when there is something to post.
         """
         try:
-            with self._lock, _store_errors():
+            with self._lock, store_errors():
                 issued_at = float(self._read().get("issued_at") or 0)
-            if abs(time.time() - issued_at) < _DAY:  # here even a bad clock of ours is good enough
+            if (
+                abs(self._clock.local() - issued_at) < _DAY
+            ):  # here even a bad clock of ours is good enough
                 return []
             found = self.warnings()
             self.access_token()
@@ -157,14 +157,13 @@ class TokenSource:
         return found
 
     def _renew(self, rejected: str | None) -> str:
-        with _store_errors(), self._store.lock(self._name) as lease:
+        with store_errors(), self._store.lock(self._name) as lease:
             entry = self._read()
             if reason := entry.get("refused"):
                 raise AuthorizationRequiredError(str(reason))
             access_token = str(entry.get("access_token") or "")
             issued_at = float(entry.get("issued_at") or 0)
-            wait_until = float(entry.get("wait_until") or 0)
-            old = self._old(issued_at) and self._clock.now() >= wait_until
+            old = self._old(issued_at) and not self._waits(entry)
             if access_token and access_token != rejected and not old:
                 self._current = TokenPair(access_token, str(entry["refresh_token"]), issued_at)
             elif access_token and not old:
@@ -181,16 +180,28 @@ class TokenSource:
             lease.renew()
             entry["unanswered"] = unanswered + 1
             self._store.put(self._name, entry)  # a crash from here on is a lost answer
+            tried = str(entry["refresh_token"])
+
+            def keep(refresh_token: str) -> None:
+                """Make a new refresh token durable that came in a refusal."""
+                entry.update(refresh_token=refresh_token, unanswered=0)
+                self._put_safely(entry)
+
             try:
-                pair = self._endpoint.refresh(str(entry["refresh_token"]))
-            except AnswerLostError as error:
+                pair = self._endpoint.refresh(tried, keep)
+            except (AnswerLostError, OldTokenError, LoginDeadError) as error:
+                if entry["refresh_token"] != tried:
+                    msg = f"Exact refused to renew the login, but sent a new refresh token. {error}"
+                    raise TransientApiError(msg) from None
+                if isinstance(error, OldTokenError):
+                    raise self._dead(
+                        entry, self._spent(error, answer_lost=unanswered > 0)
+                    ) from None
+                if isinstance(error, LoginDeadError):
+                    raise self._dead(entry, str(error)) from None
                 failure = error
             except TooEarlyError as error:
                 return self._too_early(entry, error)
-            except OldTokenError as error:
-                raise self._dead(entry, _spent(unanswered > 0, error)) from None
-            except LoginDeadError as error:
-                raise self._dead(entry, str(error)) from None
             except (FatalError, TransientApiError):
                 self._put_safely({**entry, "unanswered": unanswered})
                 raise
@@ -214,7 +225,7 @@ class TokenSource:
         lost_before = entry["unanswered"] > 1
         if lost_before:
             # The last pair known here is old, so the younger one is in an answer that was lost.
-            raise self._dead(entry, _spent(lost_before, error)) from None
+            raise self._dead(entry, self._spent(error, answer_lost=lost_before)) from None
         access_token = str(entry.get("access_token") or "")
         entry["unanswered"] = 0
         entry["wait_until"] = self._clock.now() + _RETRY_AFTER
@@ -238,11 +249,18 @@ class TokenSource:
         return AuthorizationRequiredError(
             f"Exact refuses an access token that is only {age:.0f} s old. Either the Exact user "
             "has no access to this division, or the login was replaced by a second one of the "
-            f"same user and app. Check the user's rights in Exact; if they are right: {AUTHORIZE}"
+            "same user and app. Check the user's rights in Exact; if they are right: "
+            f"{self._app.advice}"
         )
 
     def _old(self, issued_at: float) -> bool:
-        return self._clock.now() - issued_at >= EARLIEST_REFRESH
+        age = self._clock.now() - issued_at
+        return age >= EARLIEST_REFRESH or age < -_BELIEVED_AHEAD
+
+    def _waits(self, entry: Mapping[str, Any]) -> bool:
+        """Whether Exact said "too early" a moment ago."""
+        rest = float(entry.get("wait_until") or 0) - self._clock.now()
+        return 0 < rest <= _RETRY_AFTER + _BELIEVED_AHEAD
 
     def _read(self) -> dict[str, Any]:
         """The stored entry, or a new one from the settings' refresh token."""
@@ -252,141 +270,71 @@ class TokenSource:
             entry = {}
         if self._seed and entry.get("seed") != fingerprint(self._seed):
             # A refresh token this store has not seen: somebody logged in and changed the setting.
-            seeded: dict[str, Any] = {key: entry[key] for key in _APP_SETTINGS if key in entry}
+            seeded: dict[str, Any] = {key: entry[key] for key in APP_SETTINGS if key in entry}
             return seeded | {"refresh_token": self._seed, "seed": fingerprint(self._seed)}
         if not entry.get("refresh_token"):
-            msg = (
-                f"There is no Exact Online login {self._name!r} in {self._store.label}. {AUTHORIZE}"
-            )
+            where = f"{self._name!r} in {self._store.label}"
+            msg = f"There is no Exact Online login {where}. {self._app.advice}"
             raise AuthorizationRequiredError(msg)
         return entry
 
-    @tenacity.retry(
-        retry=tenacity.retry_if_exception_type(RetriableStoreError),
-        stop=tenacity.stop_after_attempt(5),
-        wait=tenacity.wait_fixed(1),
-        reraise=True,
-    )
     def _put_safely(self, entry: dict[str, Any]) -> None:
         """Store an entry that must not be lost, even if the store stumbles for a moment."""
-        self._store.put(self._name, entry)
+        for attempt in tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(RetriableStoreError),
+            stop=tenacity.stop_after_attempt(5),
+            wait=tenacity.wait_fixed(1),
+            sleep=self._pause,
+            reraise=True,
+        ):
+            with attempt:
+                self._store.put(self._name, entry)
+
+    def _pause(self, seconds: float) -> None:
+        self._sleep(seconds)
+
+    def _spent(self, error: Exception, *, answer_lost: bool) -> str:
+        if answer_lost:
+            return (
+                "The answer to an earlier token renewal was lost (a crash or a broken connection), "
+                f"and Exact has spent the old token. {self._app.advice} {error}"
+            )
+        return (
+            "Somebody else used this refresh token: a second installation or an old copy of the "
+            "credential. Only one may run; share one credential store between machines. "
+            f"{self._app.advice} {error}"
+        )
 
 
-def build_token_source(config: Mapping[str, Any]) -> TokenSource:
-    """The token source for a target's settings.
+def build_token_source(
+    config: Mapping[str, Any],
+    *,
+    program: str = "exact-online",
+    session: requests.Session | None = None,
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], object] = time.sleep,
+) -> TokenSource:
+    """The token source for the settings of a plugin.
 
     With the setting ``credentials`` everything lives in that store. Without it the app and a first
-    refresh token come from the settings, and the rotated tokens are kept in a file beside the
-    ledger, encrypted with a key derived from the client secret.
+    refresh token come from the settings, and the rotated tokens are kept in a file in the current
+    folder, encrypted with a key derived from the client secret.
+
+    Args:
+        config: The settings.
+        program: What to name in advice.
+        session: Makes the calls.
+        clock: Seconds since 1970 on this machine.
+        sleep: Waits.
 
     Raises:
         ConfigError: A setting is missing, or the store cannot be opened.
         TransientApiError: The store does not answer.
     """
     store, name, values = open_login(config)
-    app = app_of(values)
+    app = app_of(values, program)
     seed = str(config.get("refresh_token") or "") or None
-    return TokenSource(store, name, app, seed)
-
-
-def open_login(config: Mapping[str, Any]) -> tuple[CredentialStore, str, dict[str, Any]]:
-    """The store of the login, its name there, and the settings over the stored values.
-
-    Raises:
-        ConfigError: A setting is missing, or the store cannot be opened.
-        TransientApiError: The store does not answer.
-    """
-    with _store_errors():
-        found = open_credential(config, DEFAULT_CREDENTIAL)
-        if config.get("country") and not config.get("base_url"):
-            found.values.pop("base_url", None)  # a stored one must not outvote the setting
-        if found.store:
-            return found.store, found.name, found.values
-        secret = str(config.get("client_secret") or "")
-        if not secret:
-            msg = (
-                "The setting client_secret is missing. Set client_id, client_secret and "
-                "refresh_token, or set credentials to a store that holds them."
-            )
-            raise ConfigError(msg)
-        key = derive_key(secret, _KEY_PURPOSE)
-        store = open_store(f"{found.name}.credentials", key, create=True)
-        return store, found.name, found.values
-
-
-def save_login(
-    store: CredentialStore,
-    name: str,
-    values: Mapping[str, Any],
-    pair: TokenPair,
-    seed: str | None = None,
-) -> None:
-    """Store the pair of a new login in place of whatever was there.
-
-    Args:
-        store: Where to.
-        name: Under which name.
-        values: The settings; only those of the app registration are stored.
-        pair: The new pair.
-        seed: The refresh token in the settings, which is older than this login.
-
-    Raises:
-        ConfigError: The store refuses.
-        TransientApiError: The store does not answer.
-    """
-    kept = {key: values[key] for key in _APP_SETTINGS if values.get(key)}
-    entry: dict[str, Any] = {**kept, **asdict(pair)}
-    if seed:
-        entry["seed"] = fingerprint(seed)
-    with _store_errors(), store.lock(name):
-        store.put(name, entry)
-
-
-def app_of(values: Mapping[str, Any]) -> ExactApp:
-    """The app registration in the settings.
-
-    Raises:
-        ConfigError: A setting is missing.
-    """
-    missing = [key for key in ("client_id", "client_secret") if not values.get(key)]
-    if missing:
-        msg = (
-            f"The setting {' and '.join(missing)} is missing. Take it from the app in the Exact "
-            "App Center (Manage my apps)."
-        )
-        raise ConfigError(msg)
-    return ExactApp(
-        base_url(values),
-        str(values["client_id"]),
-        str(values["client_secret"]),
-        str(values.get("redirect_uri") or "") or None,
+    server_clock = ServerClock(app.base_url, session, clock=clock)
+    return TokenSource(
+        store, name, app, seed, server_clock=server_clock, session=session, sleep=sleep
     )
-
-
-def fingerprint(token: str) -> str:
-    """A short digest that recognises a token without telling it."""
-    return hashlib.sha256(token.encode()).hexdigest()[:16]
-
-
-def _spent(answer_lost: bool, error: Exception) -> str:  # noqa: FBT001  # a fact, not an option
-    if answer_lost:
-        return (
-            "The answer to an earlier token renewal was lost (a crash or a broken connection), and "
-            f"Exact has spent the old token. {AUTHORIZE} {error}"
-        )
-    return (
-        "Somebody else used this refresh token: a second installation or an old copy of the "
-        "credential. Only one may run; share one credential store between machines. "
-        f"{AUTHORIZE} {error}"
-    )
-
-
-@contextmanager
-def _store_errors() -> Iterator[None]:
-    """Tell the store's errors in the target's own tree."""
-    try:
-        yield
-    except RetriableStoreError as error:
-        raise TransientApiError(str(error)) from error
-    except CredentialStoreError as error:
-        raise ConfigError(str(error)) from error

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+
+from exact_online.server_clock import header_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,7 @@ _MINUTE_HEADERS = (
 )
 _DAY_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 _MILLISECONDS_FROM = 1e12  # in seconds this is the year 33658
+_LARGEST_LIMIT = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,21 @@ class Window:
     ends_at: float
 
     def at(self, now: float, length: float) -> Window:
-        """Return the window that is open now: this one, or a full new one."""
-        if now < self.ends_at + GUARD_SECONDS:
+        """Return the window that is open now: this one, or a full new one.
+
+        A window that ends later than any that is open now was written by a clock that was wrong.
+
+        Args:
+            now: Seconds since 1970, UTC.
+            length: Of a window of this kind, in seconds.
+        """
+        if now - GUARD_SECONDS < self.ends_at <= now + length + GUARD_SECONDS:
             return self
-        over = (now - self.ends_at) // length + 1
-        return Window(self.limit, self.limit, self.ends_at + over * length)
+        ends_at = self.ends_at
+        if ends_at > now:
+            ends_at = now // length * length
+        over = (now - ends_at) // length + 1
+        return Window(self.limit, self.limit, ends_at + over * length)
 
     def corrected(self, seen: Observation, outstanding: int) -> Window:
         """Return the window after an answer said what Exact counts.
@@ -52,7 +63,7 @@ class Window:
             outstanding: Calls handed out that Exact may not have counted yet.
         """
         window = self
-        if seen.limit is not None and seen.limit != self.limit:
+        if seen.limit != self.limit:
             window = replace(self, limit=seen.limit, left=self.left + seen.limit - self.limit)
         truly_left = max(seen.remaining - outstanding, 0)
         if abs(seen.ends_at - window.ends_at) <= GUARD_SECONDS:
@@ -68,14 +79,14 @@ class Observation:
     """What the headers of one answer said about one window.
 
     Attributes:
-        limit: Calls the window allows, or None when the answer did not say.
+        limit: Calls the window allows.
         remaining: Calls left in it.
         ends_at: When it ends (seconds since 1970, UTC).
         asked_in: End of the window, as we knew it, in which the call was made; tells an answer
             that came late from one of the open window.
     """
 
-    limit: int | None
+    limit: int
     remaining: int
     ends_at: float
     asked_in: float
@@ -104,26 +115,28 @@ def observed(
     """
     ahead = _ahead(headers.get("Date"), ticket.at, now)
     return (
-        _observation(headers, _MINUTE_HEADERS, now + MINUTE, ahead, ticket),
-        _observation(headers, _DAY_HEADERS, now + DAY, ahead, ticket),
+        _observation(headers, _MINUTE_HEADERS, now, MINUTE, ahead, ticket.minute_ends_at),
+        _observation(headers, _DAY_HEADERS, now, DAY, ahead, ticket.day_ends_at),
     )
 
 
 def _observation(
     headers: Mapping[str, str],
     names: tuple[str, str, str],
-    latest: float,
+    now: float,
+    length: float,
     ahead: float,
-    ticket: Ticket,
+    asked_in: float,
 ) -> Observation | None:
-    """Read one window's three headers; None when they are absent or unreadable.
+    """Read one window's three headers; None when they are absent or make no sense.
 
     Args:
         headers: The answer's headers.
         names: Limit, rest and reset.
-        latest: A window cannot end later; a later reset comes from a clock that differs.
+        now: Seconds since 1970, UTC.
+        length: Of the window; it cannot end later, whatever a clock that differs says.
         ahead: By how many seconds our clock is ahead of Exact's.
-        ticket: The call that was answered.
+        asked_in: End of the window in which the call was made.
     """
     try:
         limit, remaining = int(headers[names[0]]), int(headers[names[1]])
@@ -132,33 +145,20 @@ def _observation(
         return None
     if reset > _MILLISECONDS_FROM:
         reset /= 1000
-    asked_in = ticket.minute_ends_at if names is _MINUTE_HEADERS else ticket.day_ends_at
-    return Observation(limit, remaining, min(reset + ahead, latest), asked_in)
+    ends_at = min(reset + ahead, now + length)
+    if not 0 < limit <= _LARGEST_LIMIT or not ends_at >= now - length:
+        return None
+    return Observation(limit, min(max(remaining, 0), limit), ends_at, asked_in)
 
 
 def _ahead(date: str | None, sent_at: float, now: float) -> float:
     """Return by how many seconds our clock is ahead of Exact's, as far as that is certain."""
-    told = _seconds(date or "")
+    told = header_seconds(date)
     if told is None:
         return 0.0
     if told > now:
         return now - told
     return max(sent_at - (told + 1), 0.0)  # the header has whole seconds
-
-
-@functools.lru_cache(maxsize=8)
-def _seconds(date: str) -> float | None:
-    """Return a Date header as seconds since 1970; many answers share one."""
-    try:
-        return parsedate_to_datetime(date).timestamp()
-    except ValueError:
-        return None
-
-
-def spent(now: float, length: float) -> Observation:
-    """Return the window that a refusal without headers stands for."""
-    ends_at = (now // length + 1) * length
-    return Observation(None, 0, ends_at, ends_at)
 
 
 def later(known: Observation | None, seen: Observation | None) -> Observation | None:

@@ -165,7 +165,7 @@ def endpoint(server: Canned) -> TokenEndpoint:
         (429, b"", {}, TransientApiError, "200 token calls a day"),
         (429, {"error": "slow_down"}, {}, TransientApiError, "200 token calls a day"),
         (404, b"<html>not here</html>", {}, ConfigError, "Check country and base_url"),
-        (302, b"", {"Location": "/docs/Login.aspx"}, AnswerLostError, "without a token"),
+        (302, b"", {"Location": "/docs/Login.aspx"}, TransientApiError, "nothing was processed"),
         (200, b"<html>maintenance</html>", {}, AnswerLostError, "without a token"),
         (200, b'{"access_token": "half', {}, AnswerLostError, "without a token"),
         (200, {"access_token": "a-token-alone"}, {}, AnswerLostError, "without a token"),
@@ -214,7 +214,7 @@ def test_secrets_travel_in_the_form_only(server: Canned, endpoint: TokenEndpoint
 def test_a_slow_answer_is_a_lost_one(
     server: Canned, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exact_online.token_endpoint.TIMEOUT_SECONDS", (1.0, 0.1))
+    monkeypatch.setattr("exact_online.transport.READ_SECONDS", 0.1)
     server._server.RequestHandlerClass.do_POST = lambda _: threading.Event().wait(0.5)  # type: ignore[attr-defined]
     with pytest.raises(AnswerLostError, match="ReadTimeout"):
         endpoint.refresh("the-old-refresh-token")

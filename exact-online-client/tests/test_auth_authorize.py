@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from commerce_sandbox.exact.credentials import APP
 from connector_credentials import generate_key, open_store
 from exact_online._check import check
-from exact_online.login import authorize_command, keep_alive_command
+from exact_online.cli import login_commands
 from exact_online.tokens import build_token_source
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from commerce_sandbox.testing import SandboxHandle
 
 DAY = 86400
+authorize_command, keep_alive_command = login_commands("exact-online")
 SECRETS = (APP.client_secret, "stampNL001")  # every token of the sandbox begins so
 
 
@@ -43,11 +44,11 @@ def environment(
     monkeypatch.chdir(tmp_path)
     values = {
         "CONNECTOR_KEY": generate_key(),
-        "TARGET_EXACT_ONLINE_CREDENTIALS": str(tmp_path / "store"),
-        "TARGET_EXACT_ONLINE_BASE_URL": sandbox.url,
-        "TARGET_EXACT_ONLINE_CLIENT_ID": APP.client_id,
-        "TARGET_EXACT_ONLINE_CLIENT_SECRET": APP.client_secret,
-        "TARGET_EXACT_ONLINE_REDIRECT_URI": APP.redirect_uri,
+        "EXACT_ONLINE_CREDENTIALS": str(tmp_path / "store"),
+        "EXACT_ONLINE_BASE_URL": sandbox.url,
+        "EXACT_ONLINE_CLIENT_ID": APP.client_id,
+        "EXACT_ONLINE_CLIENT_SECRET": APP.client_secret,
+        "EXACT_ONLINE_REDIRECT_URI": APP.redirect_uri,
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)
@@ -67,7 +68,7 @@ class Person:
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *arguments],
+            [PROGRAM, "authorize", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -93,7 +94,7 @@ class Person:
         return self.process.returncode, said
 
 
-PROGRAM = "from exact_online.login import authorize_command as c; c()"
+PROGRAM = Path(sys.executable).with_name("exact-online")
 
 
 def test_paste_the_address(environment: dict[str, str], sandbox: SandboxHandle) -> None:
@@ -102,7 +103,7 @@ def test_paste_the_address(environment: dict[str, str], sandbox: SandboxHandle) 
     assert code == 0, said
     assert "Logged in" in said
     assert "ends any earlier login" in said
-    config = {"credentials": environment["TARGET_EXACT_ONLINE_CREDENTIALS"]}
+    config = {"credentials": environment["EXACT_ONLINE_CREDENTIALS"]}
     store = open_store(config["credentials"])
     assert set(store.get("exact-online")) == {
         "access_token", "base_url", "client_id", "client_secret", "issued_at", "redirect_uri",
@@ -125,7 +126,7 @@ def test_the_browser_comes_back_to_this_machine(environment: dict[str, str]) -> 
     assert "close this window" in requests.get(back, timeout=10).text
     code, said = person.answer()
     assert code == 0, said
-    assert open_store(environment["TARGET_EXACT_ONLINE_CREDENTIALS"]).names() == ["exact-online"]
+    assert open_store(environment["EXACT_ONLINE_CREDENTIALS"]).names() == ["exact-online"]
 
 
 @pytest.fixture
@@ -189,7 +190,7 @@ def test_a_port_that_is_taken() -> None:
 def test_a_login_is_replaced_only_when_asked(
     environment: dict[str, str], sandbox: SandboxHandle
 ) -> None:
-    store = open_store(environment["TARGET_EXACT_ONLINE_CREDENTIALS"])
+    store = open_store(environment["EXACT_ONLINE_CREDENTIALS"])
     first = Person("--paste")
     first.answer(consent(first.address()))
     before = store.get("exact-online")
@@ -209,7 +210,7 @@ def test_what_is_missing_is_asked_for(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in environment:
-        if name.startswith("TARGET") and "CREDENTIALS" not in name:
+        if name.startswith("EXACT") and "CREDENTIALS" not in name:
             monkeypatch.delenv(name)
     done = CliRunner().invoke(authorize_command, ["--paste"], input="nl\nclient-1\nhidden-1\n\n")
     assert "Country of the Exact subscription" in done.output
@@ -221,7 +222,7 @@ def test_what_is_missing_is_asked_for(
 def test_keep_alive_renews_every_login_of_the_store(
     sandbox: SandboxHandle, environment: dict[str, str]
 ) -> None:
-    store = open_store(environment["TARGET_EXACT_ONLINE_CREDENTIALS"])
+    store = open_store(environment["EXACT_ONLINE_CREDENTIALS"])
     store.put("adobe-commerce", {"consumer_key": "x"})
     store.put("exact-online", sandbox.exact_config())
     store.put("dead", {**sandbox.exact_config(), "refresh_token": "stampNL001.unknown"})
@@ -244,7 +245,7 @@ def test_keep_alive_renews_every_login_of_the_store(
 def test_doctor_tells_what_is_wrong(
     sandbox: SandboxHandle, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    store = open_store(environment["TARGET_EXACT_ONLINE_CREDENTIALS"])
+    store = open_store(environment["EXACT_ONLINE_CREDENTIALS"])
     config = {key: value for key, value in sandbox.exact_config().items() if key != "division"}
     store.put("new", {**config, "refresh_token": ""})
     store.put("broken", {**config, "refresh_token": "stampNL001.unknown"})
@@ -267,6 +268,6 @@ def test_doctor_tells_what_is_wrong(
 
 
 def test_doctor_leaves_other_credentials_alone(environment: dict[str, str]) -> None:
-    store = open_store(environment["TARGET_EXACT_ONLINE_CREDENTIALS"])
+    store = open_store(environment["EXACT_ONLINE_CREDENTIALS"])
     store.put("adobe-commerce", {"consumer_key": "x"})
     assert check(store, "adobe-commerce") is None

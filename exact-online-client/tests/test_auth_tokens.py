@@ -18,8 +18,9 @@ from exact_online.errors import (
     ConfigError,
     TransientApiError,
 )
+from exact_online.stored_login import app_of, save_login
 from exact_online.token_endpoint import TokenPair
-from exact_online.tokens import TokenSource, app_of, build_token_source, save_login
+from exact_online.tokens import TokenSource, build_token_source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,13 +100,11 @@ def test_never_before_570_seconds_and_always_after(
     assert token_calls(sandbox) == [200, 200]
 
 
-def test_a_running_process_renews_by_itself(
-    config: dict[str, Any], sandbox: SandboxHandle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = build_token_source(config)
+def test_a_running_process_renews_by_itself(config: dict[str, Any], sandbox: SandboxHandle) -> None:
+    passed = 0.0
+    source = build_token_source(config, clock=lambda: time.monotonic() + passed)
     first = source.access_token()
-    clock = time.monotonic
-    monkeypatch.setattr(time, "monotonic", lambda: clock() + 580)
+    passed = 580.0
     sandbox.advance(580)
     assert source.access_token() != first
     assert token_calls(sandbox) == [200, 200]
@@ -113,17 +112,15 @@ def test_a_running_process_renews_by_itself(
 
 @pytest.mark.parametrize("wrong_by", [-400 * DAY, -3600, 3600, 400 * DAY])
 def test_a_wrong_local_clock_changes_nothing(
-    config: dict[str, Any],
-    sandbox: SandboxHandle,
-    monkeypatch: pytest.MonkeyPatch,
-    wrong_by: float,
+    config: dict[str, Any], sandbox: SandboxHandle, wrong_by: float
 ) -> None:
+    def wrong() -> float:
+        return time.time() + wrong_by
+
     first = build_token_source(config).access_token()
-    right = time.time
-    monkeypatch.setattr(time, "time", lambda: right() + wrong_by)
-    assert build_token_source(config).access_token() == first
+    assert build_token_source(config, clock=wrong).access_token() == first
     sandbox.advance(580)
-    assert build_token_source(config).access_token() != first
+    assert build_token_source(config, clock=wrong).access_token() != first
     assert token_calls(sandbox) == [200, 200]
 
 
@@ -454,7 +451,7 @@ def test_a_store_that_fails_for_a_moment_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     values = store.get("exact-online")
-    source = TokenSource(store, "exact-online", app_of(values))
+    source = TokenSource(store, "exact-online", app_of(values), sleep=lambda _: None)
     put = store.put
     failures = iter([None, StoreUnavailableError("full"), StoreUnavailableError("full")])
 
@@ -464,7 +461,6 @@ def test_a_store_that_fails_for_a_moment_loses_nothing(
         put(name, value)
 
     monkeypatch.setattr(store, "put", stumble)
-    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
     token = source.access_token()
     assert store.get("exact-online")["access_token"] == token
     assert answers(sandbox, token) == 200

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from exact_online.client import ExactClient
+from exact_online.client import ExactClient, open_client
 from exact_online.errors import (
     AuthorizationRequiredError,
     DocumentRefusedError,
+    NotNowError,
     OutcomeUnknownError,
     RequestRefusedError,
     TransientApiError,
 )
 from exact_online.limits import Budget
 from exact_online.odata import account_code
-from exact_online.tokens import build_token_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +44,7 @@ def client(
     sandbox: SandboxHandle, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ExactClient]:
     monkeypatch.chdir(tmp_path)
-    config = sandbox.exact_config()
-    tokens = build_token_source(config)
-    client = ExactClient(sandbox.url, config["division"], tokens, Budget(engine, "app"))
+    client = open_client({"max_wait_seconds": 4} | sandbox.exact_config(), engine)
     yield client
     client.close()
 
@@ -102,7 +100,7 @@ def test_a_write_that_could_not_leave_was_surely_not_stored(
     client: ExactClient, entry: dict[str, Any], sandbox: SandboxHandle
 ) -> None:
     sandbox.stop()
-    with pytest.raises(TransientApiError, match="cannot be reached"):
+    with pytest.raises(NotNowError, match="cannot be reached"):
         client.post(ENTRIES, entry)
 
 
@@ -123,7 +121,7 @@ def test_a_read_is_repeated(client: ExactClient, sandbox: SandboxHandle, kind: s
 
 def test_a_read_that_never_succeeds_says_so(client: ExactClient, sandbox: SandboxHandle) -> None:
     sandbox.fault("*/financial/Journals", "unavailable", times=0)
-    with pytest.raises(TransientApiError, match="HTTP 503 to financial/Journals"):
+    with pytest.raises(NotNowError, match="HTTP 503 to financial/Journals"):
         list(client.get("financial/Journals", select="Code"))
 
 
@@ -220,7 +218,7 @@ def test_a_rejected_token_is_replaced_once(
     client: ExactClient, sandbox: SandboxHandle, engine: Engine, html: object
 ) -> None:
     sandbox.set("exact.html_unauthorized", html)
-    good = client._token_source.access_token()
+    good = client.tokens.access_token()
     budget = Budget(engine, "app")
     client = ExactClient(sandbox.url, client.division, Tokens("stale", good), budget)
     assert list(client.get("financial/Journals", select="Code", top=1))
@@ -311,7 +309,7 @@ def test_a_redirect_to_the_login_page_is_a_rejected_token(
     scripted: tuple[ExactClient, type[Script]],
 ) -> None:
     client, script = scripted
-    client._token_source = Tokens("one", "two")
+    client.tokens = Tokens("one", "two")
     login = {"Location": "/docs/Login.aspx?ReturnUrl=x"} | HTML
     script.answers = [(302, login, b"<html>"), (302, login, b"<html>")]
     with pytest.raises(AuthorizationRequiredError):
@@ -360,7 +358,7 @@ def test_values_come_clean_and_exact(scripted: tuple[ExactClient, type[Script]])
 def test_errors_never_show_the_token(
     client: ExactClient, entry: dict[str, Any], sandbox: SandboxHandle
 ) -> None:
-    token = client._token_source.access_token()
+    token = client.tokens.access_token()
     sandbox.fault(ROUTE, "drop_after", method="POST")
     with pytest.raises(OutcomeUnknownError) as caught:
         client.post(ENTRIES, entry)

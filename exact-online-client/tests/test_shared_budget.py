@@ -25,7 +25,7 @@ SPEND = """
 import sys
 import sqlalchemy as sa
 from exact_online.client import ExactClient
-from exact_online.errors import BudgetExhaustedError, RequestRefusedError
+from exact_online.errors import NotNowError, RequestRefusedError
 from exact_online.limits import Budget
 
 class Token:
@@ -40,7 +40,7 @@ try:
             list(client.get("financial/Journals", select="Code", filter=sys.argv[4]))
         except RequestRefusedError:
             continue
-except BudgetExhaustedError as error:
+except NotNowError as error:
     print(client.call_count, error.endpoint)
 client.close()
 """

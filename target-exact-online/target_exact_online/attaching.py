@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 from target_exact_online.calling import backoff
 from target_exact_online.documents.copies import Copies, file_name, subject
 from target_exact_online.exceptions import (
-    BudgetExhaustedError,
     DocumentRefusedError,
+    NotNowError,
     Problem,
     RequestRefusedError,
     RetriableError,
@@ -165,7 +165,7 @@ class Attaching:
     def _later(self, one: Attachment, error: TargetError) -> None:
         now = datetime.now(UTC)
         waits = timedelta(0)  # no call was made, or Exact does not let us in: no matter of time
-        if isinstance(error, RetriableError) and not isinstance(error, BudgetExhaustedError):
+        if isinstance(error, RetriableError) and not isinstance(error, NotNowError):
             waits = max(backoff(one.attempts + 1), self._settle_after)
             self._outages += 1
         self._attachments.later(one.document.document_key, str(error), next_retry_at=now + waits)

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from target_exact_online.exceptions import (
-    BudgetExhaustedError,
     DocumentRefusedError,
+    NotNowError,
     OutcomeUnknownError,
     TargetError,
     TransientApiError,
@@ -172,7 +172,7 @@ class Calling:
             self._gate.count_outage(error)
             tried = replace(claim, attempts=claim.attempts + 1)
             return self.try_later(tried, str(error), status=error.status)
-        if isinstance(error, BudgetExhaustedError):
+        if isinstance(error, NotNowError):
             self._gate.hold(error)
         else:  # configuration or authorisation: nothing was stored, and nothing will be
             self._gate.fail(error)

@@ -13,7 +13,7 @@ from singer_sdk.exceptions import ConfigValidationError, RecordsWithoutSchemaExc
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from sqlalchemy.exc import SQLAlchemyError
 
-from exact_online.login import authorize_command, keep_alive_command
+from exact_online.cli import login_commands
 from target_exact_online.commands import anonymise, audit, documents
 from target_exact_online.doctor import doctor
 from target_exact_online.exceptions import TargetError
@@ -79,7 +79,7 @@ cli = TargetGroup(
     ],
 )
 
-for _command in (doctor, documents, audit, anonymise, authorize_command, keep_alive_command):
+for _command in (doctor, documents, audit, anonymise, *login_commands(TargetExactOnline.name)):
     cli.add_command(_command)
 
 

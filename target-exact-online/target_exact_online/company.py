@@ -7,15 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from exact_online.client import ExactClient
-from exact_online.hosts import base_url
-from exact_online.limits import Budget
-from exact_online.tokens import app_of, build_token_source, open_login
+from exact_online.client import open_client
 from target_exact_online import documents
 from target_exact_online.creating import Creating
 from target_exact_online.documents import accounts
 from target_exact_online.documents.prepared import DocumentSettings, Stored
-from target_exact_online.exceptions import ConfigError, DocumentRefusedError
+from target_exact_online.exceptions import DocumentRefusedError
 from target_exact_online.ledger.locks import exclusive
 from target_exact_online.master_data import MasterData
 from target_exact_online.references import References
@@ -25,8 +22,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
+    from exact_online.client import ExactClient
     from exact_online.limits import Left
-    from exact_online.tokens import TokenSource
     from target_exact_online.creating import LeftOver
     from target_exact_online.documents.prepared import Found, NewAccount, Prepared
     from target_exact_online.ledger.entries import Document
@@ -50,18 +47,15 @@ class ExactCompany:
     def __init__(
         self,
         client: ExactClient,
-        budget: Budget,
         engine: Engine,
-        division: int,
         settings: DocumentSettings,
-        tokens: TokenSource,
         settle_after: timedelta,
     ) -> None:
         """Use these; see :func:`open_company`."""
         self.client = client
-        self.division = division
-        self.tokens = tokens
-        self._budget = budget
+        self.division = client.division
+        self.tokens = client.tokens
+        self._budget = client.budget
         self._engine = engine
         self._settings = settings
         self._masters: dict[int, MasterData] = {}
@@ -210,21 +204,11 @@ def open_company(config: Mapping[str, Any], engine: Engine) -> ExactCompany:
     Raises:
         ConfigError: A setting is missing or wrong.
     """
-    if not config.get("division"):
-        msg = (
-            "The setting division is missing: the number of the Exact company, to be seen in the "
-            "address bar of Exact Online as _Division_=123456."
-        )
-        raise ConfigError(msg)
-    division = int(config["division"])
-    _, _, login = open_login(config)
-    budget = Budget(engine, app_of(login).client_id)
-    tokens = build_token_source(config)
-    client = ExactClient(base_url(login), division, tokens, budget)
+    client = open_client(config, engine, program="target-exact-online")
     settings = DocumentSettings(
         create_accounts=config.get("create_accounts", False),
         create_items=config.get("create_items", False),
         closed_period=config.get("closed_period", "refuse"),
     )
     settle_after = timedelta(seconds=config.get("settle_after_seconds", 60))
-    return ExactCompany(client, budget, engine, division, settings, tokens, settle_after)
+    return ExactCompany(client, engine, settings, settle_after)

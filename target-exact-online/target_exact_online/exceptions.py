@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from exact_online.errors import (
     AuthorizationRequiredError,
-    BudgetExhaustedError,
     ConfigError,
     DocumentRefusedError,
     ExactError,
     FatalError,
+    NotNowError,
     OutcomeUnknownError,
     Problem,
     RequestRefusedError,
@@ -24,10 +24,10 @@ TargetError = ExactError
 
 __all__ = [
     "AuthorizationRequiredError",
-    "BudgetExhaustedError",
     "ConfigError",
     "DocumentRefusedError",
     "FatalError",
+    "NotNowError",
     "OutcomeUnknownError",
     "Problem",
     "RequestRefusedError",

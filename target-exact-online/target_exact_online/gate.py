@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from target_exact_online.exceptions import BudgetExhaustedError, TargetError
+from target_exact_online.exceptions import NotNowError, TargetError
 
 if TYPE_CHECKING:
     import threading
@@ -54,9 +54,9 @@ class Gate:
 
     def hold(self, error: TargetError) -> None:
         """Stop calling what cannot be called now; what arrives from here on waits."""
-        resume_at = error.resume_at if isinstance(error, BudgetExhaustedError) else None
+        resume_at = error.retry_at if isinstance(error, NotNowError) else None
         self._summary.hold(str(error), resume_at)
-        if isinstance(error, BudgetExhaustedError) and error.endpoint is not None:
+        if isinstance(error, NotNowError) and error.endpoint is not None:
             self._blocked.add(error.endpoint)
         else:
             self.held = error

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from target_exact_online import report
 from target_exact_online.attaching import Attaching
 from target_exact_online.company import open_company
-from target_exact_online.exceptions import TargetError, TransientApiError
+from target_exact_online.exceptions import NotNowError, TargetError, TransientApiError
 from target_exact_online.ledger.runs import Run
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.outbox import Outbox
@@ -128,8 +128,9 @@ def _run(target: Plugin, ledger: Ledger, file_input: IO[str] | None) -> int:
             target.outbox.stop()
         summary.calls = company.client.call_count
         summary.calls_left = company.calls_left() if summary.calls else None
-    if error is None and isinstance(posting.held, TransientApiError):
-        error, exit_code = posting.held, EXIT_ERROR
+    held = posting.held
+    if isinstance(held, TransientApiError) or (isinstance(held, NotNowError) and held.away):
+        error, exit_code = error or held, EXIT_ERROR
     counts = ledger.counts()
     summary.held = counts["received"]
     summary.still_parked = max(counts["parked"] - len(summary.parked), 0)

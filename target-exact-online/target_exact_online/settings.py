@@ -154,6 +154,14 @@ CONFIG = th.PropertiesList(
         description="How long a call without an answer may still be at work in Exact. After that "
         "Exact is asked for the document, and only if it is not there, it is sent again.",
     ),
+    th.Property(
+        "max_wait_seconds",
+        th.NumberType(minimum=0),
+        title="Longest wait",
+        default=300,
+        description="How long a run waits in all while Exact takes no calls (away, busy, or a "
+        "limit that it does not name). After that, what is left waits for the next run.",
+    ),
 ).to_dict()
 
 

@@ -112,6 +112,7 @@ class TargetProcess:
             "ledger_url": f"sqlite:///{folder}/ledger.db",
             "report_file": str(folder / "report.json"),
             "settle_after_seconds": 1,
+            "max_wait_seconds": 5,
         } | config
         self.config_file = folder / "config.json"
         self.write()

@@ -165,7 +165,7 @@ def print_invoice(posting: Posting, order: Row) -> Row:
         DueDate=entry["DueDate"],
         Document=document,
     )
-    posting.update(INVOICES, invoice)
+    store.update(posting.connection, INVOICES, invoice, posting.at)
     return answer
 
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from commerce_sandbox.context import SandboxContext
-    from commerce_sandbox.exact.credentials import User
     from commerce_sandbox.exact.metadata import Resource
     from commerce_sandbox.exact.store import Row
 
@@ -48,15 +47,13 @@ def timestamp(moment: datetime) -> str:
     return text.rstrip("0").rstrip(".") if text.endswith("0") else text
 
 
-def posting_of(
+def _posting(
     context: SandboxContext,
     connection: sqlite3.Connection,
     division: int,
     moment: datetime,
-    user: User,
     faults: Mapping[str, dict[str, Any]] | None = None,
 ) -> Posting:
-    """Return a write call inside a transaction."""
     database = context.database
     return Posting(
         connection=connection,
@@ -65,7 +62,6 @@ def posting_of(
         at=timestamp(moment),
         settings=settings.current(database),
         faults=faults or {},
-        user=user,
     )
 
 
@@ -75,7 +71,6 @@ def post(
     division: int,
     body: bytes,
     moment: datetime,
-    user: User,
     faults: Mapping[str, dict[str, Any]] | None = None,
 ) -> Row:
     """Create what a POST asks for and return the stored row.
@@ -86,7 +81,6 @@ def post(
         division: Whose books.
         body: JSON.
         moment: When it takes effect.
-        user: Who does it.
         faults: What goes wrong in the bookkeeping: kind -> parameters.
 
     Raises:
@@ -98,7 +92,7 @@ def post(
     row, found = convert.parse(body, resource, keep_key=keep_key)
     database = context.database
     with database.transaction() as connection:
-        posting = posting_of(context, connection, division, moment, user, faults)
+        posting = _posting(context, connection, division, moment, faults)
         posting.problems.extend(found)
         _change_in_silence(posting, resource, row)
         create = _CREATE.get(resource.path)
@@ -130,7 +124,6 @@ def put(
     key: str,
     body: bytes,
     moment: datetime,
-    user: User,
 ) -> None:
     """Apply a PUT.
 
@@ -141,7 +134,7 @@ def put(
     """
     change, found = convert.parse(body, resource, put=True)
     with context.database.transaction() as connection:
-        posting = posting_of(context, connection, division, moment, user)
+        posting = _posting(context, connection, division, moment)
         posting.problems.extend(found)
         if resource.path in changes.BY_HEADER:
             changes.change_header(posting, changes.BY_HEADER[resource.path], key, change)
@@ -153,12 +146,7 @@ def put(
 
 
 def delete(
-    context: SandboxContext,
-    resource: Resource,
-    division: int,
-    key: str,
-    moment: datetime,
-    user: User,
+    context: SandboxContext, resource: Resource, division: int, key: str, moment: datetime
 ) -> None:
     """Delete a record.
 
@@ -167,7 +155,7 @@ def delete(
         ForbiddenError: It is gone already.
     """
     with context.database.transaction() as connection:
-        posting = posting_of(context, connection, division, moment, user)
+        posting = _posting(context, connection, division, moment)
         if resource.path in changes.BY_HEADER:
             changes.delete_header(posting, changes.BY_HEADER[resource.path], key)
         elif resource.path in changes.BY_LINES:

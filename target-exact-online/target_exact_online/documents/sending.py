@@ -34,7 +34,7 @@ def send(prepared: Prepared, client: ExactClient) -> Stored:
     Raises:
         OutcomeUnknownError: It may have been stored: settle before sending again.
         TransientApiError: Surely nothing was stored.
-        BudgetExhaustedError: No calls left, and nothing was stored.
+        NotNowError: No calls left, and nothing was stored.
         AuthorizationRequiredError: Exact does not let us in.
         DocumentRefusedError: Exact does not accept it, or computed another total.
     """

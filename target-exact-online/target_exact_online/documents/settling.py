@@ -32,7 +32,7 @@ def settle(prepared: Prepared, client: ExactClient) -> Found | None:
     Raises:
         DocumentRefusedError: Exact has it with another amount, or more than once.
         TransientApiError: Exact cannot be asked now.
-        BudgetExhaustedError: No calls left.
+        NotNowError: No calls left.
     """
     if prepared.resource == accounts.RESOURCE:
         return None  # creating a relation asks for it first

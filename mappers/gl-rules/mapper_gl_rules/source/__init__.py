@@ -10,7 +10,6 @@ from mapper_gl_rules.source.model import (
     CustomFee,
     Document,
     DocumentExtension,
-    InvoiceReference,
     ItemTax,
     Line,
     Order,
@@ -18,8 +17,6 @@ from mapper_gl_rules.source.model import (
     OrderItem,
     Product,
     Source,
-    TaxRate,
-    Transaction,
 )
 
 __all__ = [
@@ -27,7 +24,6 @@ __all__ = [
     "CustomFee",
     "Document",
     "DocumentExtension",
-    "InvoiceReference",
     "ItemTax",
     "Line",
     "Order",
@@ -35,6 +31,4 @@ __all__ = [
     "OrderItem",
     "Product",
     "Source",
-    "TaxRate",
-    "Transaction",
 ]
