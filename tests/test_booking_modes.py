@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 RULES = Path(__file__).resolve().parents[1] / "examples" / "rules.yml"
 CLEARING = "1245"
 EXIT_NOT_ALL_POSTED = 3
+BUSINESS_CHARGED = (
+    "a business with a valid VAT number was charged VAT of another country; correct the invoice"
+)
 
 
 def use_rules(pipe: Pipe, *changes: tuple[str, str]) -> None:
@@ -133,7 +136,8 @@ def test_orders_go_where_the_shop_ships_them(pipe: Pipe) -> None:
 
 def test_new_companies_come_with_the_person_who_ordered(pipe: Pipe) -> None:
     pipe.target["create_accounts"] = True
-    use_rules(pipe)
+    charged = 'book: {gl: "8040", cost_center: WEB, vat_code: B21}'
+    use_rules(pipe, (f"refuse: {BUSINESS_CHARGED}", charged))
     pipe.run("invoices")
     assert pipe.report["warnings"] == []
     names = {row["ID"]: row["Name"] for row in pipe.sandbox.exact("crm/Accounts")}

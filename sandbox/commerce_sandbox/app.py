@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 
-from commerce_sandbox import asgi, control, faults
+from commerce_sandbox import asgi, control, faults, signals
 from commerce_sandbox.adobe.service import Shop
 from commerce_sandbox.exact import late_calls
 from commerce_sandbox.exact.late_calls import LateCall
 from commerce_sandbox.exact.routes import ExactOnline, run_late_calls
+from commerce_sandbox.exceptions import SignalError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,6 +31,11 @@ ABORT = "commerce_sandbox.abort"  # ASGI extension: closes the TCP connection at
 _PUNCTUAL = 0.01  # seconds that a timer may be early
 _SLOW_PAUSE = 0.05  # seconds between two pieces of a slow answer
 _ERROR_BODY = b'{"message":"Internal Error. Details are available in the server log."}'
+# What PHP prints when display_errors is on: it begins the answer, so headers come too late.
+_PHP_NOTICE = (
+    "<br />\n<b>Deprecated</b>:  Optional parameter before required one in"
+    " <b>/var/www/html/app/code/Vendor/Module/Plugin/Order.php</b> on line <b>42</b><br />\n"
+)
 _UNAVAILABLE_BODY = (
     b"<!DOCTYPE html>\n<html><head><title>503 Service Unavailable</title></head>"
     b"<body><h1>Service Unavailable</h1></body></html>\n"
@@ -54,6 +60,9 @@ class SandboxApp:
         if path.startswith(control.PREFIX):
             await self._control(scope, receive, send)
             return
+        if path.startswith(signals.KEYS_PATH):
+            await self._public_key(path, send)
+            return
         is_exact = path.startswith("/api/")
         exchange = _Exchange(self._context, scope, send, "exact" if is_exact else "adobe")
         app = self._exact if is_exact else self._adobe
@@ -64,6 +73,16 @@ class SandboxApp:
             else:
                 exchange.fault = fault
                 await _suffer(fault, app, scope, receive, exchange)
+
+    async def _public_key(self, path: str, send: Send) -> None:
+        """Show a public key of I/O Events, as Adobe's own host does."""
+        name = path.removeprefix(signals.KEYS_PATH).removesuffix(".pem")
+        try:
+            text = signals.Signer.of(self._context.database).public_key(name)
+        except SignalError:
+            await asgi.answer(send, 404, {"content-type": "text/html"}, b"Not Found")
+            return
+        await asgi.answer(send, 200, {"content-type": "application/x-pem-file"}, text.encode())
 
 
 @lru_cache(maxsize=8)
@@ -190,6 +209,9 @@ async def _suffer_after(
     elif fault.kind == "drop_after":
         exchange.record(None)
         await exchange.drop(receive)
+    elif fault.kind == "php_notice":
+        text = str(fault.params.get("text", _PHP_NOTICE)).encode()
+        await exchange.answer(start["status"], {"content-type": "text/html"}, text + body)
     elif fault.kind == "truncate":
         await exchange.send(start)
         half = body[: len(body) // 2]

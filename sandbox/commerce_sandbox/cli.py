@@ -16,9 +16,11 @@ from typing import Any
 import click
 
 from commerce_sandbox import faults, settings, shop
+from commerce_sandbox.data.commands import group as shop_group
 from commerce_sandbox.data.writer import ShopWriter
 from commerce_sandbox.exact.commands import group as exact
 from commerce_sandbox.exceptions import SandboxError
+from commerce_sandbox.signals.commands import group as signal_group
 
 _DATA_DIR = click.option(
     "--data-dir",
@@ -30,8 +32,7 @@ _DATA_DIR = click.option(
 _SHOP = click.option(
     "--shop",
     "name",
-    help="recorded, empty, generated:N or generated:N:SEED[:alike]. Default: what is there "
-    "already, or the recorded shop.",
+    help=f"{shop.DESCRIPTION}. Default: what is there already, or the recorded shop.",
 )
 
 
@@ -51,6 +52,8 @@ def main() -> None:
 
 
 main.add_command(exact)
+main.add_command(shop_group)
+main.add_command(signal_group)
 
 
 @main.command()
@@ -90,12 +93,14 @@ def seed(data_dir: Path, name: str | None) -> None:
 @click.option("--orders", type=click.IntRange(0), required=True, help="How many orders.")
 @click.option("--seed", default=0, show_default=True, help="Same seed, same shop.")
 @click.option("--alike", is_flag=True, help="All store views number their documents alike.")
-def generate(data_dir: Path, orders: int, seed: int, *, alike: bool) -> None:
+@click.option("--kinds", help="Unusual orders, such as 'everything' or 'territory=0.2'.")
+def generate(data_dir: Path, orders: int, seed: int, kinds: str | None, *, alike: bool) -> None:
     """Fill a new sandbox with a generated shop, straight into its store."""
     context = shop.open_context(data_dir)
+    chosen = ",".join(filter(None, (kinds, "alike" if alike else None)))
     with click.progressbar(length=orders, label="Orders", file=sys.stderr) as bar:
-        name = f"generated:{orders}:{seed}" + (":alike" if alike else "")
-        shop.seed(context, name, bar.update)
+        described = f"generated:{orders}:{seed}" + (f":{chosen}" if chosen else "")
+        shop.seed(context, described, bar.update)
 
 
 @main.command()

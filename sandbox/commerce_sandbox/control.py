@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from commerce_sandbox import faults, settings
+from commerce_sandbox.data import backstage
 from commerce_sandbox.exceptions import SandboxError
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ def routes(context: SandboxContext) -> list[Route]:
         ("/faults", "DELETE", calls.clear_faults),
         ("/requests", "GET", calls.read_requests),
         ("/requests", "DELETE", calls.clear_requests),
+        ("/shop/change", "POST", calls.change_record),
+        ("/shop/remove", "POST", calls.remove_record),
+        ("/shop/import-credit-memo", "POST", calls.import_credit_memo),
+        ("/shop/capture", "POST", calls.capture),
     ]
     return [Route(PREFIX + path, _json(call), methods=[method]) for path, method, call in table]
 
@@ -92,6 +97,23 @@ class _Calls:
     async def clear_requests(self, _: Request) -> Any:
         self._requests.clear()
         return {}
+
+    async def change_record(self, request: Request) -> Any:
+        body = await _body(request)
+        return backstage.change(self._database, body["kind"], body["id"], body["changes"])
+
+    async def remove_record(self, request: Request) -> Any:
+        body = await _body(request)
+        backstage.remove(self._database, body["kind"], body["id"])
+        return {}
+
+    async def import_credit_memo(self, request: Request) -> Any:
+        body = await _body(request)
+        return backstage.import_credit_memo(self._database, body["order_id"], body["at"])
+
+    async def capture(self, request: Request) -> Any:
+        body = await _body(request)
+        return backstage.capture(self._database, body["invoice_id"], body["at"])
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -46,6 +46,34 @@ class ShopError(SandboxError):
     """The description of a shop cannot be understood or loaded."""
 
 
+class NoSuchRecordError(SandboxError):
+    """A record was named that the shop does not have."""
+
+    def __init__(self, kind: str, key: int, kinds: Iterable[str] = ()) -> None:
+        """Name the record, and the kinds there are."""
+        choice = f" (kinds: {', '.join(kinds)})" if kinds else ""
+        super().__init__(f"the shop has no {kind} with the number {key}{choice}")
+
+
+class SignalError(SandboxError):
+    """A signal was asked for that cannot be made."""
+
+    @classmethod
+    def unknown(cls, what: str, name: str, names: Iterable[str]) -> SignalError:
+        """Name what there is."""
+        return cls(f"no such {what}: {name} (known: {', '.join(names)})")
+
+    @classmethod
+    def not_loopback(cls, url: str) -> SignalError:
+        """Name the receiver."""
+        return cls(f"signals go to http:// on loopback only, not to {url!r}")
+
+    @classmethod
+    def too_large(cls, size: int, most: int) -> SignalError:
+        """Say how large it is."""
+        return cls(f"the shop makes no events over {most} bytes; this one has {size}")
+
+
 class NotLoopbackError(SandboxError):
     """The sandbox was told to listen where others could reach it."""
 

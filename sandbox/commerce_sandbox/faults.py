@@ -28,6 +28,7 @@ KINDS: dict[str, str] = {
     "status_before": "`status` (502) without running the call; `body`, `headers`",
     "status_after": "the call runs and its effect stays, the client sees `status` (502); `body`, "
     "`headers`",
+    "php_notice": "the call runs, a notice of PHP (`text`) stands before the answer's body",
     "late_commit": "the connection closes (or `status` is answered), the call takes effect after "
     "`seconds` (5) of the sandbox's clock; Exact only",
     "swapped_answer": "the call runs, the answer shows another entity of the resource; Exact only",

@@ -53,7 +53,7 @@ class SandboxHandle:
 
         Args:
             data_dir: A folder; a database that is there already is used as it is.
-            shop_name: ``recorded``, ``empty`` or ``generated:N[:SEED[:alike]]``.
+            shop_name: ``recorded``, ``empty`` or ``generated:N[:SEED[:KINDS]]``.
 
         Raises:
             StartError: The server did not come up.

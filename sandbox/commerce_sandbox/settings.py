@@ -41,6 +41,8 @@ DEFAULTS: dict[str, Any] = {
     "exact.order_amount_without_price": "counts",  # on order lines: ignored or counts
     "exact.unprinted": {},  # division -> {"DocumentCreationError": text}: printing prints nothing
     "exact.changed_fields": {},  # resource -> {header field: value} that the server puts there
+    "exact.local_time": True,  # moments are Dutch wall clock time, as the real server writes them
+    "exact.refused_filters": {},  # resource -> fields by which lists of it cannot be filtered
     "exact.refused_methods": {},  # resource -> HTTP methods that the company does not allow
 }
 

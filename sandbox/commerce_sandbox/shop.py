@@ -1,14 +1,16 @@
-"""Which shop the sandbox starts with: ``recorded``, ``empty`` or ``generated:N[:SEED[:alike]]``."""
+"""Which shop the sandbox starts with: ``recorded``, ``empty`` or ``generated:N[:SEED[:KINDS]]``."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from commerce_sandbox import faults
+from commerce_sandbox.adobe import attributes
 from commerce_sandbox.adobe import store as adobe_store
 from commerce_sandbox.clock import Clock
 from commerce_sandbox.context import SandboxContext
-from commerce_sandbox.data import generator, recorded
+from commerce_sandbox.data import generator, kinds, recorded
 from commerce_sandbox.database import FILE_NAME, Database
 from commerce_sandbox.exact import company, late_calls
 from commerce_sandbox.exact import store as exact_store
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RECORDED = "recorded"
-_ALIKE = ":alike"
+DESCRIPTION = "recorded, empty, generated:N, generated:N:SEED or generated:N:SEED:KINDS"
+_GENERATED = re.compile(r"generated:(?P<orders>\d+)(:(?P<seed>\d*)(:(?P<kinds>.+))?)?")
 _SHOP = "shop"  # setting: what the database was filled with
 
 
@@ -50,9 +53,8 @@ def seed(
 
     Args:
         context: The sandbox.
-        shop: ``recorded``, ``empty`` or ``generated:N[:SEED[:alike]]`` (``alike``: the store
-            views number their documents alike); None: what is there already, or the recorded
-            shop.
+        shop: ``recorded``, ``empty`` or ``generated:N[:SEED[:KINDS]]``; None: what is there
+            already, or the recorded shop. ``data.kinds`` reads the kinds.
         progress: Called with the number of orders generated since the last call.
 
     Raises:
@@ -66,21 +68,23 @@ def seed(
             raise ShopError(message)
         return
     shop = RECORDED if shop is None else shop
-    name, _, rest = shop.partition(":")
     if shop == RECORDED:
         recorded.load(database)
     elif shop == "empty":
         recorded.load(database, recorded.CATALOG_KINDS)
-    elif name == "generated" and rest.removesuffix(_ALIKE).replace(":", "", 1).isdigit():
-        count, _, number = rest.removesuffix(_ALIKE).partition(":")
-        if rest.endswith(_ALIKE):
-            database.set_setting(generator.ALIKE, value=True)
+    elif (described := _GENERATED.fullmatch(shop)) is not None:
+        chosen = kinds.parse(described["kinds"] or "")
         recorded.load(database, recorded.CATALOG_KINDS)
-        generator.generate(database, orders=int(count), seed=int(number or 0), progress=progress)
-    else:
-        message = (
-            f"no such shop: {shop!r} (recorded, empty, generated:N or generated:N:SEED[:alike])"
+        generator.generate(
+            database,
+            orders=int(described["orders"]),
+            seed=int(described["seed"] or 0),
+            kinds=chosen,
+            progress=progress,
         )
+    else:
+        message = f"no such shop: {shop!r} ({DESCRIPTION})"
         raise ShopError(message)
+    attributes.seed(database)
     company.seed(database)
     database.set_setting(_SHOP, shop)

@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commerce_sandbox import shop
-from commerce_sandbox.data import credit_memos, generator, invoices, pieces, recorded
+from commerce_sandbox.data import chance, credit_memos, generator, invoices, pieces, recorded
 from commerce_sandbox.data.arithmetic import UNIT
-from commerce_sandbox.data.buyers import Buyers, vat_number_of
+from commerce_sandbox.data.buyers import Buyers
 from commerce_sandbox.data.checkout import place
+from commerce_sandbox.data.kinds import Kinds
 from commerce_sandbox.data.numbers import Numbers
 from commerce_sandbox.data.orders import read_order, show_order
+from commerce_sandbox.data.vat_numbers import vat_number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -100,7 +102,7 @@ def check_life(order: Mapping[str, Any], documents: list[tuple[str, Document]]) 
 def generated(seed: int, count: int) -> Iterator[tuple[Order, list[tuple[str, Document]]]]:
     rng = Random(seed)  # noqa: S311 -- reproducible data
     buyers = Buyers(rng, count)
-    for sale in generator.sales(rng, buyers, Numbers(), count):
+    for sale in generator.sales(rng, buyers, Numbers(), count, Kinds()):
         yield sale.order, sale.documents
 
 
@@ -147,16 +149,16 @@ def test_three_thousand_generated_orders_add_up() -> None:
 def test_any_way_of_splitting_invoices_and_refunds_adds_up(seed: int, picks: list[int]) -> None:
     rng = Random(seed)  # noqa: S311 -- reproducible data
     numbers = Numbers()
-    cart = generator.draw_cart(rng, Buyers(rng, 100))
+    cart = chance.draw_cart(rng, Buyers(rng, 100))
     order = place(cart, numbers, "2026-01-01 00:00:00")
     documents: list[tuple[str, Document]] = []
     for pick in picks:
-        chance = Random(pick)  # noqa: S311 -- reproducible data
+        draw = Random(pick)  # noqa: S311 -- reproducible data
         if pieces.to_invoice(order):
-            quantities = generator.part(chance, order)
+            quantities = chance.part(draw, order)
             made = invoices.invoice(order, quantities, numbers, "2026-01-02 00:00:00")
             documents.append(("invoice", shown(made)))
-        given_back = generator.draw_refund(chance, order)
+        given_back = chance.draw_refund(draw, order)
         if given_back is not None:
             made = credit_memos.refund(order, given_back, numbers, "2026-01-03 00:00:00")
             documents.append(("creditmemo", shown(made)))

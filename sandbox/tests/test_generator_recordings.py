@@ -11,7 +11,8 @@ import pytest
 
 from commerce_sandbox.data import catalog, credit_memos, invoices, pieces, recorded
 from commerce_sandbox.data.arithmetic import UNIT, units
-from commerce_sandbox.data.checkout import Buyer, Cart, place
+from commerce_sandbox.data.carts import Buyer, Cart
+from commerce_sandbox.data.checkout import place
 from commerce_sandbox.data.numbers import Numbers
 from commerce_sandbox.data.orders import Order, show_order
 
@@ -169,3 +170,35 @@ def test_order(order_id: int) -> None:
 def test_every_recorded_invoice_and_credit_memo_but_one_is_made_again() -> None:
     made = [event for order_id in TESTED for event in events(order_id)]
     assert len(made) == len(INVOICES) + len(MEMOS) - 1
+
+
+def test_a_memo_by_invoice_whose_header_is_less_than_its_lines() -> None:
+    """Recorded elsewhere: the second of two invoices allows 4.84, the memo's lines come to 4.88."""
+    text = (MORE / "header-tax-differs.json").read_text(encoding="utf-8")
+    recorded_memo = json.loads(text)["credit_memo"]
+    article = catalog.Product(23, "P12", "Artikel 12", 161_200, tax_class=catalog.REDUCED)
+    bought = (article, PRODUCTS["MUG-PENNY", "simple"], PRODUCTS["TEA-POT", "simple"])
+    pieces_bought = (3 * UNIT, 4 * UNIT, 4 * UNIT)
+    ten = next(coupon for coupon in catalog.COUPONS if coupon.code == "TEN")
+    buyer = Buyer({}, {"country_id": "GB"})
+    cart = Cart(catalog.UK, tuple(zip(bought, pieces_bought, strict=True)), buyer, ten)
+    numbers = Numbers()
+    order = place(cart, numbers, "2026-11-26 14:02:18")
+    _, mug, pot = (line.fields["item_id"] for line in order.lines)
+    invoices.invoice(order, {mug: 2 * UNIT, pot: 2 * UNIT}, numbers, "2026-11-26 14:02:20")
+    goodwill = credit_memos.Refund({}, adjustment_positive=15_000)
+    credit_memos.refund(order, goodwill, numbers, "2026-11-26 14:02:25")
+    rest = pieces.to_invoice(order)
+    second = invoices.invoice(order, rest, numbers, "2026-11-26 14:02:28")
+    given = credit_memos.Refund(rest, invoice=second)
+    memo = credit_memos.refund(order, given, numbers, "2026-11-26 14:02:33")
+    assert memo["tax_amount"] == 4.84
+    assert sum(item["tax_amount"] for item in memo["items"]) == pytest.approx(4.88)
+    texts = {"created_at", "updated_at", "discount_description", "comments", "name"}
+    for name, value in memo.items():
+        if name not in texts and not name.endswith("_id") and name != "items":
+            assert value == recorded_memo[name], name
+    for item, recorded_item in zip(memo["items"], recorded_memo["items"], strict=True):
+        for name, value in item.items():
+            if name not in texts and not name.endswith("_id"):
+                assert value == recorded_item.get(name, 0), name

@@ -5,22 +5,19 @@ from __future__ import annotations
 import gc
 import sys
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 from singer_sdk.exceptions import ConfigValidationError
 
+from connector_credentials import clean
 from mapper_gl_rules.exceptions import MapperError
 from mapper_gl_rules.mapper import MapperGLRules
-from mapper_gl_rules.rules.loading import load_rules
-from mapper_gl_rules.tools.book import book_documents, read_documents
-from mapper_gl_rules.tools.documents import read_input
 
 __all__ = ["cli", "main"]
 
 OBJECTS_PER_COLLECTION = 100_000
+_TOOLS = ("book", "rules")
 
 _singer = MapperGLRules.get_singer_command()
 
@@ -35,16 +32,16 @@ def _run_mapper(**options: Any) -> None:
 
 
 class _Commands(click.Group):
-    """Loads the rules commands when they are asked for: a pipeline need not wait for them."""
+    """Loads the accountant's tools when they are asked for: a pipeline need not wait for them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands."""
-        return sorted([*super().list_commands(ctx), "rules"])
+        return sorted([*super().list_commands(ctx), *_TOOLS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Find a command."""
-        if cmd_name == "rules":
-            return import_module("mapper_gl_rules.tools.commands").rules  # type: ignore[no-any-return]
+        if cmd_name in _TOOLS:
+            return getattr(import_module("mapper_gl_rules.tools.commands"), cmd_name)  # type: ignore[no-any-return]
         return super().get_command(ctx, cmd_name)
 
 
@@ -55,22 +52,6 @@ cli = _Commands(
     help=_run_mapper.__doc__,
     params=_singer.params,
 )
-
-
-@cli.command()
-@click.option("--rules", "rules_file", required=True, type=click.Path(path_type=Path))
-@click.option("--input", "input_file", required=True, type=click.Path(path_type=Path))
-def book(rules_file: Path, input_file: Path) -> None:
-    """Book documents in Adobe's REST shape and print the balanced entries as JSON.
-
-    The input is {"order" or "orders", "invoices", "creditmemos"}; - reads standard input. The
-    entries have the debtor and VAT lines that Exact will make.
-    """
-    rules = load_rules(rules_file)
-    base = rules.settings.amounts == "base"
-    documents = read_documents(read_input(input_file), str(input_file), base=base)
-    report = book_documents(documents, rules)
-    click.echo(msgspec.json.format(msgspec.json.encode(report), indent=1))
 
 
 def main() -> None:
@@ -91,5 +72,5 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    print(f"ERROR: {message}", file=sys.stderr)
+    print(f"ERROR: {clean(message)}", file=sys.stderr)
     sys.exit(1)

@@ -26,6 +26,8 @@ _SOURCE = _object(
         "store_code": _TEXT,
         "website_code": _TEXT,
         "timezone": _TEXT,
+        "tax_point_of": _TEXT,
+        "money_date_from": _TEXT,
         "order_entity_id": {"type": ["integer", "null"]},
         "created_at": _TEXT,
         "updated_at": _TEXT,

@@ -15,6 +15,7 @@ __all__ = [
     "RetriableError",
     "RulesError",
     "StoreUnavailableError",
+    "UndecidedError",
 ]
 
 
@@ -78,3 +79,7 @@ class DocumentRefusedError(MapperError):
         self.what_to_do = what_to_do
         self.skip = skip
         super().__init__(f"{reason} ({where}). {what_to_do}")
+
+
+class UndecidedError(DocumentRefusedError):
+    """No rule matches a line, or no single VAT code fits it, at the tax point that was tried."""

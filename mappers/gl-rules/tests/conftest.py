@@ -195,6 +195,8 @@ def make_rules() -> Callable[..., Any]:
         text = RULES.replace("vat_codes:\n", f"vat_codes:\n{more_codes}\n")
         if "debtor" in options:
             text = text.replace('  debtor: "10"\n', "")
+        if "registrations" in options:
+            text = text.replace("  registrations: [GB]\n", "")
         for name, value in options.items():
             text = text.replace("settings:\n", f"settings:\n  {name}: {json.dumps(value)}\n")
         text = text.replace("rules:\n", "rules:\n" + "".join(f"  - {{{one}}}\n" for one in rules))

@@ -65,10 +65,10 @@ def test_paid_in_full_by_gift_card_is_still_booked(make_rules: Any, make_documen
 def test_reward_points_are_on_the_order_only(make_rules: Any, make_document: Any) -> None:
     document = make_document(
         LAMP,
-        grand_total=116,
+        grand_total=113,
         order={"extension_attributes": {"reward_currency_amount": 8}},
     )
-    assert lines(book(make_rules(), document))["1720"] == ("0", "-5.00", "0.00")
+    assert lines(book(make_rules(), document))["1720"] == ("0", "-8.00", "0.00")
 
 
 def test_gift_wrapping_comes_as_text_with_its_own_tax(make_rules: Any, make_document: Any) -> None:
@@ -106,18 +106,24 @@ def test_an_unmapped_surcharge_is_refused_by_name(make_rules: Any, make_document
     assert "surcharges" in booked.record["what_to_do"]
 
 
-def test_custom_fees_of_adobe_need_a_rule_by_name(make_rules: Any, make_document: Any) -> None:
+@pytest.mark.parametrize(
+    ("code", "expected"), [("21", ("21", "2.48", "0.52")), ("0", ("0", "3.00", "0.00"))]
+)
+def test_custom_fees_of_adobe_take_the_vat_code_of_their_rule(
+    make_rules: Any, make_document: Any, code: str, expected: Any
+) -> None:
     fee = {"custom_fee_code": "cod", "custom_fee_label": "COD", "custom_fee_amount": 3}
     order = {"extension_attributes": {"custom_fees": [fee]}}
     document = make_document(LAMP, grand_total=124, order=order)
-    assert "no rule matches surcharge custom_fees.cod of 3.00" in reason(
-        book(make_rules(every_kind=False), document)
+    assert "no rule matches custom_fee custom_fees.cod of 3.00" in reason(
+        book(make_rules(), document)
     )
-    rule = (
-        "name: cod, when: {line: surcharge, field: custom_fees.cod}, "
-        'book: {gl: "8115", vat_code: auto}'
-    )
-    assert lines(book(make_rules(rule, every_kind=False), document))["8115"][:2] == ("Z", "3.00")
+    rule = "name: cod, when: {line: custom_fee, field: custom_fees.cod}, book: "
+    auto = book(make_rules(rule + '{gl: "8115", vat_code: auto}'), document)
+    assert "the shop states no VAT for custom_fee custom_fees.cod of 3.00" in reason(auto)
+    booked = book(make_rules(f'{rule}{{gl: "8115", vat_code: "{code}"}}'), document)
+    assert lines(booked)["8115"] == expected
+    assert total(booked) == 124
 
 
 def test_fixed_product_tax_of_a_partial_invoice(make_rules: Any, make_document: Any) -> None:

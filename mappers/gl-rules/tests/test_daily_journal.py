@@ -135,6 +135,7 @@ def test_a_summary_per_payment_method_names_it(documents: Any) -> None:
 def test_the_rate_of_a_foreign_document_goes_along(documents: Any) -> None:
     kind, invoice = documents[0]
     invoice.order_currency_code, invoice.base_to_order_rate = "GBP", Decimal("0.8")
+    invoice.base_grand_total = invoice.grand_total / Decimal("0.8")
     record = book(rules_of("P12"), kind, invoice).record
     assert (record["currency"], record["exchange_rate"]) == ("GBP", Decimal("1.25"))
 
@@ -143,8 +144,9 @@ def test_days_of_two_rates_are_two_entries(tmp_path: Path, run_command: Any) -> 
     source = json.loads((GOLDEN / "P12.json").read_text())["source"]
     for invoice in source["invoices"]:
         invoice["order_currency_code"] = "GBP"
-    source["invoices"][0]["base_to_order_rate"] = 0.8
-    source["invoices"][1]["base_to_order_rate"] = 0.5
+    for invoice, rate in zip(source["invoices"], (0.8, 0.5), strict=False):
+        invoice["base_to_order_rate"] = rate
+        invoice["base_grand_total"] = round(invoice["grand_total"] / rate, 2)
     source |= {"invoices": source["invoices"][:2], "creditmemos": []}
     (tmp_path / "documents.json").write_text(json.dumps(source))
     rules, given = GOLDEN / "P12.rules.yml", tmp_path / "documents.json"

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from mapper_gl_rules.rules.loading import parse_rules
+from mapper_gl_rules.rules.loading import load_rules, parse_rules
 from mapper_gl_rules.tools.lint import lint
 
 DATA = Path(__file__).parent / "data"
@@ -30,7 +30,8 @@ def test_versions_are_kept_encrypted_and_only_added(
     rules("import", "--store", store, "--create", example_rules, "--note", "first")
     changed = tmp_path / "changed.yml"
     changed.write_text(example_rules.read_text().replace('"8100"', '"8110"'))
-    assert rules("import", "--store", store, changed) == "version 2, 27 rules\n"
+    count = len(load_rules(example_rules).rules)
+    assert rules("import", "--store", store, changed) == f"version 2, {count} rules\n"
     assert "gl 8100" in rules("diff", "--store", store, "1")
     assert rules("rollback", "--store", store, "1") == "version 3 is version 1 again\n"
     assert rules("diff", "--store", store, "1", "3") == "no difference\n"
@@ -221,8 +222,11 @@ def test_explain_says_which_rule_and_why_not_the_earlier(
 ) -> None:
     out = rules("explain", "--rules", example_rules, "--input", documents, "--order", "5000000002")
     assert "not 'goods, uk': country is BE" in out
-    assert "'intra-EU goods, business' (line 81): GL 8020, VAT code 7, cost center B2B" in out
-    assert "sales_entries: 119.60 EUR, journal 70" in out
+    name = "intra-EU goods, business"
+    (line,) = [one.line for one in load_rules(example_rules).rules if one.name == name]
+    assert f"{name!r} (line {line}): GL 8020, VAT code 7, cost center B2B" in out
+    assert "sales invoice 5000000002, 2026-" in out
+    assert "journal 70, EUR, debtor BE0000000097" in out
     assert re.search(r"invoice 5000000002, rules sha256:", out)
     missing = rules(
         "explain", "--rules", example_rules, "--input", documents, "--order", "1", code=1
@@ -240,18 +244,61 @@ def test_explain_shows_refusals_too(rules: Any, documents: Path, tmp_path: Path)
     assert "no rule matches: the document is refused" in out
 
 
-def test_coverage_names_what_falls_through(
+def test_explain_shows_the_entry_with_names(
+    rules: Any, documents: Path, example_rules: Path
+) -> None:
+    given = ("--rules", example_rules, "--input", documents, "--order", "5000000002")
+    out = rules("explain", *given, "--master", MASTER)
+    rows = [line.split("  ") for line in out.splitlines()]
+    cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+    assert ["1300", "Debtors (accounts receivable)", "debtor", "119.60"] in cells
+    assert [
+        "8100", "Shipping revenue", "revenue", "B2B", "7", "4.95", "shipping, business"
+    ] in cells  # fmt: skip
+    assert ["119.60", "119.60"] in cells
+    _, invoice = json.loads(rules("explain", *given, "--json"))
+    assert invoice["number"] == "5000000002"
+    assert invoice["lines"][0]["books"]["GL"] == "8020"
+    assert invoice["lines"][0]["not_matched"]["goods, uk"] == "country is BE"
+    assert invoice["entries"][0]["total_debit"] == "119.60"
+
+
+def test_coverage_counts_every_document_once(
     rules: Any, documents: Path, example_rules: Path, tmp_path: Path
 ) -> None:
-    out = rules("coverage", "--rules", example_rules, "--input", documents)
-    assert out.splitlines()[-1] == "205 lines: 0 without a rule, 54 by a default"
+    out = rules("coverage", "--rules", example_rules, "--input", documents, code=2).splitlines()
+    assert "205 lines: 0 without a rule, 53 by a default" in out
+    assert out[-1] == "159 documents: 148 booked, 2 refused, 9 skipped"
     file = tmp_path / "rules.yml"
     text = example_rules.read_text().replace("sku: GIFT-VOUCHER", "sku: OTHER")
+    text = text.replace("sales_orders: true", "sales_orders: false")
     file.write_text(text.replace("name: NL 0 %\n    when: {", "name: NL 0 %\n    when: {sku: X, "))
-    out = rules("coverage", "--rules", file, "--input", documents)
+    given = ("--rules", file, "--input", documents)
+    out = rules("coverage", *given, code=2)
     assert "NO RULE: product GIFT-VOUCHER, 0 %, NL: 1 lines, 50.00 EUR" in out
-    late = rules("coverage", "--rules", file, "--input", documents, "--since", "2026-11-01")
+    refused = "refused, 1: no rule matches product GIFT-VOUCHER of ... with VAT 0.00 at 0 %"
+    assert refused in out
+    assert "84 documents: 81 booked, 2 refused, 1 skipped" in out
+    found = json.loads(rules("coverage", *given, "--json", code=2))
+    waiting = [*found["refused"].values(), *found["skipped"].values()]
+    assert found["booked"] + sum(map(len, waiting)) == 84
+    assert found["unwanted"] == 75
+    late = rules("coverage", *given, "--since", "2026-11-01")
     assert "GIFT-VOUCHER" not in late
+
+
+def test_coverage_counts_documents_that_do_not_add_up(
+    rules: Any, example_rules: Path, tmp_path: Path
+) -> None:
+    source = json.loads((DATA / "golden" / "P01.json").read_text())["source"]
+    source["invoices"][0]["grand_total"] += 10
+    file = tmp_path / "documents.json"
+    file.write_text(json.dumps(source))
+    out = rules("coverage", "--rules", example_rules, "--input", file, code=2).splitlines()
+    assert out[-1].startswith("2 documents: 1 booked, 1 refused, 0 skipped")
+    assert any(
+        line.startswith("refused, 1: grand_total is ... more than its parts") for line in out
+    )
 
 
 def test_simulate_shows_the_money_per_account(
@@ -276,9 +323,45 @@ def test_simulate_shows_the_money_per_account(
 def test_input_may_be_rest_documents(rules: Any, example_rules: Path, tmp_path: Path) -> None:
     source = json.loads((DATA / "golden" / "P01.json").read_text())["source"]
     file = tmp_path / "documents.json"
+    (invoice,) = source["invoices"]
+    order = source["order"]
+    for shape in (
+        source,
+        {"orders": [order], "invoices": [invoice]},
+        {"order": order, "invoice": invoice},
+        {"invoices": [{**invoice, "order": order}]},
+    ):
+        file.write_text(json.dumps(shape))
+        out = rules("explain", "--rules", example_rules, "--input", file, "--order", "000000101")
+        assert f"sales invoice {invoice['increment_id']}" in out
+        assert "148.79" in out
+    for wrong, problem in (
+        ('{"invoices": [{"entity_id": "x"}]}', "invoices[0]"),
+        ('{"invoice": 5}', "documents.json, invoice)"),
+        ("{}", "there are no documents"),
+        ("[]", "cannot read the documents"),
+        ("{" * 5000, "cannot read the documents"),
+        ('{"invoices": [' + "[" * 100_000, "cannot read the documents"),
+        ('{"type": "RECORD", "stream": "orders", "record": {}}', "documents.json, line 1"),
+    ):
+        file.write_text(wrong)
+        assert problem in rules("coverage", "--rules", example_rules, "--input", file, code=1)
+
+
+def test_book_prints_a_table_for_people_and_json_for_machines(
+    example_rules: Path, run_command: Any, tmp_path: Path
+) -> None:
+    source = json.loads((DATA / "golden" / "P01.json").read_text())["source"]
+    source["invoices"].append({**source["invoices"][0], "increment_id": "9", "order_id": 1})
+    file = tmp_path / "documents.json"
     file.write_text(json.dumps(source))
-    out = rules("explain", "--rules", example_rules, "--input", file, "--order", "000000101")
-    assert "sales_entries: 148.79 EUR" in out
-    file.write_text('{"invoices": [{"entity_id": "x"}]}')
-    wrong = rules("coverage", "--rules", example_rules, "--input", file, code=1)
-    assert "invoices[0]" in wrong
+    given = ("book", "--rules", example_rules, "--input", file)
+    done = run_command(*given)
+    report = json.loads(done.stdout)
+    assert [len(report[name]) for name in ("documents", "refused", "skipped")] == [1, 1, 0]
+    assert json.loads(run_command(*given, "--json").stdout) == report
+    table = run_command(*given, "--table", "--master", MASTER).stdout
+    assert "sales invoice 000000201, 2026-03-02" in table
+    assert re.search(r"8000 +Revenue NL 21 % +revenue +WEB +21 +100.00 +NL 21 %", table)
+    assert "refused: invoice 9: order 1 did not come with the document (order)." in table
+    assert "1 entries, 1 refused and 0 skipped" in table

@@ -8,14 +8,20 @@ from typing import Any
 
 import pytest
 
+from mapper_gl_rules.dates import DocumentDates
 from mapper_gl_rules.rules import matching
 from mapper_gl_rules.rules.facts import DocumentFacts, LineFacts
 from mapper_gl_rules.rules.matching import Matcher
 from mapper_gl_rules.rules.vocabulary import CONDITIONS
+from mapper_gl_rules.source import Order
+from mapper_gl_rules.vat import TaxedAs
 
 DOCUMENT = DocumentFacts(
     kind="invoice",
-    entry_date=date(2026, 3, 2),
+    booking_date=date(2026, 3, 2),
+    dates=DocumentDates(date(2026, 3, 2), date(2026, 3, 2), ()),
+    tax_point=date(2026, 3, 2),
+    tax_point_of="invoice 7",
     currency="EUR",
     country="NL",
     services_country="NL",
@@ -23,25 +29,33 @@ DOCUMENT = DocumentFacts(
     zone="home",
     vat_number="NL000099998B57",
     vat_number_state="valid",
+    business=True,
     reverse_charge=False,
     customer_group="4",
     store=frozenset({"1", "nl"}),
     website="base",
     payment_method="mollie_methods_ideal",
     shipping_method="flatrate_flatrate",
-    goods_value=(("EUR", Decimal("135.00")), ("GBP", Decimal("117.20"))),
+    charged={},
+    order=Order(1, "1", Decimal(1), "2026-03-02 09:00:00", []),
+    goods_value=lambda: {"EUR": Decimal("135.00"), "GBP": Decimal("117.20")},
 )
 LINE = LineFacts(
     kind="product",
     name="TEA-POT",
     sku="TEA-POT",
     rate=Decimal("21.0000"),
+    taxed_as=TaxedAs("domestic", "NL", date(2026, 3, 2)),
     supply="domestic",
+    country="NL",
+    charged={"NL-21": "NL"},
+    vat_country=("NL",),
     product_type="simple",
     attribute_set="9",
     categories=("3", "12"),
     tax_class="2",
     attributes=(("color", frozenset({"red", "blue"})), ("size", frozenset({"L"}))),
+    piece_value=lambda: {"EUR": Decimal("300.00"), "NOK": Decimal("3000.00")},
 )
 HOLDS = {
     "line": ["product", "[product, shipping]"],
@@ -50,6 +64,7 @@ HOLDS = {
     "field": ["TEA-POT"],
     "rate": ["21", "21.0", "[9, 21]"],
     "supply": ["domestic"],
+    "vat_country": ["NL", "[BE, NL]"],
     "product_type": ["simple", "[virtual, simple]"],
     "attribute_set": ["9", '"9"'],
     "category": ["12", "[4, 3]"],
@@ -61,6 +76,7 @@ HOLDS = {
     "zone": ["home", "[home, eu]"],
     "vat_number": ["valid"],
     "goods_value": ["up to 135 EUR", "over 134.99 EUR", "over 100 GBP"],
+    "piece_value": ["up to 3000 NOK", "over 299.99 EUR"],
     "customer_group": ["4"],
     "store": ["nl", '"1"', "1"],
     "website": ["base"],
@@ -77,6 +93,7 @@ FAILS = {
     "field": "CUP",
     "rate": "9",
     "supply": "oss",
+    "vat_country": "BE",
     "product_type": "bundle",
     "attribute_set": "4",
     "category": "1",
@@ -88,6 +105,7 @@ FAILS = {
     "zone": "non_eu",
     "vat_number": "none",
     "goods_value": "over 135 EUR",
+    "piece_value": "over 3000 NOK",
     "customer_group": "1",
     "store": "de",
     "website": "b2b",

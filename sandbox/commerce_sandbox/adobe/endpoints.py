@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from commerce_sandbox.adobe import reading, writing
+from commerce_sandbox.adobe import attributes, customers, products, reading, writing
 from commerce_sandbox.adobe.access import ANONYMOUS
 from commerce_sandbox.adobe.php_json import dumps
 from commerce_sandbox.adobe.reading import comments, everything, listing, single
@@ -56,8 +56,11 @@ _CREDIT_MEMO = "Magento_Sales::sales_creditmemo"
 _SHIPMENT = "Magento_Sales::shipment"
 _TRANSACTION = "Magento_Sales::transactions_fetch"
 _CUSTOMER = "Magento_Customer::customer"
+_MANAGE = "Magento_Customer::manage"
 _GROUP = "Magento_Customer::group"
 _PRODUCT = "Magento_Catalog::products"
+_ATTRIBUTE = "Magento_Catalog::attributes_attributes"
+_SET = "Magento_Catalog::sets"
 _CATEGORY = "Magento_Catalog::categories"
 _STORE = "Magento_Backend::store"
 _TAX = "Magento_Tax::manage_tax"
@@ -83,6 +86,9 @@ def endpoints(gate: Gate) -> tuple[Endpoint, ...]:
     def post(path: str, resource: str, handler: Callable[[Call], bytes]) -> Endpoint:
         return Endpoint("POST", path, resource, handler)
 
+    def put(path: str, resource: str, handler: Callable[[Call], bytes]) -> Endpoint:
+        return Endpoint("PUT", path, resource, handler)
+
     return (
         get("orders", _ORDER, listing("order")),
         get("orders/items", _ORDER, listing("order_item")),
@@ -106,7 +112,12 @@ def endpoints(gate: Gate) -> tuple[Endpoint, ...]:
         get("customerGroups/search", _GROUP, listing("customer_group")),
         get("customerGroups/:id", _GROUP, single("customer_group", "id")),
         get("products", _PRODUCT, listing("product")),
-        get("products/:sku", _PRODUCT, reading.product),
+        get("products/attributes", _ATTRIBUTE, attributes.listing),
+        get("products/attributes/:code", _ATTRIBUTE, attributes.single),
+        get("products/attributes/:code/options", _ATTRIBUTE, attributes.options),
+        get("products/attribute-sets/groups/list", _SET, attributes.groups),
+        get("products/attribute-sets/:id/attributes", _SET, attributes.of_set),
+        get("products/:sku", _PRODUCT, products.single),
         get("categories/list", _CATEGORY, listing("category")),
         get("categories/:id", _CATEGORY, single("category", "id")),
         get("store/storeConfigs", _STORE, reading.store_configs),
@@ -128,8 +139,19 @@ def endpoints(gate: Gate) -> tuple[Endpoint, ...]:
         Endpoint("GET", "directory/currency", ANONYMOUS, reading.currency, paas_only=True),
         Endpoint("POST", "integration/admin/token", ANONYMOUS, admin_token, paas_only=True),
         Endpoint("POST", "integration/customer/token", ANONYMOUS, customer_token, paas_only=True),
+        post("customers", _MANAGE, customers.create),
+        put("customers/:id", _MANAGE, customers.update),
+        post("products/attributes", _ATTRIBUTE, attributes.create),
+        put("products/attributes/:code", _ATTRIBUTE, attributes.update),
+        post("products/attributes/:code/options", _ATTRIBUTE, attributes.add_option),
+        put("products/attributes/:code/options/:id", _ATTRIBUTE, attributes.update_option),
+        Endpoint(
+            "DELETE", "products/attributes/:code/options/:id", _ATTRIBUTE, attributes.delete_option
+        ),
+        post("products/attribute-sets/attributes", _SET, attributes.assign),
+        put("products/:sku", _PRODUCT, products.update),
         post("orders", "Magento_Sales::create", writing.create),
-        Endpoint("PUT", "orders/create", "Magento_Sales::create", writing.create),
+        put("orders/create", "Magento_Sales::create", writing.create),
         post("orders/:id/cancel", "Magento_Sales::cancel", writing.cancel),
         post("orders/:id/comments", "Magento_Sales::comment", writing.comment),
         post("order/:id/invoice", "Magento_Sales::invoice", writing.invoice),

@@ -82,6 +82,11 @@ class Fields:
         return self
 
 
+def attribute_column(code: str) -> Column:
+    """Return the column of a custom attribute; its code is one of the merchant's own."""
+    return Column(_ATTRIBUTE.format(code=code.replace("'", "")), "text")
+
+
 def _sales(table: str, numbers: str, texts: str, times: str = "created_at updated_at") -> Fields:
     fields = Fields().members(table, "number", numbers).members(table, "text", texts)
     return fields.members(table, "time", times)
@@ -127,6 +132,9 @@ FIELDS: dict[str, Fields] = {
     ),
     "customer": _customers(),
     "product": _products(),
+    "product_attribute": _plain(
+        "product_attribute", "attribute_id", "is_user_defined", "attribute_code frontend_input"
+    ),
     "category": _plain("category", "id", "parent_id level position", "name path"),
     "customer_group": _plain("customer_group", "id", "tax_class_id", "code").add(
         "customer_group_id", Column("entity_id", "number")

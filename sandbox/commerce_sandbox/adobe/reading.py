@@ -11,13 +11,12 @@ import orjson
 from commerce_sandbox.adobe.conditions import order_by, where
 from commerce_sandbox.adobe.counting import count
 from commerce_sandbox.adobe.errors import (
-    ShopError,
     internal,
     no_such_entity,
     no_such_key,
     wrong_type,
 )
-from commerce_sandbox.adobe.fields import FIELDS
+from commerce_sandbox.adobe.fields import FIELDS, attribute_column
 from commerce_sandbox.adobe.php_json import dumps
 from commerce_sandbox.adobe.search import Criteria, Filter, parse_criteria
 from commerce_sandbox.adobe.store import TABLES
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from commerce_sandbox.adobe.call import Call
+    from commerce_sandbox.adobe.conditions import Column
 
 # A page this long no longer fits in the memory that PHP is given (an estimate for 756 MB).
 _ROWS_IN_MEMORY = 10_000
@@ -61,7 +61,7 @@ def listing(kind: str) -> Callable[[Call], bytes]:
 
 
 def _search(call: Call, kind: str, criteria: Criteria) -> bytes:
-    column = FIELDS[kind].column
+    column = _columns(call, kind)
     condition, parameters = where(criteria.groups, column)
     order = order_by(criteria.sorts, column)
     if call.setting("adobe.unstable_order") and "entity_id" not in order:
@@ -80,6 +80,15 @@ def _search(call: Call, kind: str, criteria: Criteria) -> bytes:
     if kind == "order":
         _refuse_broken(call, (row[0] for row in rows))
     return _envelope([row[1] for row in rows], criteria, total)
+
+
+def _columns(call: Call, kind: str) -> Callable[[str | None], Column | None]:
+    """Return the lookup of a kind's searchable fields, the merchant's own attributes included."""
+    fields = FIELDS[kind]
+    if kind != "customer":
+        return fields.column
+    own = set(call.setting("adobe.customer_attributes"))
+    return lambda name: attribute_column(name) if name and name in own else fields.column(name)
 
 
 def _shuffled(order: str) -> str:
@@ -125,7 +134,12 @@ def _refuse_broken(call: Call, keys: Iterable[int]) -> None:
         raise internal()
 
 
-def _key(call: Call) -> int:
+def record_key(call: Call) -> int:
+    """Return the number in a route.
+
+    Raises:
+        ShopError: 400 for text.
+    """
     text = call.arguments["id"]
     if not _INTEGER.fullmatch(text):
         raise wrong_type(text, "int")
@@ -133,7 +147,7 @@ def _key(call: Call) -> int:
 
 
 def _body(call: Call, kind: str) -> bytes | None:
-    key = _key(call)
+    key = record_key(call)
     if kind == "order":
         _refuse_broken(call, [key])
     row = (
@@ -158,7 +172,7 @@ def single(kind: str, field: str | None = None) -> Callable[[Call], bytes]:
     def handle(call: Call) -> bytes:
         body = _body(call, kind)
         if body is None:
-            raise no_such_entity() if field is None else no_such_key(field, _key(call))
+            raise no_such_entity() if field is None else no_such_key(field, record_key(call))
         return body
 
     return handle
@@ -171,7 +185,7 @@ def comments(kind: str, member: str) -> Callable[[Call], bytes]:
         body = _body(call, kind)
         found: list[dict[str, Any]] = orjson.loads(body).get(member, []) if body else []
         found.sort(key=lambda comment: int(comment["entity_id"]))
-        by_parent = Filter("parent_id", str(_key(call)), "eq")
+        by_parent = Filter("parent_id", str(record_key(call)), "eq")
         criteria = Criteria(groups=((by_parent,),))
         return _envelope([dumps(comment).encode() for comment in found], criteria, len(found))
 
@@ -184,22 +198,6 @@ def order_status(call: Call) -> bytes:
     if body is None:
         raise no_such_entity()
     return dumps(orjson.loads(body).get("status")).encode()
-
-
-def product(call: Call) -> bytes:
-    """Return the product with a sku."""
-    row = (
-        _connection(call)
-        .execute(
-            "SELECT CAST(body AS BLOB) FROM adobe_product WHERE sku = ?", (call.arguments["sku"],)
-        )
-        .fetchone()
-    )
-    if row is None:
-        raise ShopError(
-            404, "The product that was requested doesn't exist. Verify the product and try again."
-        )
-    return bytes(row[0])
 
 
 def everything(kind: str) -> Callable[[Call], bytes]:
@@ -219,13 +217,14 @@ def _all(call: Call, kind: str, first: int | None) -> bytes:
     return b"[%s]" % b",".join(row[0] for row in rows)
 
 
-def _current_store(call: Call) -> sqlite3.Row:
-    """Return id and website of the store view a call is for; without a code the first one."""
+def current_store(call: Call) -> sqlite3.Row:
+    """Return id, website and name of the store view of a call; without a code the first one."""
     code = "admin" if call.store_code == "all" else call.store_code
     row: sqlite3.Row = (
         _connection(call)
         .execute(
-            "SELECT entity_id, json_extract(body, '$.website_id') AS website_id"
+            "SELECT entity_id, json_extract(body, '$.website_id') AS website_id,"
+            " json_extract(body, '$.name') AS name"
             " FROM adobe_store_view"
             " WHERE CASE :code WHEN '' THEN entity_id > 0 ELSE code = :code END ORDER BY entity_id",
             {"code": code},
@@ -237,12 +236,12 @@ def _current_store(call: Call) -> sqlite3.Row:
 
 def store_views(call: Call) -> bytes:
     """Return all store views; the one the call is for was loaded first and stands first."""
-    return _all(call, "store_view", _current_store(call)["entity_id"])
+    return _all(call, "store_view", current_store(call)["entity_id"])
 
 
 def websites(call: Call) -> bytes:
     """Return all websites, that of the call's store view first."""
-    return _all(call, "website", _current_store(call)["website_id"])
+    return _all(call, "website", current_store(call)["website_id"])
 
 
 def store_configs(call: Call) -> bytes:

@@ -13,8 +13,11 @@ DEFAULTS: dict[str, Any] = {
     "adobe.default_page_size": 20,  # page size when none is given and the limits are on
     "adobe.repeat_last_page": False,  # older releases: past the end comes the last page again
     "adobe.unstable_order": False,  # rows that the sort leaves equal change places every time
+    "adobe.customer_attributes": [],  # codes of the merchant's own; others are ignored in silence
+    "adobe.old_customer_updates": False,  # older releases: what a PUT does not send is lost
     "adobe.broken_order_ids": [],  # entity_ids of orders that make a whole page fail with 500
     "adobe.clock_skew_seconds": 0,  # how far the shop's clock is ahead of the sandbox's
+    "adobe.node_clocks": [],  # seconds that each web node's clock is ahead; they answer in turn
     "adobe.gzip": False,  # compress answers over 1,100 bytes for clients that accept it
     "adobe.admin_two_factor": False,  # the admin token route asks for a second factor
     "adobe.saas_minute_limit": None,  # calls a minute before the SaaS edge answers 429

@@ -105,6 +105,13 @@ TABLES: Mapping[str, Table] = {
         {"updated_at": _TIME, "created_at": _TIME, "sku": _TEXT, "type_id": _TEXT},
         ("updated_at, entity_id", "sku"),
     ),
+    "product_attribute": Table(
+        "adobe_product_attribute",
+        "attribute_id",
+        {"attribute_code": _TEXT, "frontend_input": _TEXT, "is_user_defined": _INT},
+        ("attribute_code",),
+    ),
+    "product_override": Table("adobe_product_override", None),
     "category": Table("adobe_category", "id"),
     "tax_rate": Table("adobe_tax_rate", "id"),
     "tax_rule": Table("adobe_tax_rule", "id"),

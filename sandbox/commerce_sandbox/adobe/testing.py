@@ -182,6 +182,12 @@ class ShopClient:
         target = f"{path}?{query_string(pairs)}" if pairs else path
         return self.send("GET", target, {"Authorization": header, **(headers or {})})
 
+    def write(self, method: str, path: str, body: Any, signer: Signer | None = None) -> Received:
+        """Send a signed POST, PUT or DELETE with a JSON body."""
+        header = (signer or Signer()).header(method, f"{self.url}{path}", [])
+        headers = {"Authorization": header, "Content-Type": "application/json"}
+        return self.send(method, path, headers, json.dumps(body))
+
     def token(self, kind: str, username: str, password: str) -> Received:
         """Ask for an admin or customer token."""
         body = json.dumps({"username": username, "password": password})

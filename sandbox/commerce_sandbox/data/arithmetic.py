@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 UNIT = 10_000
-_CENT = 100
+CENT = 100
 _TINY = 1e-7  # of a cent: a tie that binary floats just missed is still a tie
 _PHP_DIGITS = 14
 _FIRST_DELTA = 0.01  # the shop starts its carry at 0.000001
 
 
-def round_cents(amount: float) -> int:
-    """Round half away from zero to cents."""
+def round_cents(amount: float, step: int = CENT) -> int:
+    """Round half away from zero to cents, or to another smallest unit of a currency."""
     if amount < 0:
-        return -round_cents(-amount)
-    return math.floor(amount / _CENT + 0.5 + _TINY) * _CENT
+        return -round_cents(-amount, step)
+    return math.floor(amount / step + 0.5 + _TINY) * step
 
 
 def number(amount: int) -> int | float:
@@ -42,11 +42,12 @@ def units(value: float) -> int:
 class Carry:
     """Rounds a sequence of amounts so that their sum stays right (the shop's delta rounding)."""
 
-    __slots__ = ("_delta",)
+    __slots__ = ("_delta", "_step")
 
-    def __init__(self, delta: float = 0.0) -> None:
-        """Start with what earlier roundings left over."""
+    def __init__(self, delta: float = 0.0, step: int = CENT) -> None:
+        """Start with what earlier roundings left over, and with the smallest unit."""
         self._delta = delta
+        self._step = step
 
     def round(self, amount: float, *, negative: bool = False) -> int:
         """Round to cents with what is left over; the remainder is kept for the next.
@@ -59,7 +60,7 @@ class Carry:
             return 0
         sign = -1 if negative else 1
         amount += sign * self._delta
-        rounded = round_cents(amount)
+        rounded = round_cents(amount, self._step)
         self._delta = sign * (amount - rounded)
         return rounded
 
@@ -71,11 +72,12 @@ class FloatCarry:
     the next tie falls the other way. A document's shares are such ties more often than not.
     """
 
-    __slots__ = ("_delta",)
+    __slots__ = ("_delta", "step")
 
-    def __init__(self) -> None:
+    def __init__(self, step: int = CENT) -> None:
         """Start with nothing left over."""
         self._delta = 0.0
+        self.step = step
 
     def round(self, amount: float, *, negative: bool = False) -> int:
         """Round an amount of the currency itself to cents; return ten-thousandths.
@@ -88,18 +90,23 @@ class FloatCarry:
             return 0
         sign = -1 if negative else 1
         amount += sign * self._delta
-        rounded = _php_round(amount)
+        rounded = _php_round(amount, UNIT // self.step)
         self._delta = sign * (amount - rounded)
         return round(rounded * UNIT)
 
 
-def _php_round(value: float) -> float:
-    """Round to two decimals as PHP 8.2 does: first to 15 significant digits, then half up."""
+def _php_round(value: float, parts: int) -> float:
+    """Round as PHP 8.2 does: first to 15 significant digits, then half up.
+
+    Args:
+        value: What to round.
+        parts: How many of the smallest units make one (100).
+    """
     if not value:
         return value
-    digits = _PHP_DIGITS - math.floor(math.log10(abs(value)))
-    exact = _half_up(value * 10**digits) / 10 ** (digits - 2) if digits > 2 else value * 100  # noqa: PLR2004 -- two decimals
-    return _half_up(exact) / 100
+    scale = 10 ** max(_PHP_DIGITS - math.floor(math.log10(abs(value))), 0)
+    exact = _half_up(value * scale) / (scale / parts) if scale > parts else value * parts
+    return _half_up(exact) / parts
 
 
 def _half_up(value: float) -> float:
@@ -144,6 +151,7 @@ class Row:
         qty: Pieces.
         rate: Tax rate of the customer.
         store_rate: Tax rate that the catalog price includes.
+        by_rate: Tax amount by rate, where a row has several.
     """
 
     unit_price: float
@@ -157,6 +165,7 @@ class Row:
     tax_amount: int = 0
     discount_amount: int = 0
     discount_tax_compensation_amount: int = 0
+    by_rate: tuple[tuple[float, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -166,18 +175,20 @@ class Taxes:
     Attributes:
         algorithm: On what tax is rounded.
         prices_include_tax: Whether catalog prices and shipping include tax.
+        step: Smallest unit of the currency, in ten-thousandths.
     """
 
     algorithm: Algorithm
     prices_include_tax: bool
+    step: int = CENT
     _carries: dict[tuple[str, float], Carry] = field(default_factory=dict)
 
     def show_price(self, row: Row) -> None:
         """Set the price including tax: what a discount is computed on."""
-        price = round_cents(row.unit_price)
+        price = round_cents(row.unit_price, self.step)
         if self.prices_include_tax and row.rate != row.store_rate:
             net = price - _included(price, row.store_rate)
-            price = round_cents(net + net * row.rate / 100)
+            price = round_cents(net + net * row.rate / 100, self.step)
         row.price_incl_tax = price
 
     def apply(self, row: Row) -> None:
@@ -192,10 +203,10 @@ class Taxes:
 
     def _round(self, amount: float, rate: float, kind: str) -> int:
         if self.algorithm is not Algorithm.TOTAL:
-            return round_cents(amount)
+            return round_cents(amount, self.step)
         carry = self._carries.get((kind, rate))
         if carry is None:
-            carry = self._carries[kind, rate] = Carry(_FIRST_DELTA)
+            carry = self._carries[kind, rate] = Carry(_FIRST_DELTA, self.step)
         return carry.round(amount)
 
     def _take_row_tax(self, row: Row) -> None:
@@ -205,14 +216,14 @@ class Taxes:
         tax = self._round(_included(discounted, row.rate), row.rate, "discounted")
         row.row_total_incl_tax = gross
         row.row_total = gross - full_tax
-        row.price = round_cents(row.row_total * UNIT / row.qty)
+        row.price = round_cents(row.row_total * UNIT / row.qty, self.step)
         row.tax_amount = tax
         row.discount_tax_compensation_amount = full_tax - tax
 
     def _take_unit_tax(self, row: Row) -> None:
-        unit_tax = round_cents(_included(row.price_incl_tax, row.rate))
+        unit_tax = round_cents(_included(row.price_incl_tax, row.rate), self.step)
         discounted = max(row.price_incl_tax - row.discount_amount * UNIT / row.qty, 0)
-        tax = round_cents(_included(discounted, row.rate))
+        tax = round_cents(_included(discounted, row.rate), self.step)
         row.price = row.price_incl_tax - unit_tax
         row.row_total = row.price * row.qty // UNIT
         row.row_total_incl_tax = row.price_incl_tax * row.qty // UNIT
@@ -220,20 +231,22 @@ class Taxes:
         row.discount_tax_compensation_amount = (unit_tax - tax) * row.qty // UNIT
 
     def _add_tax(self, row: Row) -> None:
-        row.price = round_cents(row.unit_price)
+        row.price = round_cents(row.unit_price, self.step)
         row.row_total = row.price * row.qty // UNIT
         full_tax = self._round(row.row_total * row.rate / 100, row.rate, "regular")
         discounted = max(row.row_total - row.discount_amount, 0)
         row.tax_amount = self._round(discounted * row.rate / 100, row.rate, "discounted")
         row.row_total_incl_tax = row.row_total + full_tax
-        row.price_incl_tax = round_cents(row.row_total_incl_tax * UNIT / row.qty)
+        row.price_incl_tax = round_cents(row.row_total_incl_tax * UNIT / row.qty, self.step)
 
 
 def _included(gross: float, rate: float) -> float:
     return gross * rate / (100 + rate)
 
 
-def discount(rows: Sequence[Row], coupon: Coupon, conversion: float, base: Sequence[int]) -> None:
+def discount(
+    rows: Sequence[Row], coupon: Coupon, conversion: float, base: Sequence[int], step: int
+) -> None:
     """Set the discount of rows whose shown price is set.
 
     Args:
@@ -241,29 +254,30 @@ def discount(rows: Sequence[Row], coupon: Coupon, conversion: float, base: Seque
         coupon: The rule.
         conversion: Units of the rows' currency for one of the base currency.
         base: The rows' discounts in the base currency, where they are known already.
+        step: Smallest unit of the rows' currency.
     """
     totals = [row.price_incl_tax * row.qty // UNIT for row in rows]
     if coupon.action == "by_percent":
-        carry = Carry()
+        carry = Carry(step=step)
         for row, total in zip(rows, totals, strict=True):
             row.discount_amount = min(carry.round(total * coupon.amount / 100), total)
     elif coupon.action == "by_fixed":
         for row, total in zip(rows, totals, strict=True):
             each = coupon.amount * conversion * row.qty / UNIT
-            row.discount_amount = min(round_cents(each), total)
+            row.discount_amount = min(round_cents(each, step), total)
     elif conversion == 1 or len(rows) == 1:
-        _spread(rows, totals, round_cents(coupon.amount * conversion))
+        _spread(rows, totals, round_cents(coupon.amount * conversion, step), step)
     else:  # what each line gets in the base currency is converted, line by line
         for row, total, amount in zip(rows, totals, base, strict=True):
-            row.discount_amount = min(round_cents(amount * conversion), total)
+            row.discount_amount = min(round_cents(amount * conversion, step), total)
 
 
-def _spread(rows: Sequence[Row], totals: Sequence[int], amount: int) -> None:
+def _spread(rows: Sequence[Row], totals: Sequence[int], amount: int, step: int) -> None:
     """Spread one amount over the rows by their value; the last takes what is left."""
     whole = sum(totals)
     left = min(amount, whole)
     amount = left
-    carry = Carry(_FIRST_DELTA)
+    carry = Carry(_FIRST_DELTA, step)
     for row, total in zip(rows[:-1], totals, strict=False):
         row.discount_amount = min(carry.round(amount * total / whole), total, left)
         left -= row.discount_amount
@@ -271,8 +285,8 @@ def _spread(rows: Sequence[Row], totals: Sequence[int], amount: int) -> None:
         rows[-1].discount_amount = min(left, totals[-1])
 
 
-def shipping_discount(shown_price: int, coupon: Coupon) -> int:
+def shipping_discount(shown_price: int, coupon: Coupon, step: int) -> int:
     """Return the discount on shipping (a rule in percent that covers it)."""
     if not coupon.on_shipping or coupon.action != "by_percent":
         return 0
-    return round_cents(shown_price * coupon.amount / 100)
+    return round_cents(shown_price * coupon.amount / 100, step)

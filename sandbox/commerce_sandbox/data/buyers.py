@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from commerce_sandbox.data.carts import Buyer
 from commerce_sandbox.data.catalog import (
     B2B,
     BE,
@@ -15,7 +16,8 @@ from commerce_sandbox.data.catalog import (
     UK,
     StoreView,
 )
-from commerce_sandbox.data.checkout import Buyer
+from commerce_sandbox.data.territories import Place
+from commerce_sandbox.data.vat_numbers import vat_number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,62 +90,68 @@ class Buyers:
         rng = self._rng
         country = rng.choice(_COUNTRIES[store])
         city, postcode = rng.choice(_CITIES[country])
-        first, last = rng.choice(_FIRST_NAMES), rng.choice(_LAST_NAMES)
-        number = customer_id or rng.randrange(10**6)
-        email = f"klant{number}@example.com" if customer_id else f"gast{number}@example.com"
-        fields: dict[str, Any] = {
-            "customer_email": email,
-            "customer_firstname": first,
-            "customer_lastname": last,
-            "customer_group_id": _RETAIL_GROUP if customer_id else 0,
-            "customer_id": customer_id,
-            "customer_is_guest": 0 if customer_id else 1,
-        }
-        address: dict[str, Any] = {
-            "city": city,
-            "country_id": country,
-            "email": email,
-            "firstname": first,
-            "lastname": last,
-            "postcode": postcode,
-            "street": ["Voorbeeldstraat", str(1 + number % 400)],
-            "telephone": "0000000000",
-        }
-        if country == "US":
-            address.update(region="Texas", region_code="TX", region_id=57)
+        fields, address, number = _person(rng, Place(country, postcode, city), customer_id)
         if store is B2B:
-            vat_number = vat_number_of(country, number)
-            fields["customer_taxvat"] = vat_number
-            if country != "NL":
-                fields["customer_group_id"] = REVERSE_CHARGE_GROUP
-            address.update(company=f"Proefbedrijf {number} B.V.", vat_id=vat_number)
-            return Buyer(fields, address)
+            return _company(fields, address, number, country)
         abroad = None
         if store in (NL, BE) and rng.random() < _ABROAD_SHARE:
             abroad = "DE"
         return Buyer(fields, address, abroad)
 
 
-def vat_number_of(country: str, number: int) -> str:
-    """Return an invented VAT number whose check digits are right.
+def guest(rng: Random, place: Place) -> Buyer:
+    """Return a consumer without an account who lives in a place."""
+    fields, address, _ = _person(rng, place, None)
+    return Buyer(fields, address)
 
-    Args:
-        country: NL, BE or DE.
-        number: Makes it unique (below 1,000,000).
-    """
-    if country == "NL":
-        stem = f"000{number:06d}"
-        check = next(check for check in range(1, 98) if int(f"2321{stem}11{check:02d}") % 97 == 1)
-        return f"NL{stem}B{check:02d}"
-    if country == "BE":
-        stem = f"0{number:07d}"
-        return f"BE{stem}{97 - int(stem) % 97:02d}"
-    stem = f"1{number:07d}"
-    product = 10
-    for digit in stem:
-        total = (int(digit) + product) % 10 or 10
-        product = 2 * total % 11
-    return f"DE{stem}{(11 - product) % 10}"
+
+def company(rng: Random, place: Place) -> Buyer:
+    """Return a business without an account, with the VAT number of its place if there is one."""
+    fields, address, number = _person(rng, place, None)
+    buyer = _company(fields, address, number, place.vat_prefix)
+    buyer.fields["customer_group_id"] = REVERSE_CHARGE_GROUP
+    return buyer
+
+
+def _person(
+    rng: Random, place: Place, customer_id: int | None
+) -> tuple[dict[str, Any], dict[str, Any], int]:
+    """Return the ``customer_*`` fields, the address, and the number in both."""
+    first, last = rng.choice(_FIRST_NAMES), rng.choice(_LAST_NAMES)
+    number = customer_id or rng.randrange(10**6)
+    email = f"klant{number}@example.com" if customer_id else f"gast{number}@example.com"
+    fields: dict[str, Any] = {
+        "customer_email": email,
+        "customer_firstname": first,
+        "customer_lastname": last,
+        "customer_group_id": _RETAIL_GROUP if customer_id else 0,
+        "customer_id": customer_id,
+        "customer_is_guest": 0 if customer_id else 1,
+    }
+    address: dict[str, Any] = {
+        "city": place.city,
+        "country_id": place.country,
+        "email": email,
+        "firstname": first,
+        "lastname": last,
+        "postcode": place.postcode,
+        "street": ["Voorbeeldstraat", str(1 + number % 400)],
+        "telephone": "0000000000",
+    }
+    if place.country == "US":
+        address.update(region="Texas", region_code="TX", region_id=57)
+    return fields, address, number
+
+
+def _company(
+    fields: dict[str, Any], address: dict[str, Any], number: int, vat_prefix: str
+) -> Buyer:
+    if vat_prefix:
+        fields["customer_taxvat"] = address["vat_id"] = vat_number_of(vat_prefix, number)
+    if vat_prefix != "NL":
+        fields["customer_group_id"] = REVERSE_CHARGE_GROUP
+    address["company"] = f"Proefbedrijf {number} B.V."
+    return Buyer(fields, address)
 
 
 def _record(store: StoreView, buyer: Buyer) -> dict[str, Any]:

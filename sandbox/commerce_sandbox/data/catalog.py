@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from commerce_sandbox.data.arithmetic import UNIT, Algorithm, Coupon
+from commerce_sandbox.data.arithmetic import CENT, UNIT, Algorithm, Coupon
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +45,8 @@ class StoreView:
         algorithm: On what tax is rounded.
         share: How many of 100 generated orders it gets.
         prices_include_tax: Whether catalog prices do.
+        decimals: Decimals of ``currency``. The shop itself rounds all to cents; a shop that sells
+            in yen or dinars has an extension that does not.
     """
 
     store_id: int
@@ -56,6 +58,11 @@ class StoreView:
     algorithm: Algorithm
     share: int
     prices_include_tax: bool = True
+    decimals: int = 2
+
+    def step(self, conversion: float) -> int:
+        """Return the smallest unit of the order's currency (of the base currency for 1)."""
+        return CENT if conversion == 1 else 10 ** (4 - self.decimals)
 
     def increment_id(self, counter: int) -> str:
         """Return a document number of this store view."""
@@ -81,6 +88,17 @@ B2B = StoreView(
 )
 UK = StoreView(6, "UK site\nUK Shop\nUK English", "GBP", "GBP", 1, 1.1861, Algorithm.UNIT, 8)
 STORE_VIEWS = (NL, DE, BE, INTL, B2B, UK)
+
+# Currencies with other minor units, and rates of many digits; only in shops that have the kind
+# ``weak_currency``.
+WEAK = tuple(
+    StoreView(number, f"{_CONSUMER}{code}", "EUR", code, rate, 1, Algorithm.TOTAL, 0, decimals=d)
+    for number, code, rate, d in (
+        (7, "JPY", 163.4275, 0),
+        (8, "IDR", 17482.9183, 2),
+        (9, "KWD", 0.3312, 3),
+    )
+)
 
 COUPONS = (
     Coupon("TEN", 1, "10% korting", "by_percent", 10),

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from commerce_sandbox.data import fields, fixed_tax
+from commerce_sandbox.data import fields, fixed_tax, vouchers
 from commerce_sandbox.data.arithmetic import UNIT, FloatCarry, round_cents, units
 from commerce_sandbox.data.documents import (
     add_history,
@@ -14,6 +14,7 @@ from commerce_sandbox.data.documents import (
     part_of,
     prorate,
     show_lines,
+    step_of,
     sum_lines,
 )
 from commerce_sandbox.data.orders import Amounts, Line, Order, Plan, show
@@ -58,6 +59,7 @@ class Refund:
         adjustment_negative: Fee kept.
         invoice: The invoice it is made from, as shown, if it is.
         earlier: Credit memos made from that invoice before, as shown.
+        is_online: Whether the money goes back through the gateway.
     """
 
     quantities: Quantities
@@ -66,6 +68,7 @@ class Refund:
     adjustment_negative: int = 0
     invoice: Mapping[str, Any] | None = None
     earlier: Sequence[Mapping[str, Any]] = ()
+    is_online: bool = False
 
 
 def refund(order: Order, given: Refund, numbers: Numbers, at: str) -> dict[str, Any]:
@@ -102,15 +105,17 @@ def refund(order: Order, given: Refund, numbers: Numbers, at: str) -> dict[str, 
             item.update(fixed_tax.memo_line(line, before[item["order_item_id"]], item))
     document["items"] = items
     document["comments"] = []
-    add_history(order, numbers, "creditmemo", _refunded_text(headers[-1]["grand_total"]), at)
-    return document
+    text = _refunded_text(headers[-1]["grand_total"], "online" if given.is_online else "offline")
+    add_history(order, numbers, "creditmemo", text, at)
+    return {**document, **vouchers.shown((headers[0], headers[-1]))}
 
 
 def _refund_family(
     order: Order, lines: list[Line], given: Refund, family: int
 ) -> tuple[Amounts, list[Amounts]]:
     """Compute a credit memo in one currency and add it to the order's sums."""
-    carry = FloatCarry()
+    step = step_of(order, family)
+    carry = FloatCarry(step)
     totals = order.money[family]
     parts = [
         part_of(line, given.quantities, family, "qty_invoiced", "qty_refunded") for line in lines
@@ -130,8 +135,8 @@ def _refund_family(
     _refund_shipping(header, order, family, given.shipping)
     _cap(header, order, given, family)
     rate = order.fields["base_to_order_rate"] if family else 1
-    plus = round_cents(given.adjustment_positive / rate)
-    minus = round_cents(given.adjustment_negative / rate)
+    plus = round_cents(given.adjustment_positive / rate, step)
+    minus = round_cents(given.adjustment_negative / rate, step)
     header["adjustment"] = plus - minus
     if plus:
         header["adjustment_positive"] = plus
@@ -147,6 +152,7 @@ def _refund_family(
         + header["adjustment"]
         + fixed_net
     )
+    vouchers.take(order, family, header, "refunded")
     for name, amount in (
         ("adjustment_positive", plus),
         ("adjustment_negative", minus),
@@ -156,10 +162,15 @@ def _refund_family(
         ("discount_tax_compensation_refunded", header["discount_tax_compensation_amount"]),
         ("shipping_refunded", header["shipping_amount"]),
         ("shipping_tax_refunded", header["shipping_tax_amount"]),
-        ("total_offline_refunded", header["grand_total"]),
+        (
+            "total_online_refunded" if given.is_online else "total_offline_refunded",
+            header["grand_total"],
+        ),
     ):
         totals[name] = totals.get(name, 0) + amount
-    totals["total_refunded"] = round_cents(totals.get("total_refunded", 0) + header["grand_total"])
+    totals["total_refunded"] = round_cents(
+        totals.get("total_refunded", 0) + header["grand_total"], step
+    )
     return header, amounts
 
 
@@ -168,11 +179,11 @@ def _refund_shipping(header: Amounts, order: Order, family: int, share: float) -
 
     Shipping with a discount is refunded whole or not at all.
     """
-    totals = order.money[family]
+    totals, step = order.money[family], step_of(order, family)
     whole = totals["shipping_amount"]
     left = whole - totals.get("shipping_refunded", 0)
     tax = compensation = 0
-    amount = round_cents(left * share) if whole and totals.get("shipping_invoiced") else 0
+    amount = round_cents(left * share, step) if whole and totals.get("shipping_invoiced") else 0
     if totals["shipping_discount_amount"] and amount != whole:
         amount = 0
     if amount and amount == left:
@@ -180,7 +191,7 @@ def _refund_shipping(header: Amounts, order: Order, family: int, share: float) -
         # Rounding can leave a cent of compensation without any discount; the rest takes it.
         compensation = totals["shipping_discount_tax_compensation_amount"]
     elif amount:
-        tax = round_cents(totals["shipping_tax_amount"] * amount / whole)
+        tax = round_cents(totals["shipping_tax_amount"] * amount / whole, step)
     header["shipping_amount"] = amount
     header["shipping_tax_amount"] = tax
     header["shipping_incl_tax"] = amount + tax + compensation
@@ -244,5 +255,5 @@ def _is_closed(order: Order) -> bool:
     return not to_invoice(order) and given >= totals["total_paid"]
 
 
-def _refunded_text(amount: int) -> str:
-    return f"We refunded \u20ac\u00a0{amount / UNIT:.2f} offline.".replace(".", ",", 1)
+def _refunded_text(amount: int, way: str) -> str:
+    return f"We refunded \u20ac\u00a0{amount / UNIT:.2f} {way}.".replace(".", ",", 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from commerce_sandbox.data import fixed_tax
 from commerce_sandbox.data.arithmetic import UNIT, FloatCarry, round_cents
-from commerce_sandbox.data.catalog import STORE_VIEWS
+from commerce_sandbox.data.catalog import STORE_VIEWS, WEAK
 from commerce_sandbox.data.orders import Amounts, Line, Order, Plan, show
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Take = tuple[str, str, str]
 Stages = tuple[tuple[Take, ...], ...]
 
-_STORES = {store.store_id: store for store in STORE_VIEWS}
+_STORES = {store.store_id: store for store in (*STORE_VIEWS, *WEAK)}
 _COPIED = (
     "base_currency_code",
     "base_to_global_rate",
@@ -57,6 +57,13 @@ class Part:
     def is_last(self) -> bool:
         """Whether nothing of the line is left after it."""
         return self.qty == self.available
+
+
+def step_of(order: Order, family: int) -> int:
+    """Return the smallest unit of one of an order's currencies, in ten-thousandths."""
+    return _STORES[order.fields["store_id"]].step(
+        1 if family else order.fields["base_to_order_rate"]
+    )
 
 
 def part_of(line: Line, quantities: Quantities, family: int, whole: str, done: str) -> Part:
@@ -95,7 +102,7 @@ def prorate(parts: Sequence[Part], stages: Stages, carry: FloatCarry) -> list[Am
         if part.line.carries_money:
             ordered = part.line.quantities["qty_ordered"]
             gross = part.amounts["row_total_incl_tax"]
-            amounts["row_total_incl_tax"] = round_cents(gross / ordered * part.qty)
+            amounts["row_total_incl_tax"] = round_cents(gross / ordered * part.qty, carry.step)
     return taken
 
 

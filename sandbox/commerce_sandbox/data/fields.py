@@ -16,7 +16,8 @@ ORDER = tuple(
     base_shipping_tax_amount base_shipping_tax_refunded base_subtotal base_subtotal_canceled
     base_subtotal_incl_tax base_subtotal_invoiced base_subtotal_refunded base_tax_amount
     base_tax_canceled base_total_canceled base_tax_invoiced base_tax_refunded base_total_due
-    base_total_invoiced base_total_invoiced_cost base_total_offline_refunded base_total_paid
+    base_total_invoiced base_total_invoiced_cost base_total_offline_refunded
+    base_total_online_refunded base_total_paid
     base_total_refunded base_to_global_rate base_to_order_rate billing_address_id coupon_code
     created_at customer_email customer_firstname customer_group_id customer_id customer_is_guest
     customer_lastname customer_middlename customer_note_notify customer_taxvat customer_prefix
@@ -31,7 +32,8 @@ ORDER = tuple(
     shipping_tax_refunded state status store_currency_code store_id store_name
     store_to_base_rate store_to_order_rate subtotal subtotal_canceled subtotal_incl_tax
     subtotal_invoiced subtotal_refunded tax_amount tax_canceled total_canceled tax_invoiced
-    tax_refunded total_due total_invoiced total_item_count total_offline_refunded total_paid
+    tax_refunded total_due total_invoiced total_item_count total_offline_refunded
+    total_online_refunded total_paid
     total_qty_ordered total_refunded updated_at weight
     """.split()
 )
@@ -61,9 +63,10 @@ ORDER_LINE = tuple(
 # Payment of an order.
 PAYMENT = tuple(
     """
-    account_status additional_information amount_ordered amount_paid amount_refunded
-    base_amount_ordered base_amount_paid base_amount_refunded base_shipping_amount
-    base_shipping_captured base_shipping_refunded cc_last4 entity_id method parent_id po_number
+    account_status additional_information amount_authorized amount_ordered amount_paid
+    amount_refunded base_amount_authorized base_amount_ordered base_amount_paid
+    base_amount_refunded base_shipping_amount base_shipping_captured base_shipping_refunded
+    cc_last4 cc_trans_id entity_id last_trans_id method parent_id po_number
     shipping_amount shipping_captured shipping_refunded
     """.split()
 )
@@ -80,7 +83,7 @@ INVOICE = tuple(
     order_currency_code order_id shipping_address_id shipping_amount
     shipping_discount_tax_compensation_amount shipping_incl_tax shipping_tax_amount state
     store_currency_code store_id store_to_base_rate store_to_order_rate subtotal
-    subtotal_incl_tax tax_amount total_qty updated_at
+    subtotal_incl_tax tax_amount total_qty transaction_id updated_at
     """.split()
 )
 
@@ -106,7 +109,7 @@ CREDIT_MEMO = tuple(
     discount_tax_compensation_amount increment_id invoice_id order_currency_code order_id
     shipping_address_id shipping_amount shipping_incl_tax shipping_tax_amount state
     store_currency_code store_id store_to_base_rate store_to_order_rate subtotal
-    subtotal_incl_tax tax_amount updated_at
+    subtotal_incl_tax tax_amount transaction_id updated_at
     """.split()
 )
 

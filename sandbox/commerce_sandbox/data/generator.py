@@ -6,8 +6,8 @@ some are refunded, cancelled or held. Rows go straight into the store, in batche
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from commerce_sandbox.adobe.store import insert_many
-from commerce_sandbox.data import changes, credit_memos, invoices, pieces, shipments
-from commerce_sandbox.data.arithmetic import UNIT
+from commerce_sandbox.data import changes, credit_memos, invoices, pieces, recorded, shipments
 from commerce_sandbox.data.buyers import Buyers
-from commerce_sandbox.data.catalog import B2B, COUPONS, SHELF, STORE_VIEWS, Product, StoreView
-from commerce_sandbox.data.checkout import Cart, place
+from commerce_sandbox.data.catalog import WEAK
+from commerce_sandbox.data.chance import draw_cart, draw_refund, later, part, timestamp
+from commerce_sandbox.data.checkout import place
+from commerce_sandbox.data.kinds import Kinds
 from commerce_sandbox.data.numbers import Numbers
 from commerce_sandbox.data.orders import show_order
+from commerce_sandbox.data.unusual import MAKERS, Sale, Workshop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from commerce_sandbox.data.catalog import StoreView
     from commerce_sandbox.data.orders import Order
     from commerce_sandbox.database import Database
 
@@ -35,35 +38,12 @@ NUMBERS = "data.numbers"  # setting: the running numbers after generating
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _PERIOD = timedelta(days=304)
 _BATCH = 1_000
-_METHODS = ("checkmo", "banktransfer", "cashondelivery")
-_STORES = tuple(store for store in STORE_VIEWS for _ in range(store.share))
-_CENT = 100
 
 # What becomes of an order, by one draw between 0 and 1: the first bound it stays under.
 _UNTOUCHED, _CANCELED, _HELD, _REST_CANCELED, _IN_PARTS = 0.06, 0.09, 0.10, 0.12, 0.20
-_SHIPPED_SHARE, _REFUND_SHARE, _COUPON_SHARE = 0.3, 0.15, 0.2
-# What kind of refund, in the same way; above the last bound a fee may be kept.
-_GOODWILL, _SHIPPING_ONLY, _PARTIAL, _WITHOUT_FEE = 0.15, 0.25, 0.6, 0.9
+_SHIPPED_SHARE, _REFUND_SHARE = 0.3, 0.15
 
-KINDS = ("order", "invoice", "creditmemo", "shipment")
-
-
-@dataclass(slots=True)
-class Sale:
-    """An order and the documents made from it.
-
-    Attributes:
-        order: As the shop keeps it.
-        documents: Shown invoices, credit memos and shipments, as ``(kind, document)``.
-    """
-
-    order: Order
-    documents: list[tuple[str, dict[str, Any]]]
-
-
-def timestamp(moment: datetime) -> str:
-    """Write a UTC time as the shop does."""
-    return moment.isoformat(" ")[:19]
+RECORDS = ("order", "invoice", "creditmemo", "shipment", "transaction")
 
 
 def dumps(document: Any) -> str:
@@ -80,6 +60,7 @@ def generate(
     *,
     orders: int,
     seed: int = 0,
+    kinds: Kinds | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Fill the shop with orders, numbered as the setting :data:`ALIKE` says.
@@ -88,24 +69,30 @@ def generate(
         database: The sandbox's database, with the catalog in it and no orders.
         orders: How many.
         seed: Same seed, same shop.
+        kinds: What is unusual in it; nothing by default.
         progress: Called with the number of orders made since the last call.
     """
     rng = Random(seed)  # noqa: S311 -- reproducible data, no secrets
+    kinds = kinds or Kinds()
+    if kinds.alike:
+        database.set_setting(ALIKE, value=True)
     numbers = Numbers(alike=database.setting(ALIKE, default=False))
     buyers = Buyers(rng, orders)
+    if kinds.shares.get("weak_currency"):
+        _open_store_views(database, WEAK)
     for batch in buyers.records():
         insert_many(database, "customer", map(dumps, batch))
     with ThreadPoolExecutor(1) as writer:  # SQLite works while the next batch is made
         written = writer.submit(_write, database, {})
-        rows: dict[str, list[str]] = {kind: [] for kind in KINDS}
-        for count, sale in enumerate(sales(rng, buyers, numbers, orders), 1):
+        rows: dict[str, list[str]] = {kind: [] for kind in RECORDS}
+        for count, sale in enumerate(sales(rng, buyers, numbers, orders, kinds), 1):
             rows["order"].append(dumps(show_order(sale.order)))
             for kind, document in sale.documents:
                 rows[kind].append(dumps(document))
             if count % _BATCH == 0 or count == orders:
                 written.result()
                 written = writer.submit(_write, database, rows)
-                rows = {kind: [] for kind in KINDS}
+                rows = {kind: [] for kind in RECORDS}
                 progress(_BATCH if count % _BATCH == 0 else count % _BATCH)
         written.result()
         writer.submit(database.close).result()
@@ -118,48 +105,38 @@ def _write(database: Database, rows: dict[str, list[str]]) -> None:
             insert_many(database, kind, lines)
 
 
-def sales(rng: Random, buyers: Buyers, numbers: Numbers, count: int) -> Iterator[Sale]:
+def _open_store_views(database: Database, stores: Iterable[StoreView]) -> None:
+    """Add store views of the consumer site, which are set up like its first one."""
+    config = json.loads(recorded.lines("store_config")[0])
+    for store in stores:
+        own = {"id": store.store_id, "code": store.currency.lower()}
+        view = {**own, "name": store.currency, "website_id": 1, "store_group_id": 1, "is_active": 1}
+        shown = {**config, **own, "default_display_currency_code": store.currency}
+        insert_many(database, "store_view", [dumps(view)])
+        insert_many(database, "store_config", [dumps(shown)])
+
+
+def sales(
+    rng: Random, buyers: Buyers, numbers: Numbers, count: int, kinds: Kinds
+) -> Iterator[Sale]:
     """Yield orders with their documents, in the order of their creation."""
     step = _PERIOD / max(count, 1)
+    other = Random(rng.random()) if kinds.shares else rng  # noqa: S311 -- reproducible data
     for index in range(count):
         placed = FIRST_DAY + step * index
-        cart = draw_cart(rng, buyers)
-        order = place(cart, numbers, timestamp(placed))
+        kind = kinds.draw(other) if kinds.shares else None
+        if kind is not None:
+            yield MAKERS[kind](Workshop(other, numbers, placed))
+            continue
+        order = place(draw_cart(rng, buyers), numbers, timestamp(placed))
         yield Sale(order, live(rng, order, numbers, placed))
-
-
-def draw_cart(rng: Random, buyers: Buyers) -> Cart:
-    """Return a random cart of one of the store views."""
-    store = rng.choice(_STORES)
-    count = 1 + int(rng.random() ** 3 * 5)
-    items = tuple(_draw_item(rng, store, product) for product in rng.sample(SHELF, count))
-    coupon = None
-    if rng.random() < _COUPON_SHARE:
-        coupon = rng.choice(COUPONS)
-    business = store is B2B
-    return Cart(
-        store,
-        items,
-        buyers.draw(store),
-        coupon,
-        "purchaseorder" if business else rng.choice(_METHODS),
-        f"PO-{rng.randrange(10**6):06d}" if business else None,
-    )
-
-
-def _draw_item(rng: Random, store: StoreView, product: Product) -> tuple[Product, int]:
-    most = 24 if store is B2B else 4
-    qty = 1 + int(rng.random() ** 2 * most)
-    if product.fractions:
-        return product, qty * UNIT // 4
-    return product, qty * UNIT
 
 
 def live(
     rng: Random, order: Order, numbers: Numbers, placed: datetime
 ) -> list[tuple[str, dict[str, Any]]]:
     """Let an order live its life and return the documents it leaves."""
-    times = _later(rng, placed)
+    times = later(rng, placed)
     fate = rng.random()
     if fate < _UNTOUCHED:
         return []
@@ -188,73 +165,3 @@ def live(
             break
         documents.append(("creditmemo", credit_memos.refund(order, given, numbers, next(times))))
     return documents
-
-
-def _later(rng: Random, moment: datetime) -> Iterator[str]:
-    """Yield later and later times."""
-    while True:
-        moment += timedelta(seconds=600 + rng.randrange(200_000))
-        yield timestamp(moment)
-
-
-def part(rng: Random, order: Order) -> pieces.Quantities:
-    """Return some of the pieces that can be invoiced (whole pieces, at least one line)."""
-    return _some(rng, order, pieces.to_invoice(order))
-
-
-def draw_refund(rng: Random, order: Order) -> credit_memos.Refund | None:
-    """Return something to refund, or None when nothing comes to mind.
-
-    A goodwill amount or a fee never makes the shop give back more than it was paid: goodwill
-    comes off the goods that come back later. An order whose shipping was discounted is refunded
-    at once and with its shipping: anything else would leave parts of a cent behind.
-    """
-    totals = order.money[0]
-    left = totals.get("total_paid", 0) - totals.get("total_refunded", 0)
-    if left <= 0 or order.fields["state"] == "closed":
-        return None
-    quantities = pieces.to_refund(order)
-    kind = rng.random()
-    earlier = totals.get("adjustment_positive", 0)
-    if earlier or totals["shipping_discount_amount"]:
-        fee = earlier - totals.get("adjustment_negative", 0)
-        possible = bool(quantities) and fee <= left
-        if totals["shipping_discount_amount"]:
-            possible = possible and _shipping_left(order) and not totals.get("total_refunded")
-        return _all(quantities, fee) if possible else None
-    goodwill = _CENT * rng.randrange(1, 500)
-    if kind < _GOODWILL and goodwill <= left:
-        return credit_memos.Refund({}, adjustment_positive=goodwill)
-    if not quantities or kind < _SHIPPING_ONLY:
-        return credit_memos.Refund({}, shipping=1.0) if _shipping_left(order) else None
-    if kind < _PARTIAL:
-        return credit_memos.Refund(
-            _some(rng, order, quantities), shipping=rng.choice((0.0, 0.0, 0.5))
-        )
-    fee = _CENT * rng.randrange(100) if kind > _WITHOUT_FEE and left > UNIT else 0
-    return _all(quantities, fee)
-
-
-def _all(quantities: pieces.Quantities, fee: int) -> credit_memos.Refund:
-    return credit_memos.Refund(quantities, shipping=1.0, adjustment_negative=fee)
-
-
-def _shipping_left(order: Order) -> bool:
-    totals = order.money[0]
-    return totals.get("shipping_invoiced", 0) > totals.get("shipping_refunded", 0)
-
-
-def _some(rng: Random, order: Order, available: pieces.Quantities) -> pieces.Quantities:
-    parents = [
-        line.fields["item_id"]
-        for line in order.lines
-        if line.parent is None and line.fields["item_id"] in available
-    ]
-    if not parents:  # only parts of a bundle are left
-        return available
-    chosen = rng.sample(parents, rng.randint(1, len(parents)))
-    some = {}
-    for item_id in chosen:
-        whole = available[item_id] // UNIT
-        some[item_id] = rng.randint(1, whole) * UNIT if whole > 1 else available[item_id]
-    return pieces.with_children(order, some)

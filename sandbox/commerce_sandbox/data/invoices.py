@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from commerce_sandbox.data import fields, fixed_tax
+from commerce_sandbox.data import fields, fixed_tax, vouchers
 from commerce_sandbox.data.arithmetic import FloatCarry, number
-from commerce_sandbox.data.documents import own_fields, part_of, prorate, show_lines, sum_lines
+from commerce_sandbox.data.documents import (
+    own_fields,
+    part_of,
+    prorate,
+    show_lines,
+    step_of,
+    sum_lines,
+)
 from commerce_sandbox.data.orders import Amounts, Line, Order, Plan, show
 from commerce_sandbox.data.pieces import is_complete, to_invoice
 
@@ -15,6 +22,7 @@ if TYPE_CHECKING:
     from commerce_sandbox.data.numbers import Numbers
     from commerce_sandbox.data.pieces import Quantities
 
+_OPEN = 1  # state of an invoice that is not paid
 _INVOICE = Plan(fields.INVOICE)
 _INVOICE_LINE = Plan(fields.INVOICE_LINE)
 _INVOICE_STAGES: Stages = (
@@ -31,7 +39,9 @@ _INVOICE_STAGES: Stages = (
 )
 
 
-def invoice(order: Order, quantities: Quantities, numbers: Numbers, at: str) -> dict[str, Any]:
+def invoice(
+    order: Order, quantities: Quantities, numbers: Numbers, at: str, *, captured: bool = True
+) -> dict[str, Any]:
     """Invoice and capture pieces of an order.
 
     Args:
@@ -39,6 +49,7 @@ def invoice(order: Order, quantities: Quantities, numbers: Numbers, at: str) -> 
         quantities: Pieces by ``item_id``, from :func:`to_invoice`.
         numbers: The shop's running numbers.
         at: ``created_at``, UTC.
+        captured: Whether the money moves at once; otherwise the invoice stays open.
     """
     lines = [line for line in order.lines if quantities.get(line.fields["item_id"])]
     with_shipping = "shipping_invoiced" not in order.money[0]
@@ -61,13 +72,20 @@ def invoice(order: Order, quantities: Quantities, numbers: Numbers, at: str) -> 
     order.fields["updated_at"] = at
     own = own_fields(order, "invoice", numbers, at)
     own["can_void_flag"] = 0
+    if captured:
+        for family in order.currencies:
+            totals, paid = order.money[family], headers[family]["grand_total"]
+            totals["total_paid"] = totals.get("total_paid", 0) + paid
+            totals["total_due"] = max(totals["grand_total"] - totals["total_paid"], 0)
+    else:
+        own["state"] = _OPEN
     own["total_qty"] = number(sum(quantities[line.fields["item_id"]] for line in lines))
     document = show(_INVOICE, own, money)
     document["items"] = show_lines(
         _INVOICE_LINE, lines, quantities, per_family, own["entity_id"], "invoice", numbers
     )
     document["comments"] = []
-    return document
+    return {**document, **vouchers.shown(money)}
 
 
 def _invoice_family(
@@ -80,7 +98,7 @@ def _invoice_family(
     is_last: bool,
 ) -> tuple[Amounts, list[Amounts]]:
     """Compute an invoice in one currency and add it to the order's sums."""
-    carry = FloatCarry()
+    carry = FloatCarry(step_of(order, family))
     totals = order.money[family]
     parts = [part_of(line, quantities, family, "qty_ordered", "qty_invoiced") for line in lines]
     amounts = prorate(parts, _INVOICE_STAGES, carry)
@@ -115,15 +133,14 @@ def _invoice_family(
         + shipping["compensation"]
         + fixed_net
     )
+    vouchers.take(order, family, header, "invoiced")
     for name, source in (
         ("subtotal_invoiced", "subtotal"),
         ("tax_invoiced", "tax_amount"),
         ("discount_invoiced", "discount_amount"),
         ("discount_tax_compensation_invoiced", "discount_tax_compensation_amount"),
         ("total_invoiced", "grand_total"),
-        ("total_paid", "grand_total"),
     ):
         totals[name] = totals.get(name, 0) + header[source]
     totals.setdefault("shipping_invoiced", 0)
-    totals["total_due"] = max(totals["grand_total"] - totals["total_paid"], 0)
     return header, amounts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from commerce_sandbox.data.arithmetic import UNIT, number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from commerce_sandbox.data.arithmetic import Row
     from commerce_sandbox.data.numbers import Numbers
@@ -76,18 +76,20 @@ def add_taxes(
                 }
             )
     if shipping[0].tax_amount:
-        percent = shipping[0].rate
-        code, entry = applied(percent, shipping[0].tax_amount, shipping[-1].tax_amount)
         place = sum(taxed["type"] == "weee" for taxed in by_item)
-        by_item.insert(place, {"type": "shipping", "applied_taxes": [entry]})
-        additional.append(
-            {
-                "tax_item_id": numbers.next("tax_item"),
-                "tax_id": tax_ids[code],
-                **_itemized(code, percent, shipping[0].tax_amount, shipping[-1].tax_amount),
-                "taxable_item_type": "shipping",
-            }
-        )
+        entries: list[dict[str, Any]] = []
+        by_item.insert(place, {"type": "shipping", "applied_taxes": entries})
+        for percent, amount, base in _shipping_taxes(shipping):
+            code, entry = applied(percent, amount, base)
+            entries.append(entry)
+            additional.append(
+                {
+                    "tax_item_id": numbers.next("tax_item"),
+                    "tax_id": tax_ids[code],
+                    **_itemized(code, percent, amount, base),
+                    "taxable_item_type": "shipping",
+                }
+            )
     order.extension.update(
         applied_taxes=[_applied(code, percents[code], *sums[code]) for code in tax_ids],
         item_applied_taxes=by_item,
@@ -106,6 +108,14 @@ def add_taxes(
         ],
         additional_itemized_taxes=additional,
     )
+
+
+def _shipping_taxes(shipping: Sequence[Row]) -> Iterator[tuple[float, int, int]]:
+    own, base = shipping[0], shipping[-1]
+    if not own.by_rate:
+        yield own.rate, own.tax_amount, base.tax_amount
+    for (percent, amount), (_, base_amount) in zip(own.by_rate, base.by_rate, strict=True):
+        yield percent, amount, base_amount
 
 
 def _applied(code: str, percent: float, amount: int, base: int) -> dict[str, Any]:

@@ -162,16 +162,23 @@ def show_order(order: Order) -> dict[str, Any]:
     return shown
 
 
+def _refunded(order: Order) -> tuple[int | None, int | None]:
+    """Return what the payment gave back: to four decimals, and in the base currency to cents."""
+    own, base = order.money
+    if "total_refunded" not in own:
+        return None, None
+    exact = own.get("total_offline_refunded", 0) + own.get("total_online_refunded", 0)
+    return exact, base["total_refunded"]
+
+
 def _show_payment(order: Order) -> dict[str, Any]:
     money = []
-    # Rounded to cents in the base currency only.
-    for amounts, refunded in zip(
-        order.money, ("total_offline_refunded", "total_refunded"), strict=True
-    ):
+    for amounts, refunded in zip(order.money, _refunded(order), strict=True):
         mine = {
+            "amount_authorized": amounts.get("amount_authorized"),
             "amount_ordered": round_cents(amounts["grand_total"]),
             "amount_paid": amounts.get("total_paid"),
-            "amount_refunded": amounts.get(refunded),
+            "amount_refunded": refunded,
             "shipping_amount": amounts["shipping_amount"],
             "shipping_captured": amounts.get("shipping_invoiced"),
             "shipping_refunded": amounts.get("shipping_refunded"),
@@ -214,7 +221,10 @@ def read_order(document: Mapping[str, Any]) -> Order:
     assignment = document["extension_attributes"]["shipping_assignments"][0]["shipping"]
     one_currency = document["base_to_order_rate"] == 1
     own, money, _ = _read(_ORDER, document, one_currency=one_currency)
-    payment, _, _ = _read(_PAYMENT, document["payment"], one_currency=one_currency)
+    payment, paid, _ = _read(_PAYMENT, document["payment"], one_currency=one_currency)
+    for amounts, of_payment in zip(money, paid, strict=True):
+        if "amount_authorized" in of_payment:
+            amounts["amount_authorized"] = of_payment["amount_authorized"]
     extension = dict(document["extension_attributes"])
     del extension["shipping_assignments"]
     return Order(

@@ -16,18 +16,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from commerce_sandbox.adobe.store import insert_many
-from commerce_sandbox.data import changes, credit_memos, invoices, pieces, shipments
+from commerce_sandbox.data import changes, credit_memos, invoices, pieces, shipments, vouchers
 from commerce_sandbox.data.buyers import Buyers
+from commerce_sandbox.data.chance import draw_cart, draw_refund, part, timestamp
 from commerce_sandbox.data.checkout import place
-from commerce_sandbox.data.generator import (
-    ALIKE,
-    NUMBERS,
-    draw_cart,
-    draw_refund,
-    dumps,
-    part,
-    timestamp,
-)
+from commerce_sandbox.data.generator import ALIKE, NUMBERS, dumps
 from commerce_sandbox.data.numbers import Numbers
 from commerce_sandbox.data.orders import Order, read_order, show_order
 
@@ -137,6 +130,11 @@ class ShopWriter:
             self._database.set_setting(NUMBERS, asdict(self._numbers))
         self.committed.extend(due)
 
+    def roll_back(self, change: Change) -> None:
+        """Take back a change that nobody can see yet; its numbers are spent."""
+        self._pending.remove(change)
+        heapq.heapify(self._pending)
+
     def settle(self) -> None:
         """Make everything visible."""
         self.commit(datetime.max.replace(tzinfo=UTC))
@@ -187,7 +185,7 @@ class ShopWriter:
         ]
         if order.fields["state"] == "holded":
             return [*possible, ("unhold", lambda at: changes.unhold(order, at))]
-        if any(line.money[0].get("weee_tax_applied_row_amount") for line in order.lines):
+        if vouchers.used(order) or "last_trans_id" in order.payment:
             return possible
         if order.fields["state"] in ("new", "processing"):
             possible.append(("hold", lambda at: changes.hold(order, at)))

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from commerce_sandbox.exact import messages, store
+from commerce_sandbox.exact.credentials import USER
 from commerce_sandbox.exact.master import BASIS_POINTS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from commerce_sandbox.exact.credentials import User
     from commerce_sandbox.exact.master import Master
     from commerce_sandbox.exact.messages import Message
     from commerce_sandbox.exact.store import Row
@@ -36,6 +38,7 @@ class Posting:
         at: Now, ISO 8601 UTC without a zone.
         settings: The sandbox's settings, defaults included.
         faults: What goes wrong in the bookkeeping: kind -> parameters.
+        user: Who does it.
         problems: Messages so far; any of them refuses the call.
     """
 
@@ -45,6 +48,7 @@ class Posting:
     at: str
     settings: Mapping[str, Any]
     faults: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    user: User = USER
     problems: list[Message] = field(default_factory=list)
     _versions: range = range(0)
 
@@ -57,10 +61,33 @@ class Posting:
         """Return a row of this division, or None."""
         return None if key is None else store.get(self.connection, resource, self.division, key)
 
+    @property
+    def modified_by(self) -> Row:
+        """Who changes a row, as properties of it."""
+        return {"Modifier": self.user.user_id, "ModifierFullName": self.user.name}
+
+    @property
+    def deleted_by(self) -> Row:
+        """Who deletes a row, as properties of the note about it."""
+        return {"DeletedBy": self.user.user_id, "DeletedDate": self.at}
+
     def insert(self, resource: str, *rows: Row) -> None:
         """Insert rows of this division."""
+        if self.user is not USER:  # rows that do not say so are that user's
+            made_by = {"Creator": self.user.user_id, "CreatorFullName": self.user.name}
+            for row in rows:
+                row.update(made_by, **self.modified_by)
         first = self.take_versions(len(rows))
         store.insert(self.connection, resource, self.division, rows, self.at, first)
+
+    def update(self, resource: str, row: Row) -> None:
+        """Store a changed row of this division."""
+        row.update(self.modified_by)
+        store.update(self.connection, resource, row, self.at)
+
+    def delete(self, resource: str, keys: Iterable[str]) -> None:
+        """Delete rows of this division, and note it."""
+        store.delete(self.connection, resource, self.division, keys, self.deleted_by)
 
     def take_versions(self, count: int) -> int:
         """Return the first of some row versions; they are reserved in blocks."""

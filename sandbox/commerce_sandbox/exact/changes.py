@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from commerce_sandbox.exact import (
+    identity,
     journal_entries,
     ledger,
     messages,
@@ -14,11 +15,11 @@ from commerce_sandbox.exact import (
     sales_orders,
     store,
 )
-from commerce_sandbox.exact.errors import ForbiddenError, ValidationError, refuse
+from commerce_sandbox.exact.errors import ForbiddenError, refuse
 from commerce_sandbox.exact.metadata import resources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from commerce_sandbox.exact.booking import Posting
     from commerce_sandbox.exact.store import Row
@@ -36,6 +37,7 @@ class Document:
         fixed: Properties that cannot be changed after creation.
         booked: Whether it has transaction lines.
         vat_name: Property with the VAT amount of a line.
+        dates: Property of the lines with the date, if the header has none.
         periods: Properties of journal, year and period, for closed periods.
     """
 
@@ -46,6 +48,7 @@ class Document:
     fixed: frozenset[str] = frozenset()
     booked: bool = False
     vat_name: str = "VATAmountFC"
+    dates: str | None = None
     periods: tuple[str, str, str] | None = None
 
     @property
@@ -56,14 +59,6 @@ class Document:
 
 def _rewrite_invoice(posting: Posting, header: Row, lines: list[Row]) -> Row:
     return sales_invoices.write(posting, header, lines, signed=True)
-
-
-def _cannot_rewrite(posting: Posting, header: Row, lines: list[Row]) -> NoReturn:
-    """Adding a single line to a balanced journal entry puts it out of balance."""
-    year, number = header["FinancialYear"], header["FinancialPeriod"]
-    difference = f"{lines[-1].get('AmountFC', 0):.2f}"
-    problem = messages.out_of_balance(year, number, header["Currency"], difference)
-    raise ValidationError([*posting.problems, problem])
 
 
 _PARTIES = frozenset({"OrderedBy", "InvoiceTo", "DeliverTo"})
@@ -79,9 +74,11 @@ DOCUMENTS = (
     Document(
         journal_entries.ENTRIES,
         journal_entries.LINES,
-        _cannot_rewrite,
+        journal_entries.write,
         frozenset({50}),
         booked=True,
+        vat_name="AmountVATFC",
+        dates="Date",
         periods=("JournalCode", "FinancialYear", "FinancialPeriod"),
     ),
     Document(sales_invoices.INVOICES, sales_invoices.LINES, _rewrite_invoice, frozenset({50})),
@@ -145,6 +142,32 @@ def change_line(posting: Posting, document: Document, key: str, change: Row) -> 
     _rewrite(posting, document, header, lines, {})
 
 
+def edit(
+    posting: Posting, document: Document, key: str, change: Row, by_line: Mapping[int, Row]
+) -> None:
+    """Change header and lines together, as people do on screen.
+
+    Args:
+        posting: The write call.
+        document: What kind it is.
+        key: Of its header.
+        change: Properties of the header.
+        by_line: Properties of lines, by line number.
+
+    Raises:
+        ForbiddenError: The document is gone.
+        ValidationError: It is processed, or the change is refused.
+    """
+    header, lines = _load(posting, document, key)
+    if change.get("Customer", header.get("Customer")) != header.get("Customer"):
+        header.pop("PaymentReference", None)
+    for line in lines:
+        changed = by_line.get(line["LineNumber"], {})
+        _forget_computed(line, changed, document.vat_name)
+        line.update(changed)
+    _rewrite(posting, document, header, lines, change)
+
+
 def _forget_computed(line: Row, change: Row, vat_name: str) -> None:
     """Drop what follows from the changed properties, so that it is computed again."""
     if {"AmountFC", "VATCode", "Quantity", "UnitPrice", "NetPrice"} & change.keys():
@@ -168,7 +191,6 @@ def delete_line(posting: Posting, document: Document, key: str) -> None:
     if not rest:
         refuse(messages.LAST_LINE)
     _rewrite(posting, document, header, rest, {})
-    store.delete(posting.connection, document.lines, posting.division, [key], posting.at)
 
 
 def delete_header(posting: Posting, document: Document, key: str) -> None:
@@ -208,48 +230,45 @@ def _rewrite(
 ) -> None:
     key = header[document.key]
     sent = _sendable(document.header, header)
-    book = posting.data.journals.get(header.get("Journal") or "", {})
+    book = posting.data.journals.get(header.get("Journal") or header.get("JournalCode") or "", {})
     if not book.get("AllowVariableExchangeRate"):
-        sent.pop("Rate", None)
+        for name in ("Rate", "ExchangeRate"):
+            sent.pop(name, None)
     if "EntryDate" in change:
         for name in ("ReportingYear", "ReportingPeriod", "DueDate"):
+            sent.pop(name, None)
+    if document.dates is not None and document.periods is not None:
+        for name in document.periods[1:]:  # they follow from the dates of the lines
             sent.pop(name, None)
     sent.pop("VATAmountFC", None)
     sent.update(change)
     sent = {name: value for name, value in sent.items() if value is not None}
     sent[document.key] = key
+    if document.header == journal_entries.ENTRIES:
+        sent["Type"] = header["Type"]
     created = [_sendable(document.lines, line) | {"ID": line["ID"]} for line in lines]
     for line in created:
         for name in ("VATPercentage", "VATBaseAmountFC"):
             line.pop(name, None)
-    if document.header == journal_entries.ENTRIES:
-        sent = header
-    _clear(posting, document, key)
+    booked = (ledger.LINES, ledger.RECEIVABLES) if document.booked else ()
+    before = identity.take_out(posting, (document.header, document.lines, *booked), key)
     document.write(posting, sent, created)
+    identity.restore(posting, before)
 
 
 def _sendable(path: str, row: Row) -> Row:
-    """Return the properties of a stored row that a client may send."""
+    """Return the properties of a stored row that can be sent."""
     known = resources()[path].properties
-    return {name: value for name, value in row.items() if name in known and known[name].on_put}
-
-
-def _clear(posting: Posting, document: Document, key: str) -> None:
-    """Remove the rows of a document that is written anew, without notes of deletion."""
-    for path in (document.header, document.lines):
-        table = store.TABLES[path]
-        posting.connection.execute(
-            f"DELETE FROM {table.name} WHERE {'parent' if table.parent else 'id'} = ?",  # noqa: S608 -- our own names
-            (key,),
-        )
-    if document.booked:
-        ledger.unbook(posting, key)
+    return {
+        name: value
+        for name, value in row.items()
+        if name in known and (known[name].on_put or known[name].on_post)
+    }
 
 
 def _remove(posting: Posting, document: Document, key: str) -> None:
     lines = store.lines_of(posting.connection, document.lines, [key])
-    keys = [line["ID"] for line in lines]
-    store.delete(posting.connection, document.lines, posting.division, keys, posting.at)
-    store.delete(posting.connection, document.header, posting.division, [key], posting.at)
+    posting.delete(document.lines, [line["ID"] for line in lines])
+    posting.delete(document.header, [key])
     if document.booked:
         ledger.unbook(posting, key)

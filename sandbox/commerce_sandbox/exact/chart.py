@@ -9,6 +9,7 @@ from __future__ import annotations
 
 #: code, description, type, balance side, balance type
 GL_ACCOUNTS: tuple[tuple[str, str, int, str, str], ...] = (
+    ("0500", "Retained earnings", 52, "C", "B"),
     ("1000", "Cash", 10, "D", "B"),
     ("1010", "Bank", 12, "D", "B"),
     ("1240", "Clearing, iDEAL via payment provider", 90, "D", "B"),
@@ -32,6 +33,7 @@ GL_ACCOUNTS: tuple[tuple[str, str, int, str, str], ...] = (
     ("1524", "OSS VAT payable Spain", 24, "C", "B"),
     ("1525", "OSS VAT payable Italy", 24, "C", "B"),
     ("1530", "VAT payable United Kingdom", 24, "C", "B"),
+    ("1590", "VAT return to pay", 90, "C", "B"),
     ("1600", "Creditors (accounts payable)", 22, "C", "B"),
     ("1700", "Gift cards outstanding", 90, "C", "B"),
     ("1710", "Store credit outstanding", 90, "C", "B"),
@@ -65,6 +67,8 @@ GL_ACCOUNTS: tuple[tuple[str, str, int, str, str], ...] = (
     ("8920", "Revenue without cost center", 110, "C", "W"),
     ("8930", "Revenue that needs a cost unit", 110, "C", "W"),
     ("8940", "Revenue without cost unit", 110, "C", "W"),
+    ("9990", "Gross profit, year end", 300, "C", "W"),
+    ("9995", "Net profit or loss, year end", 300, "C", "W"),
 )
 BLOCKED_GL = frozenset({"8900"})
 #: UseCostcenter and UseCostunit: 1 mandatory, 2 not allowed; all others optional.

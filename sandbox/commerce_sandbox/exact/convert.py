@@ -29,6 +29,7 @@ _GUID = re.compile(r"\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,7})?)?(Z|[+-]\d\d:\d\d)?)?")
 _FIRST_YEAR = 1753  # the first that the database behind the real server stores
 _LARGEST_AMOUNT = 10**12  # beyond it a binary number no longer holds cents exactly
+_LARGEST_DOUBLE = 10**15  # beyond it a binary number no longer counts in ones
 _INTEGERS = {
     "Byte": (0, 255),
     "Int16": (-(2**15), 2**15 - 1),
@@ -218,14 +219,14 @@ def _guid(name: str, value: Any) -> str:
 
 def _datetime(name: str, value: Any) -> str:
     """Return a date without zone; one with a zone or offset is moved to UTC first."""
-    date = _date(value) if type(value) is str else None
+    date = date_as_stored(value) if type(value) is str else None
     if date is None:
         raise _conversion(name, "DateTime")
     return date
 
 
 @lru_cache(maxsize=1024)  # documents of one day have the same dates
-def _date(text: str) -> str | None:
+def date_as_stored(text: str) -> str | None:
     """Return a date as it is stored, or None when the server cannot read it."""
     if not _DATE.fullmatch(text):  # /Date(...)/ neither: it is only what the server writes
         return None
@@ -241,7 +242,7 @@ def _date(text: str) -> str | None:
 
 
 def _double(name: str, value: Any) -> float | int:
-    if type(value) is not float and type(value) is not int:
+    if (type(value) is not float and type(value) is not int) or abs(value) >= _LARGEST_DOUBLE:
         raise _conversion(name, "Double")
     return value
 

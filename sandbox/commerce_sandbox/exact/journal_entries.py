@@ -32,9 +32,26 @@ def create(posting: Posting, header: Row) -> Row:
     Raises:
         ValidationError: Something in it is refused; nothing is written.
     """
-    problems = posting.problems
     header["EntryID"] = store.new_guids(1)[0]
     lines: list[Row] = header.pop("GeneralJournalEntryLines", None) or []
+    return write(posting, header, lines)
+
+
+def write(posting: Posting, header: Row, lines: list[Row]) -> Row:
+    """Check and book an entry under its ``EntryID``.
+
+    Args:
+        posting: The write call.
+        header: The header as sent (with a number of its own when it had one before).
+        lines: The lines as sent.
+
+    Returns:
+        The stored header.
+
+    Raises:
+        ValidationError: Something in it is refused; nothing is written.
+    """
+    problems = posting.problems
     if not lines:
         problems.append(messages.mandatory("GeneralJournalEntryLines"))
     for line in lines:
@@ -66,7 +83,7 @@ def create(posting: Posting, header: Row) -> Row:
         FinancialYear=year,
         FinancialPeriod=period,
         Status=booking.OPEN,
-        Type=GENERAL_JOURNAL,
+        Type=header.get("Type", GENERAL_JOURNAL),
     )
     posting.insert(ENTRIES, header)
     _write_lines(posting, header, lines, amounts)
@@ -98,8 +115,8 @@ def _write_lines(posting: Posting, header: Row, lines: list[Row], amounts: list[
     for number, (line, found) in enumerate(zip(lines, amounts, strict=True), 1):
         gl = posting.data.gl_accounts[line["GLAccount"]]
         account = posting.get("crm/Accounts", line.get("Account"))
+        line.setdefault("ID", store.new_guids(1)[0])
         line.update(
-            ID=store.new_guids(1)[0],
             EntryID=header["EntryID"],
             EntryNumber=header["EntryNumber"],
             LineNumber=number,
@@ -141,6 +158,8 @@ def _book(posting: Posting, header: Row, lines: list[Row], amounts: list[Money])
         row["LineNumber"] = line["LineNumber"]
         row["AmountFC"] = money(found.net)
         row["AmountDC"] = money(in_division_currency(found.net, rate))
+        if found.code is not None:
+            row |= {"AmountVATFC": money(found.vat), "AmountVATBaseFC": money(found.net)}
         rows.append(row)
         gl = posting.data.gl_accounts[line["GLAccount"]]
         if gl["Type"] == booking.RECEIVABLE:

@@ -185,4 +185,4 @@ def unbook(posting: Posting, entry_id: str) -> None:
     for resource in (LINES, RECEIVABLES):
         rows: list[dict[str, Any]] = store.lines_of(posting.connection, resource, [entry_id])
         keys = [row["ID"] for row in rows]
-        store.delete(posting.connection, resource, posting.division, keys, posting.at)
+        posting.delete(resource, keys)

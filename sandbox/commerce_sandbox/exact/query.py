@@ -3,56 +3,24 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
-from commerce_sandbox.exact import filters, master, render, store, views
+from commerce_sandbox.exact import derived, local_time, master, render, store, views
 from commerce_sandbox.exact.credentials import DIVISION
-from commerce_sandbox.exact.errors import BadRequestError, NotFoundError
+from commerce_sandbox.exact.errors import NotFoundError
 from commerce_sandbox.exact.metadata import LINES, resources
+from commerce_sandbox.exact.options import Options, parse
 
 if TYPE_CHECKING:
     from commerce_sandbox.context import SandboxContext
     from commerce_sandbox.database import Database
     from commerce_sandbox.exact.metadata import Resource
     from commerce_sandbox.exact.store import Row
-
-_OPTIONS = frozenset(
-    {"$filter", "$select", "$orderby", "$top", "$skip", "$skiptoken", "$expand", "$inlinecount"}
-)
-#: Resources with a sync twin refuse lists without a filter.
-_FILTER_NEEDED = frozenset({
-    "crm/Accounts", "crm/Addresses", "crm/Contacts", "logistics/Items", "financial/GLAccounts",
-    "financialtransaction/TransactionLines", "salesinvoice/SalesInvoices",
-    "salesinvoice/SalesInvoiceLines", "salesorder/SalesOrders", "salesorder/SalesOrderLines",
-    "documents/Documents", "documents/DocumentAttachments",
-})  # fmt: skip
-_SELECT_NEEDED = "Please add a $select or a $top=1 statement to the query string."
-
-
-@dataclass(frozen=True)
-class Options:
-    """The query options of one call, checked.
-
-    Attributes:
-        seen_until: Rows changed later are not yet in the index that filters use.
-    """
-
-    filter: filters.Filter | None = None
-    select: frozenset[str] | None = None
-    line_select: dict[str, frozenset[str]] = field(default_factory=dict)
-    expand: tuple[str, ...] = ()
-    orderby: str = ""
-    top: int | None = None
-    skip: int = 0
-    token: Any = None
-    count: bool = False
-    seen_until: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,157 +30,6 @@ class Page:
     rows: list[Row]
     total: int | None
     token: str | None
-
-
-def parse_options(query: str, resource: Resource) -> Options:
-    """Check the query string of a list or entity.
-
-    Raises:
-        BadRequestError: An option is unknown, repeated or cannot be read.
-    """
-    raw: dict[str, str] = {}
-    for name, text in parse_qsl(query, keep_blank_values=True):
-        if not name.startswith("$"):
-            continue
-        if name not in _OPTIONS:
-            message = (
-                f"The query parameter '{name}' begins with a system-reserved '$' character but is "
-                "not recognized."
-            )
-            raise BadRequestError(message)
-        if name in raw:
-            message = f"Query parameter '{name}' is specified, but it should be specified once."
-            raise BadRequestError(message)
-        raw[name] = text
-    view = views.view(resource.path)
-    found = None
-    if raw.get("$filter"):
-        if view is None:
-            message = "This $filter parameter is not supported for this resource"
-            raise BadRequestError(message)
-        found = filters.parse(raw["$filter"], resource, view.column)
-    expand = tuple(part.strip() for part in raw.get("$expand", "").split(",") if part.strip())
-    for name in expand:
-        if (resource.path, name) not in LINES:
-            message = f"Could not find a property named '{name}' on type '{resource.type_name}'."
-            raise BadRequestError(message)
-    select, line_select = _select(raw.get("$select", ""), resource)
-    return Options(
-        filter=found,
-        select=select,
-        line_select=line_select,
-        expand=expand,
-        orderby=_orderby(raw.get("$orderby", ""), resource, view),
-        top=_number(raw, "$top"),
-        skip=_number(raw, "$skip") or 0,
-        token=_read_token(raw.get("$skiptoken")),
-        count=raw.get("$inlinecount", "none") == "allpages",
-    )
-
-
-def _number(raw: dict[str, str], name: str) -> int | None:
-    if name not in raw:
-        return None
-    if not raw[name].isdecimal():
-        message = f"Incorrect format for {name}: '{raw[name]}'."
-        raise BadRequestError(message)
-    return int(raw[name])
-
-
-def _select(
-    text: str, resource: Resource
-) -> tuple[frozenset[str] | None, dict[str, frozenset[str]]]:
-    names = [part.strip() for part in text.split(",") if part.strip()]
-    if not names:
-        return None, {}
-    if names == ["*"] and not resource.is_sync():
-        return frozenset(resource.properties), {}
-    own: set[str] = set()
-    lines: dict[str, frozenset[str]] = {}
-    for name in names:
-        head, _, tail = name.partition("/")
-        if head not in resource.properties:
-            message = f"Could not find a property named '{head}' on type '{resource.type_name}'."
-            raise BadRequestError(message)
-        own.add(head)
-        if tail:
-            line = resources()[LINES[resource.path, head]]
-            if tail not in line.properties:
-                message = f"Could not find a property named '{tail}' on type '{line.type_name}'."
-                raise BadRequestError(message)
-            lines[head] = lines.get(head, frozenset()) | {tail}
-    return frozenset(own), lines
-
-
-def _orderby(text: str, resource: Resource, view: views.View | None) -> str:
-    parts = []
-    for part in (entry.strip() for entry in text.split(",")):
-        if not part:
-            continue
-        name, _, direction = part.partition(" ")
-        known = resource.properties.get(name)
-        if known is None or known.type == "Collection" or view is None:
-            message = f"No property '{name}' exists in type '{resource.type_name}' at position 0."
-            raise BadRequestError(message)
-        if direction.strip() not in {"", "asc", "desc"}:
-            message = "Syntax error in $orderby."
-            raise BadRequestError(message)
-        parts.append(f"{view.column(name)} {direction.strip()}")
-    return ", ".join(parts)
-
-
-def _read_token(text: str | None) -> Any:
-    if text is None:
-        return None
-    try:
-        return orjson.loads(base64.urlsafe_b64decode(text))
-    except (binascii.Error, ValueError):
-        message = "The value of $skiptoken is not valid."
-        raise BadRequestError(message) from None
-
-
-def check_select(options: Options) -> None:
-    """Refuse lists that do not say what they want.
-
-    Raises:
-        BadRequestError: There is neither ``$select`` nor ``$top=1``.
-    """
-    if options.select is None and options.top != 1:
-        raise BadRequestError(_SELECT_NEEDED)
-
-
-def check_filter(resource: Resource, options: Options) -> None:
-    """Refuse lists without the filter they need, and filters the server does not run.
-
-    Raises:
-        BadRequestError: A filter is missing, or names a field that cannot be filtered.
-    """
-    used = options.filter.names if options.filter else frozenset()
-    if resource.is_sync():
-        allowed = {"Timestamp"} | ({"EntityType"} if resource.path == "sync/Deleted" else set())
-        if "Timestamp" not in used or used - allowed:
-            _filter_needed(sorted(allowed))
-        return
-    view = views.view(resource.path)
-    twin = view.sources[0] if view and resource.is_bulk() else resource.path
-    allowed_names = resources()[twin].filterable
-    if twin in _FILTER_NEEDED and not used:
-        _filter_needed(sorted(allowed_names or {resource.key, "Modified"}))
-    if allowed_names is None:
-        unknown = {name for name in used if render.looked_up(name)}
-    else:
-        unknown = set(used - allowed_names)
-    if unknown:
-        message = f"Filtering on these fields is not supported: {', '.join(sorted(unknown))}"
-        raise BadRequestError(message)
-
-
-def _filter_needed(names: list[str]) -> None:
-    message = (
-        "This endpoint has mandatory filtering applied. A GET request for this endpoint must have "
-        f"a $filter parameter with one of the following fields in the url: {', '.join(names)}."
-    )
-    raise BadRequestError(message)
 
 
 def fetch(
@@ -240,6 +57,8 @@ def fetch(
     where, parameters = _conditions(view, division, options, parent)
     source = f"FROM {view.source_sql()} WHERE {where}"
     connection = database.connection()
+    if options.local:
+        connection.create_function("dutch_time", 1, _dutch_time, deterministic=True)
     total = None
     if options.count:
         total = connection.execute(f"SELECT count(*) {source}", parameters).fetchone()[0]
@@ -266,6 +85,10 @@ def fetch(
     return Page([view.show(row) for row in rows], total, None if token is None else _token(token))
 
 
+def _dutch_time(text: str | None) -> str | None:
+    return None if text is None else local_time.local_of(text)
+
+
 def _conditions(
     view: views.View, division: int, options: Options, parent: str | None
 ) -> tuple[str, list[Any]]:
@@ -284,6 +107,9 @@ def _conditions(
         if options.seen_until is not None:
             conditions.append("modified <= ?")
             parameters.append(options.seen_until)
+    if options.kept_since is not None:
+        conditions.append("created >= ?")
+        parameters.append(options.kept_since)
     return " AND ".join(conditions), parameters
 
 
@@ -322,7 +148,7 @@ def entities(
     return [
         render.entity(
             resource,
-            row,
+            local_time.shown(row) if options.local else row,
             base,
             master=data,
             select=options.select,
@@ -348,8 +174,9 @@ def _lines(
     found: dict[str, list[dict[str, Any]]] = {}
     keys = [row[resource.key] for row in rows]
     for row in store.lines_of(database.connection(), path, keys) if keys else []:
+        shown = local_time.shown(row) if options.local else row
         found.setdefault(row[parent], []).append(
-            render.entity(line, row, base, master=data, select=options.line_select.get(name))
+            render.entity(line, shown, base, master=data, select=options.line_select.get(name))
         )
     return found
 
@@ -367,7 +194,8 @@ def read(context: SandboxContext, resource: str, **odata: Any) -> list[Row]:
     division = odata.pop("division", DIVISION)
     what = resources()[resource]
     query = urlencode({f"${name}": text for name, text in odata.items()})
-    options = parse_options(query, what)
+    options = parse(query, what)
+    derived.refresh(database, resource, division, context.clock.now())
     rows = fetch(database, what, division, options, page_size=sys.maxsize - 1).rows
     for (header, name), path in LINES.items():
         if header == resource:

@@ -98,7 +98,7 @@ def change(posting: Posting, path: str, key: str, changed: Row) -> None:
     row = {name: value for name, value in (row | changed).items() if value is not None}
     _check(posting, path, record, row, new=False)
     refuse(*posting.problems)
-    store.update(posting.connection, path, row, posting.at)
+    posting.update(path, row)
 
 
 def delete(posting: Posting, path: str, key: str) -> None:
@@ -121,7 +121,7 @@ def delete(posting: Posting, path: str, key: str) -> None:
         ).fetchone()
         if found:
             refuse(messages.used_in(path.rpartition("/")[2], resource.rpartition("/")[2]))
-    store.delete(posting.connection, path, posting.division, [key], posting.at)
+    posting.delete(path, [key])
 
 
 _CODE_PROPERTIES = frozenset({"CostCenter", "CostUnit", "VATCode", "JournalCode"})

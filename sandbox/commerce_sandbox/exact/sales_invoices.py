@@ -165,7 +165,7 @@ def print_invoice(posting: Posting, order: Row) -> Row:
         DueDate=entry["DueDate"],
         Document=document,
     )
-    store.update(posting.connection, INVOICES, invoice, posting.at)
+    posting.update(INVOICES, invoice)
     return answer
 
 

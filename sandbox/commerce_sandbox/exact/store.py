@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from commerce_sandbox.exact.credentials import USER
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
@@ -37,6 +39,11 @@ class Table:
     deleted_type: int | None = None
     master: bool = False
 
+    @property
+    def by_code(self) -> bool:
+        """Whether its key is a code, which every division may have."""
+        return self.key in {"Code", "CurrencyCode"}
+
 
 def _master(name: str, *, key: str = "ID", deleted_type: int | None = None) -> Table:
     return Table(name, key, deleted_type=deleted_type, master=True)
@@ -58,6 +65,7 @@ TABLES: dict[str, Table] = {
         "exact_document_attachments", parent="Document", deleted_type=4
     ),
     "documents/Documents": Table("exact_documents", deleted_type=6),
+    "financial/ReportingBalance": Table("exact_reporting_balance"),
     "financial/ExchangeRates": _master("exact_exchange_rates"),
     "financial/FinancialPeriods": _master("exact_financial_periods"),
     "financial/GLAccounts": _master("exact_gl_accounts", deleted_type=7),
@@ -77,7 +85,10 @@ TABLES: dict[str, Table] = {
     "logistics/ItemGroups": _master("exact_item_groups"),
     "logistics/Items": Table("exact_items", indexed=("Code",), deleted_type=9),
     "logistics/Units": _master("exact_units"),
+    "read/financial/AgingReceivablesList": Table("exact_aging", "AccountId"),
     "read/financial/JournalStatusList": _master("exact_journal_status", key="HID"),
+    "read/financial/OutstandingInvoicesOverview": Table("exact_outstanding", "CurrencyCode"),
+    "read/financial/Returns": Table("exact_returns", "DocumentID"),
     "salesentry/SalesEntries": Table(
         "exact_sales_entries", "EntryID", indexed=("YourRef", "Journal,EntryNumber")
     ),
@@ -103,6 +114,13 @@ TABLES: dict[str, Table] = {
     "vat/VatPercentages": Table("exact_vat_percentages", parent="VATCodeID", master=True),
 }
 
+#: Who made and changed rows that do not say so: the user who gave the usual consent.
+MADE_BY: Row = {
+    "Creator": USER.user_id,
+    "CreatorFullName": USER.name,
+    "Modifier": USER.user_id,
+    "ModifierFullName": USER.name,
+}
 _COLUMNS = frozenset({"Division", "Created", "Modified", "Timestamp"})
 
 _TABLE = """
@@ -117,6 +135,9 @@ CREATE TABLE IF NOT EXISTS exact_counters (
   name TEXT PRIMARY KEY, value INTEGER NOT NULL
 ) WITHOUT ROWID;
 INSERT OR IGNORE INTO exact_counters VALUES ('version', 1000000);
+CREATE TABLE IF NOT EXISTS exact_derived (
+  name TEXT PRIMARY KEY, state TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS exact_chains (
   id INTEGER PRIMARY KEY, client_id TEXT NOT NULL, user_id TEXT NOT NULL, alive INTEGER NOT NULL
 );
@@ -197,6 +218,12 @@ def _body(row: Row) -> str:
     ).decode()
 
 
+def last_version(connection: sqlite3.Connection) -> int:
+    """Return the highest row version that was given; every change and deletion raises it."""
+    row = connection.execute("SELECT value FROM exact_counters WHERE name = 'version'").fetchone()
+    return int(row[0])
+
+
 def take_versions(connection: sqlite3.Connection, count: int) -> int:
     """Reserve row versions and return the first of them."""
     return next_counter(connection, "version", count) + 1
@@ -230,7 +257,7 @@ def insert(
         [
             (
                 version + number,
-                f"{division}/{row[key]}" if key == "Code" else row[key],
+                f"{division}/{row[key]}" if table.by_code else row[key],
                 division,
                 row.get(parent) if parent else None,
                 at,
@@ -241,6 +268,8 @@ def insert(
         ],
     )
     for number, row in enumerate(rows, version):
+        for name, value in MADE_BY.items():
+            row.setdefault(name, value)
         row.update(Division=division, Created=at, Modified=at, Timestamp=number)
 
 
@@ -269,7 +298,11 @@ def update(connection: sqlite3.Connection, resource: str, row: Row, at: str) -> 
 
 
 def delete(
-    connection: sqlite3.Connection, resource: str, division: int, keys: Iterable[str], at: str
+    connection: sqlite3.Connection,
+    resource: str,
+    division: int,
+    keys: Iterable[str],
+    deleted_by: Row,
 ) -> None:
     """Delete rows and note the deletions for sync/Deleted.
 
@@ -278,7 +311,7 @@ def delete(
         resource: Path of the resource.
         division: Whose rows these are.
         keys: Their keys.
-        at: ISO 8601 UTC without a zone, for ``DeletedDate``.
+        deleted_by: ``DeletedBy`` and ``DeletedDate``.
     """
     table = TABLES[resource]
     gone = list(keys)
@@ -286,6 +319,18 @@ def delete(
         f"DELETE FROM {table.name} WHERE id = ?",  # noqa: S608 -- our own name
         [(key,) for key in gone],
     )
+    note_deleted(connection, resource, division, gone, deleted_by)
+
+
+def note_deleted(
+    connection: sqlite3.Connection,
+    resource: str,
+    division: int,
+    gone: Sequence[str],
+    deleted_by: Row,
+) -> None:
+    """Note for sync/Deleted that rows are no more, if it lists such rows."""
+    table = TABLES[resource]
     if table.deleted_type is None or not gone:
         return
     notes = [
@@ -294,16 +339,16 @@ def delete(
             "Division": division,
             "EntityKey": key,
             "EntityType": table.deleted_type,
-            "DeletedDate": at,
         }
+        | deleted_by
         for key, identifier in zip(gone, new_guids(len(gone)), strict=True)
     ]
-    insert(connection, "sync/Deleted", division, notes, at)
+    insert(connection, "sync/Deleted", division, notes, deleted_by["DeletedDate"])
 
 
 def load(record: sqlite3.Row) -> Row:
     """Return a stored record as a row with all its properties."""
-    row: Row = orjson.loads(record["body"])
+    row: Row = {**MADE_BY, **orjson.loads(record["body"])}
     row["Division"] = record["division"]
     row["Created"] = record["created"]
     row["Modified"] = record["modified"]

@@ -53,7 +53,9 @@ class View:
         table = self.table
         own = {"Division": "division", "Created": "created", "Modified": "modified"}
         own["Timestamp"] = "version"
-        if table.key != "Code":
+        for maker, default in store.MADE_BY.items():
+            own[maker] = f"coalesce({store.field_sql(maker)}, '{default}')"
+        if not table.by_code:
             own[table.key] = "id"
         if table.parent and len(self.sources) == 1:
             own[table.parent] = "parent"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from commerce_sandbox.context import SandboxContext
+    from commerce_sandbox.exact.credentials import User
     from commerce_sandbox.exact.metadata import Resource
     from commerce_sandbox.exact.store import Row
 
@@ -47,13 +48,15 @@ def timestamp(moment: datetime) -> str:
     return text.rstrip("0").rstrip(".") if text.endswith("0") else text
 
 
-def _posting(
+def posting_of(
     context: SandboxContext,
     connection: sqlite3.Connection,
     division: int,
     moment: datetime,
+    user: User,
     faults: Mapping[str, dict[str, Any]] | None = None,
 ) -> Posting:
+    """Return a write call inside a transaction."""
     database = context.database
     return Posting(
         connection=connection,
@@ -62,6 +65,7 @@ def _posting(
         at=timestamp(moment),
         settings=settings.current(database),
         faults=faults or {},
+        user=user,
     )
 
 
@@ -71,6 +75,7 @@ def post(
     division: int,
     body: bytes,
     moment: datetime,
+    user: User,
     faults: Mapping[str, dict[str, Any]] | None = None,
 ) -> Row:
     """Create what a POST asks for and return the stored row.
@@ -81,6 +86,7 @@ def post(
         division: Whose books.
         body: JSON.
         moment: When it takes effect.
+        user: Who does it.
         faults: What goes wrong in the bookkeeping: kind -> parameters.
 
     Raises:
@@ -92,7 +98,7 @@ def post(
     row, found = convert.parse(body, resource, keep_key=keep_key)
     database = context.database
     with database.transaction() as connection:
-        posting = _posting(context, connection, division, moment, faults)
+        posting = posting_of(context, connection, division, moment, user, faults)
         posting.problems.extend(found)
         _change_in_silence(posting, resource, row)
         create = _CREATE.get(resource.path)
@@ -124,6 +130,7 @@ def put(
     key: str,
     body: bytes,
     moment: datetime,
+    user: User,
 ) -> None:
     """Apply a PUT.
 
@@ -134,7 +141,7 @@ def put(
     """
     change, found = convert.parse(body, resource, put=True)
     with context.database.transaction() as connection:
-        posting = _posting(context, connection, division, moment)
+        posting = posting_of(context, connection, division, moment, user)
         posting.problems.extend(found)
         if resource.path in changes.BY_HEADER:
             changes.change_header(posting, changes.BY_HEADER[resource.path], key, change)
@@ -146,7 +153,12 @@ def put(
 
 
 def delete(
-    context: SandboxContext, resource: Resource, division: int, key: str, moment: datetime
+    context: SandboxContext,
+    resource: Resource,
+    division: int,
+    key: str,
+    moment: datetime,
+    user: User,
 ) -> None:
     """Delete a record.
 
@@ -155,7 +167,7 @@ def delete(
         ForbiddenError: It is gone already.
     """
     with context.database.transaction() as connection:
-        posting = _posting(context, connection, division, moment)
+        posting = posting_of(context, connection, division, moment, user)
         if resource.path in changes.BY_HEADER:
             changes.delete_header(posting, changes.BY_HEADER[resource.path], key)
         elif resource.path in changes.BY_LINES:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 import orjson
 
-from commerce_sandbox.exact import master, render, store, views
+from commerce_sandbox.exact import local_time, master, render, store, views
 from commerce_sandbox.exact.credentials import NAMESPACE, PERMITTED
 
 if TYPE_CHECKING:
@@ -27,12 +27,14 @@ class Asked:
         resource: What was asked for or written.
         division: Whose books.
         base: URL of the division.
+        local: Whether moments are Dutch wall clock time.
     """
 
     database: Database
     resource: Resource
     division: int
     base: str
+    local: bool
 
 
 def spoiled(kind: str, asked: Asked, body: bytes) -> bytes:
@@ -91,6 +93,8 @@ def _like(shape: Entity | None, asked: Asked, row: store.Row) -> Entity:
         if name != asked.resource.key
     )
     data = None if blank else master.of_division(asked.database, asked.division)
+    if asked.local:
+        row = local_time.shown(row)
     return render.entity(asked.resource, row, asked.base, master=data, select=select, blank=blank)
 
 

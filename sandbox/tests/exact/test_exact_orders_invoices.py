@@ -300,6 +300,11 @@ def test_an_invoice_number_cannot_be_posted(exact: Any) -> None:
     assert "The property name 'InvoiceNumber'" in text
 
 
+def line_key(exact: Any, key: str) -> str:
+    identifier: str = lines_of(exact, INVOICES, key, "SalesInvoiceLines")[0]["ID"]
+    return identifier
+
+
 def test_headers_and_lines_share_one_sync_list(exact: Any) -> None:
     key = exact.create(INVOICES, invoice(YourRef="sync"))["InvoiceID"]
     rows = exact.rows("sync/SalesInvoice/SalesInvoices", filter="Timestamp gt 1",
@@ -310,4 +315,9 @@ def test_headers_and_lines_share_one_sync_list(exact: Any) -> None:
     assert exact.put(INVOICES, key, {"Description": "changed"}).status_code == 204
     again = exact.rows("sync/SalesInvoice/SalesInvoices", filter=f"Timestamp gt {before}",
                        select="InvoiceID,LineNumber")  # fmt: skip
-    assert sorted(row["LineNumber"] for row in again if row["InvoiceID"] == key) == [0, 1]
+    assert [row["LineNumber"] for row in again if row["InvoiceID"] == key] == [0]
+    assert exact.put(INVOICE_LINES, line_key(exact, key), {"Quantity": 3}).status_code == 204
+    both = exact.rows("sync/SalesInvoice/SalesInvoices", filter=f"Timestamp gt {before}",
+                      select="ID,InvoiceID,LineNumber")  # fmt: skip
+    assert sorted(row["LineNumber"] for row in both if row["InvoiceID"] == key) == [0, 1]
+    assert line_key(exact, key) in {row["ID"] for row in both}  # the line it was

@@ -285,6 +285,7 @@ def test_several_messages_are_joined(exact: Any) -> None:
         (changed(EntryDate="2/3/2026"), "Error in converting value for property EntryDate to"),
         (changed(EntryDate="/Date(1772409600000)/"), "Error in converting value for property Entr"),
         (changed(EntryDate="2026-02-30"), "Error in converting value for property EntryDate to"),
+        (changed(Rate=1e308), "Error in converting value for property Rate to type Double"),
         (changed(YourRef=201), "Error in converting value for property YourRef to type String"),
         (changed(Reversal="yes"), "Error in converting value for property Reversal to type Bool"),
         (

@@ -1,83 +1,89 @@
 """Fixed product tax (weee), which an invoice shows only in its total.
 
-Recorded on 2.4.7-p3: invoice lines have no weee fields; credit memo and order lines have. Its
-VAT is in the header's tax_amount and on no line.
+Recorded on 2.4.7-p3: invoice lines have no weee fields; credit memo and order lines have. The
+amount of a row is not that of a piece times the pieces. Its VAT is in the header's tax_amount and
+on no line.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from mapper_gl_rules.amounts.model import AmountLine
-from mapper_gl_rules.money import CENT, HUNDRED, ZERO, rounded
-from mapper_gl_rules.source import Order
+from mapper_gl_rules.money import HUNDRED, ZERO, rounded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from decimal import Decimal
+    from collections.abc import Sequence
 
-    from mapper_gl_rules.source import Document, OrderItem
+    from mapper_gl_rules.amounts.model import Context
+    from mapper_gl_rules.amounts.rows import Row
+    from mapper_gl_rules.source import Order, OrderItem
 
-__all__ = ["fixed_product_tax_lines"]
+__all__ = ["fixed_product_tax_lines", "tax_fixed_product_tax"]
+
+_ONE = Decimal(1)
 
 
 def fixed_product_tax_lines(
-    document: Document | Order,
-    order: Order,
-    gap: Decimal,
-    open_tax: Decimal,
-) -> list[AmountLine]:
-    """Give one line per taxed product, if the total contains the tax.
+    context: Context, rows: Sequence[Row]
+) -> tuple[list[AmountLine], Decimal]:
+    """Give one line per taxed product, still without VAT, and what rounding may cost them."""
+    lines = []
+    slack = ZERO
+    for row in rows:
+        amount, cents = _of_row(context, row)
+        if amount:
+            name = row.item.sku
+            lines.append(
+                AmountLine("fixed_product_tax", name, amount, ZERO, ZERO, row.item, row.quantity)
+            )
+            slack += cents
+    return lines, slack
+
+
+def _of_row(context: Context, row: Row) -> tuple[Decimal, Decimal]:
+    """Give the tax of a row: its own, else the order line's in proportion to the pieces."""
+    step = context.step
+    if row.fixed_product_tax is not None:
+        return row.fixed_product_tax, step
+    item, quantity = row.item, row.quantity or ZERO
+    whole = item.weee_tax_applied_row_amount
+    if whole and item.qty_ordered:
+        return rounded(whole * quantity / item.qty_ordered, step), step
+    # Half a cent a piece: the amount of one piece is rounded.
+    return (item.weee_tax_applied_amount or ZERO) * quantity, step * max(_ONE, quantity / 2)
+
+
+def tax_fixed_product_tax(
+    context: Context, lines: Sequence[AmountLine], tax_amount: Decimal
+) -> None:
+    """Put VAT on fixed product tax, where the header's tax_amount has it.
 
     Args:
-        document: The invoice, credit memo or order itself.
-        order: Lends the tax per piece and its VAT rate.
-        gap: grand_total minus its parts; nothing to add when the subtotal has it already.
-        open_tax: VAT of the header that is on no line.
+        context: The document.
+        lines: All lines whose VAT is in `tax_amount`.
+        tax_amount: The header's.
     """
-    lines = [
-        AmountLine("fixed_product_tax", item.sku, amount, ZERO, ZERO, item, quantity)
-        for item, amount, quantity in _taxed(document, order)
-        if amount
-    ]
-    # A gap of another size has another reason: the caller refuses it.
-    if not lines or abs(sum([line.net for line in lines], ZERO) - gap) > CENT * len(lines):
-        return []
-    if open_tax:
-        _spread_vat(lines, order, open_tax)
-    return lines
-
-
-def _taxed(
-    document: Document | Order,
-    order: Order,
-) -> Iterator[tuple[OrderItem, Decimal, Decimal | None]]:
-    """Give order line, tax and quantity of each line of the document."""
-    if isinstance(document, Order):
-        for item in document.items:
-            yield item, item.weee_tax_applied_row_amount or ZERO, item.qty_ordered
+    fixed = [line for line in lines if line.kind == "fixed_product_tax"]
+    open_tax = tax_amount - sum([line.vat for line in lines], ZERO)
+    if not fixed:
         return
-    items = {item.item_id: item for item in order.items}
-    for line in document.items:
-        item = items[line.order_item_id]
-        amount = line.weee_tax_applied_row_amount
-        if amount is None:
-            amount = (item.weee_tax_applied_amount or ZERO) * (line.qty or ZERO)
-        yield item, amount, line.qty
+    rates = [_rate(context.order, line.item) for line in fixed]
+    taxes = [
+        rounded(line.net * rate / HUNDRED, context.step)
+        for line, rate in zip(fixed, rates, strict=True)
+    ]
+    if abs(open_tax - sum(taxes, ZERO)) > abs(open_tax):
+        return  # nearer to no VAT at all: the shop does not tax it
+    for line, rate, tax in zip(fixed, rates, taxes, strict=True):
+        line.rate, line.vat = rate, tax
 
 
-def _spread_vat(lines: list[AmountLine], order: Order, open_tax: Decimal) -> None:
-    """Put the open VAT on the lines by their rate; the last one takes the rest."""
-    left = open_tax
-    for line in lines:
-        if line.item is not None:
-            line.rate = _rate(order, line.item)
-            line.vat = left if line is lines[-1] else rounded(line.net * line.rate / HUNDRED)
-            left -= line.vat
-
-
-def _rate(order: Order, item: OrderItem) -> Decimal:
+def _rate(order: Order, item: OrderItem | None) -> Decimal:
     """Take the percentage of weee, else of the product."""
+    if item is None:
+        return ZERO
     for taxed in order.extension.item_applied_taxes or ():
         if taxed.type == "weee" and taxed.associated_item_id == item.item_id:
             return sum([tax.percent or ZERO for tax in taxed.applied_taxes or ()], ZERO)

@@ -7,14 +7,26 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from mapper_gl_rules.money import ZERO, show
+from mapper_gl_rules.money import CENT, ZERO, minor_unit, practical_unit, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mapper_gl_rules.source import OrderItem
+    from mapper_gl_rules.source import Document, Order, OrderItem
 
-__all__ = ["AmountLine", "Amounts", "Options", "arithmetic"]
+__all__ = [
+    "AmountLine",
+    "Amounts",
+    "Choice",
+    "Context",
+    "Options",
+    "Parts",
+    "arithmetic",
+]
+
+Choice = Decimal | Literal["goods", "proportional", "none"]
+Parts = list[tuple[str, Decimal]]
+_FEWEST_CENTS = 4  # recorded: a credit memo of three lines whose header VAT is 0.04 less
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -22,17 +34,23 @@ class Options(msgspec.Struct, frozen=True):
 
     Attributes:
         discounts: `net` lowers the revenue line, `separate` gives discount lines.
-        rounding_limit: Largest remainder, in document currency, for a rounding line.
-        adjustment_refund: VAT in a goodwill refund: `goods`, `none` or a percentage.
-        adjustment_fee: VAT in a fee kept back: `goods`, `none` or a percentage.
+        rounding_limit: Largest remainder for a rounding line, in a currency of cents; in others
+            as many of their smallest units.
+        tax_difference: Cents between the header's VAT and that of its lines: `spread` over the
+            lines, or as `rounding`, with the VAT of the lines.
+        adjustment_refund: VAT in a goodwill refund.
+        adjustment_fee: VAT in a fee kept back.
         surcharges: Field path of an extension's total, to the path of its tax or None.
+        ledger_currency: Currency of the division; tells which currencies are weak.
     """
 
     discounts: Literal["net", "separate"] = "net"
     rounding_limit: Decimal = Decimal("0.05")
-    adjustment_refund: Decimal | Literal["goods", "none"] | None = None
-    adjustment_fee: Decimal | Literal["goods", "none"] | None = None
+    tax_difference: Literal["spread", "rounding"] = "spread"
+    adjustment_refund: Choice | None = None
+    adjustment_fee: Choice | None = None
     surcharges: Mapping[str, str | None] = {}
+    ledger_currency: str = ""
 
 
 class AmountLine(msgspec.Struct, gc=False):
@@ -46,6 +64,7 @@ class AmountLine(msgspec.Struct, gc=False):
         rate: Percentage; None where the amount is outside VAT.
         item: The order line it belongs to.
         quantity: Pieces; may be a fraction.
+        vat_unstated: The shop states no VAT for it: the VAT code of its rule decides.
     """
 
     kind: str
@@ -55,6 +74,7 @@ class AmountLine(msgspec.Struct, gc=False):
     rate: Decimal | None
     item: OrderItem | None = None
     quantity: Decimal | None = None
+    vat_unstated: bool = False
 
 
 class Amounts(msgspec.Struct, gc=False):
@@ -63,12 +83,15 @@ class Amounts(msgspec.Struct, gc=False):
     Attributes:
         lines: What has to be booked, without the rounding line.
         grand_total: As the shop says it, up to four decimals.
+        owed: What the customer owes or gets back: the grand total, less what a refund gives as
+            store credit.
         parts: Name and amount of what the grand total is made of, for messages.
     """
 
     lines: list[AmountLine]
     grand_total: Decimal
-    parts: list[tuple[str, Decimal]]
+    owed: Decimal
+    parts: Parts
 
     @property
     def arithmetic(self) -> str:
@@ -76,7 +99,55 @@ class Amounts(msgspec.Struct, gc=False):
         return arithmetic(self.parts, self.grand_total)
 
 
-def arithmetic(parts: list[tuple[str, Decimal]], grand_total: Decimal) -> str:
+class Context(msgspec.Struct, frozen=True, gc=False):
+    """A document being read, and what is known about it.
+
+    Attributes:
+        kind: Kind of document.
+        header: The document itself.
+        order: The order it belongs to; of an order, itself.
+        options: The accountant's choices.
+        legal: Percentages of the VAT codes that hold for the destination.
+        unit: Smallest amount of the currency.
+        step: Smallest amount that shops count in: whole units of a weak currency.
+    """
+
+    kind: Literal["order", "invoice", "credit_memo"]
+    header: Document | Order
+    order: Order
+    options: Options
+    legal: frozenset[Decimal]
+    unit: Decimal
+    step: Decimal
+
+    @classmethod
+    def of(
+        cls,
+        kind: Literal["order", "invoice", "credit_memo"],
+        header: Document | Order,
+        order: Order,
+        options: Options,
+        legal: frozenset[Decimal],
+    ) -> Context:
+        """Begin to read a document."""
+        currency = header.order_currency_code or order.order_currency_code or ""
+        in_ledger = header.base_currency_code == options.ledger_currency
+        rate = header.base_to_order_rate if in_ledger else None
+        unit = minor_unit(currency)
+        return cls(kind, header, order, options, legal, unit, practical_unit(currency, rate))
+
+    def spread_limit(self, lines: int) -> Decimal:
+        """Give what header and lines may differ by: a cent a line and one, at least four."""
+        return self.step * max(lines + 1, _FEWEST_CENTS)
+
+    @property
+    def rounding_limit(self) -> Decimal:
+        """The largest remainder for a rounding line, in the document's currency."""
+        smallest = self.unit if self.unit < CENT else self.step
+        return self.options.rounding_limit * smallest / CENT
+
+
+def arithmetic(parts: Parts, grand_total: Decimal) -> str:
     """Write a sum out, leaving out zeros."""
     terms = [f"{name} {show(amount)}" for name, amount in parts if amount]
     total = sum([amount for _, amount in parts], ZERO)

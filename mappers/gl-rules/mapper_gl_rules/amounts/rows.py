@@ -8,7 +8,9 @@ subtotal: chosen rows must add up to it, or the document is refused.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import ZERO, show
@@ -17,29 +19,34 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
+    from mapper_gl_rules.source import OrderItem
+
 __all__ = ["Row", "choose_rows"]
 
 
-class Row(Protocol):
-    """A line with its undiscounted row total and its place in the tree."""
+class Row(msgspec.Struct, gc=False):
+    """A line of a document or order.
 
-    @property
-    def raw(self) -> Decimal:
-        """Row total before discount, without VAT."""
+    Attributes:
+        item: The order line, which lends rate and place in the tree.
+        raw: Row total before discount, without VAT.
+        discount: Discount; it includes VAT where prices do.
+        hidden: VAT inside the discount.
+        vat: VAT as the shop charged it.
+        quantity: Pieces.
+        fixed_product_tax: As the line itself states it.
+    """
 
-    @property
-    def item_id(self) -> int:
-        """Order line."""
-
-    @property
-    def parent_id(self) -> int | None:
-        """Order line of the parent."""
-
-
-R = TypeVar("R", bound=Row)
+    item: OrderItem
+    raw: Decimal
+    discount: Decimal
+    hidden: Decimal
+    vat: Decimal
+    quantity: Decimal | None
+    fixed_product_tax: Decimal | None
 
 
-def choose_rows(rows: Sequence[R], subtotal: Decimal, tolerance: Decimal) -> Sequence[R]:
+def choose_rows(rows: Sequence[Row], subtotal: Decimal, tolerance: Decimal) -> Sequence[Row]:
     """Choose the rows whose amounts are the document's.
 
     Args:
@@ -70,28 +77,30 @@ def choose_rows(rows: Sequence[R], subtotal: Decimal, tolerance: Decimal) -> Seq
     )
 
 
-def _doubled(rows: Sequence[R]) -> bool:
+def _doubled(rows: Sequence[Row]) -> bool:
     """Tell whether a parent and its children both show money (only a bundle does)."""
-    parents = {row.parent_id for row in rows if row.parent_id is not None and row.raw}
-    return bool(parents) and any(row.raw and row.item_id in parents for row in rows)
+    parents = {
+        row.item.parent_item_id for row in rows if row.item.parent_item_id is not None and row.raw
+    }
+    return bool(parents) and any(row.raw and row.item.item_id in parents for row in rows)
 
 
-def _families(rows: Sequence[R]) -> dict[int, Decimal]:
+def _families(rows: Sequence[Row]) -> dict[int, Decimal]:
     """Sum the children's row totals per parent."""
     families: dict[int, Decimal] = defaultdict(lambda: ZERO)
     for row in rows:
-        if row.parent_id is not None:
-            families[row.parent_id] += row.raw
+        if row.item.parent_item_id is not None:
+            families[row.item.parent_item_id] += row.raw
     return families
 
 
-def _children_first(rows: Sequence[R]) -> list[R]:
+def _children_first(rows: Sequence[Row]) -> list[Row]:
     """Drop each parent whose children carry money."""
     families = _families(rows)
-    return [row for row in rows if not families.get(row.item_id)]
+    return [row for row in rows if not families.get(row.item.item_id)]
 
 
-def _parents_first(rows: Sequence[R]) -> list[R]:
+def _parents_first(rows: Sequence[Row]) -> list[Row]:
     """Drop the children of each parent that carries money."""
-    paid = {row.item_id for row in rows if row.raw}
-    return [row for row in rows if row.parent_id not in paid]
+    paid = {row.item.item_id for row in rows if row.raw}
+    return [row for row in rows if row.item.parent_item_id not in paid]

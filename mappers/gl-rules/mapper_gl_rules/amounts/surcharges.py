@@ -10,55 +10,60 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from mapper_gl_rules.amounts.model import AmountLine
-from mapper_gl_rules.amounts.shipping import derive_rate
+from mapper_gl_rules.amounts.rates import derive_rate
 from mapper_gl_rules.money import CENT, ZERO, show
 from mapper_gl_rules.source import Document, DocumentExtension, Order, OrderExtension
 from mapper_gl_rules.source.messages import decode_any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from mapper_gl_rules.amounts.model import Context
 
 __all__ = ["custom_fees", "mapped_surcharges", "suspects"]
 
 
-def mapped_surcharges(
-    document: Document | Order,
-    mapping: Mapping[str, str | None],
-    rates: set[Decimal],
-) -> list[AmountLine]:
+def mapped_surcharges(context: Context, rates: Iterable[Decimal]) -> list[AmountLine]:
     """Give the totals that the settings map, with their VAT.
 
     Args:
-        document: The document with its bytes.
-        mapping: Path of the total to the path of its tax, such as
-            `extension_attributes.payment_fee`.
-        rates: Rates of the document's lines, of which the total has one.
+        context: The document with its bytes.
+        rates: Percentages of the document's lines, of which the total has one.
     """
-    if not mapping or document.raw is None:
+    mapping, raw = context.options.surcharges, context.header.raw
+    if not mapping or raw is None:
         return []
-    record = decode_any(document.raw)
+    record = decode_any(raw)
     lines = []
     for path, tax_path in mapping.items():
         net = _at(record, path)
         tax = _at(record, tax_path) if tax_path else ZERO
         if net:
-            rate = derive_rate(net, tax, rates, where=tax_path or path) if tax else ZERO
+            where = tax_path or path
+            rate = derive_rate(context, net, tax, rates, where=where) if tax else ZERO
             lines.append(AmountLine("surcharge", path, net, tax, rate))
     return lines
 
 
-def custom_fees(document: Document | Order, order: Order, gap: Decimal) -> list[AmountLine]:
-    """Give Adobe's custom fees of this document, if they are what the total has more."""
-    fees = []
-    for fee in order.extension.custom_fees or ():
-        owner = fee.invoice_id if document.is_invoice else fee.creditmemo_id
+def custom_fees(context: Context) -> tuple[list[AmountLine], list[AmountLine]]:
+    """Give Adobe's custom fees: those that name this document, and those that name none.
+
+    The shop states no VAT for them: the VAT code of their rule says how much is inside.
+    """
+    named: list[AmountLine] = []
+    unnamed: list[AmountLine] = []
+    for fee in context.order.extension.custom_fees or ():
         amount = fee.custom_fee_amount or ZERO
-        mine = isinstance(document, Order) or owner is None or str(owner) == str(document.entity_id)
-        if amount and mine:
-            name = f"custom_fees.{fee.custom_fee_code}"
-            fees.append(AmountLine("surcharge", name, amount, ZERO, ZERO))
-    total = sum([fee.net for fee in fees], ZERO)
-    return fees if fees and abs(total - gap) <= CENT else []
+        if not amount:
+            continue
+        owner = fee.creditmemo_id if context.kind == "credit_memo" else fee.invoice_id
+        name = f"custom_fees.{fee.custom_fee_code}"
+        line = AmountLine("custom_fee", name, amount, ZERO, None, vat_unstated=True)
+        if context.kind == "order" or str(owner) == str(context.header.entity_id):
+            named.append(line)
+        elif owner is None:
+            unnamed.append(line)
+    return named, unnamed
 
 
 def suspects(document: Document | Order, gap: Decimal) -> list[str]:

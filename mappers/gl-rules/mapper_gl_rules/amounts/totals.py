@@ -1,4 +1,4 @@
-"""Does the grand total follow from its parts, and what else is in it?
+"""What a grand total is made of, as far as the document and its order name it.
 
 Recorded for every document of a real shop (2.4.7-p3): grand_total = subtotal + discount +
 shipping + tax + tax compensations (+ adjustments) + fixed product tax. Adobe Commerce takes
@@ -7,32 +7,30 @@ gift cards, store credit and reward points off and adds gift wrapping; extension
 
 from __future__ import annotations
 
-from decimal import Decimal
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from mapper_gl_rules.amounts.fixed_product_tax import fixed_product_tax_lines
-from mapper_gl_rules.amounts.model import AmountLine, Options, arithmetic
-from mapper_gl_rules.amounts.shipping import derive_rate
-from mapper_gl_rules.amounts.surcharges import custom_fees, mapped_surcharges, suspects
-from mapper_gl_rules.exceptions import DocumentRefusedError
-from mapper_gl_rules.money import ZERO, show
+from mapper_gl_rules.amounts.model import AmountLine
+from mapper_gl_rules.amounts.rates import derive_rate
+from mapper_gl_rules.money import ZERO
 from mapper_gl_rules.source import Document
 
 if TYPE_CHECKING:
-    from mapper_gl_rules.source import Order
+    from collections.abc import Iterable
+    from decimal import Decimal
 
-__all__ = ["PAYMENTS", "explain_total"]
+    from mapper_gl_rules.amounts.model import Context, Parts
 
-Parts = list[tuple[str, Decimal]]
+__all__ = ["PAYMENTS", "named_totals", "shipping_compensation"]
 
+_APART = "shipping_discount_tax_compensation_amount"
 _PARTS = (
     "subtotal",
     "discount_amount",
     "shipping_amount",
     "tax_amount",
     "discount_tax_compensation_amount",
-    "shipping_discount_tax_compensation_amount",
+    _APART,
 )
 _amounts = attrgetter(*_PARTS)
 PAYMENTS: tuple[tuple[str, str], ...] = (
@@ -47,59 +45,28 @@ _WRAPS = (
 )
 
 
-def explain_total(
-    document: Document | Order,
-    order: Order,
-    lines: list[AmountLine],
-    options: Options,
-) -> tuple[list[AmountLine], Parts]:
-    """Find the lines that the header adds to products, shipping and adjustments.
+def named_totals(context: Context, rates: Iterable[Decimal]) -> tuple[list[AmountLine], Parts]:
+    """Give the totals that the document states beside its lines, and all parts of its total.
 
     Args:
-        document: The invoice, credit memo or order itself.
-        order: The order.
-        lines: What was found in the document's lines, shipping and adjustments.
-        options: The accountant's choices.
+        context: The document.
+        rates: Percentages of its lines.
 
     Returns:
-        The lines, and the parts of the grand total for messages.
-
-    Raises:
-        DocumentRefusedError: When more than the rounding limit stays unexplained.
+        Means of payment and gift wrapping; name and amount of each part of the grand total.
     """
+    header = context.header
     parts = [
-        (name, amount) for name, amount in zip(_PARTS, _amounts(document), strict=True) if amount
+        (name, amount) for name, amount in zip(_PARTS, _amounts(header), strict=True) if amount
     ]
-    if isinstance(document, Document):
-        if document.adjustment_positive:
-            parts.append(("adjustment_positive", document.adjustment_positive))
-        if document.adjustment_negative:
-            parts.append(("adjustment_negative", -document.adjustment_negative))
-    extra = []
-    if document.extension_attributes:
-        extra = _named_totals(document, parts, lines)
-    gap = document.grand_total - sum([amount for _, amount in parts], ZERO)
-    if gap:
-        gap = _explain(document, order, lines, extra, parts, gap, options)
-    if abs(gap) > options.rounding_limit:
-        found = suspects(document, gap)
-        raise DocumentRefusedError(
-            reason=f"grand_total is {show(abs(gap))} {'more' if gap > 0 else 'less'} than its "
-            f"parts: {arithmetic(parts, document.grand_total)}"
-            + (f"; {', '.join(found)} may be it" if found else ""),
-            where=found[0].split()[0] if found else "grand_total",
-            what_to_do="Map the extension's total under surcharges in the rules."
-            if found
-            else "Find the extension's total that makes the difference and map it.",
-        )
-    return extra, parts
-
-
-def _named_totals(
-    document: Document | Order, parts: Parts, lines: list[AmountLine]
-) -> list[AmountLine]:
-    """Give Adobe Commerce's own totals: means of payment and gift wrapping."""
-    extension = document.extension
+    if isinstance(header, Document):
+        if header.adjustment_positive:
+            parts.append(("adjustment_positive", header.adjustment_positive))
+        if header.adjustment_negative:
+            parts.append(("adjustment_negative", -header.adjustment_negative))
+    if not header.extension_attributes:
+        return [], parts
+    extension = header.extension
     found = []
     for kind, name in PAYMENTS:
         amount = getattr(extension, name)
@@ -111,43 +78,25 @@ def _named_totals(
         if amount:
             tax = getattr(extension, tax_name) or ZERO
             parts.append((name, amount))
-            rate = derive_rate(amount, tax, _rates(lines), where=tax_name) if tax else ZERO
+            rate = derive_rate(context, amount, tax, rates, where=tax_name) if tax else ZERO
             found.append(AmountLine("gift_wrap", name, amount, tax, rate))
-    return found
+    return found, parts
 
 
-def _explain(
-    document: Document | Order,
-    order: Order,
-    lines: list[AmountLine],
-    extra: list[AmountLine],
-    parts: Parts,
-    gap: Decimal,
-    options: Options,
-) -> Decimal:
-    """Explain what the total has more or less than its parts; gives what stays open."""
+def shipping_compensation(context: Context, parts: Parts) -> Decimal | None:
+    """Give the VAT inside the discount on shipping, where it stands apart.
 
-    def take(found: list[AmountLine]) -> Decimal:
-        extra.extend(found)
-        parts.extend((f"{line.kind} {line.name}", line.net) for line in found)
-        return gap - sum([line.net for line in found], ZERO)
-
-    gap = take(mapped_surcharges(document, options.surcharges, _rates(lines)))
-    taxed = sum([line.vat for line in (*lines, *extra) if line.kind != "adjustment"], ZERO)
-    open_tax = (document.tax_amount or ZERO) - taxed
-    gap = take(fixed_product_tax_lines(document, order, gap, open_tax))
-    gap = take(custom_fees(document, order, gap))
-    return take(_payment_by_order(order, gap))
-
-
-def _rates(lines: list[AmountLine]) -> set[Decimal]:
-    return {line.rate for line in lines if line.rate}
-
-
-def _payment_by_order(order: Order, gap: Decimal) -> list[AmountLine]:
-    """Explain what the invoice leaves out by the order: older releases hide means of payment."""
-    for kind, name in PAYMENTS:
-        amount = getattr(order.extension, name) or ZERO
-        if gap < 0 and -gap <= amount:
-            return [AmountLine(kind, name, gap, ZERO, None)]
-    return []
+    Older releases leave it out of an invoice, though its total has it: then the order states it.
+    """
+    header, order = context.header, context.order
+    stated: Decimal | None = getattr(header, _APART)
+    in_order = order.shipping_discount_tax_compensation_amount
+    if context.kind == "credit_memo" or stated is not None:
+        return stated
+    if not in_order or header.shipping_amount != order.shipping_amount:
+        return None
+    gap = header.grand_total - sum([amount for _, amount in parts], ZERO)
+    if abs(gap - in_order) > context.step:
+        return None
+    parts.append((_APART, in_order))
+    return in_order

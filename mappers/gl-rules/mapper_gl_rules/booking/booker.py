@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from mapper_gl_rules.amounts import read_document
 from mapper_gl_rules.booking.debtor import debtor_of
 from mapper_gl_rules.booking.header import (
     Record,
@@ -19,11 +18,14 @@ from mapper_gl_rules.booking.sales_entry import sales_entry
 from mapper_gl_rules.booking.sales_invoice import sales_invoice
 from mapper_gl_rules.booking.sales_order import check_state, sales_order
 from mapper_gl_rules.booking.summary_document import summary_document
+from mapper_gl_rules.booking.tax_points import AtTaxPoint, decided_tax_point
+from mapper_gl_rules.dates import MoneyDate, payment_date, prepayment_date, refund_date
 from mapper_gl_rules.exceptions import DocumentRefusedError
-from mapper_gl_rules.money import minor_unit, rounded
+from mapper_gl_rules.money import ZERO, minor_unit, rounded, show
 from mapper_gl_rules.rules.facts import DocumentFacts, document_facts
 
 if TYPE_CHECKING:
+    from mapper_gl_rules.amounts import Amounts
     from mapper_gl_rules.rules.matching import Decision
     from mapper_gl_rules.rules.model import Rule, Rules
     from mapper_gl_rules.source import Document, Order
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Booker"]
 
 
-_OPEN_INVOICE, _CANCELED_INVOICE = 1, 3
+_OPEN, _CANCELED = 1, 3
 _MONEY_ROLES = {"settlement": "prepayment"}
 
 
@@ -88,13 +90,11 @@ class Booker:
         order: Order,
     ) -> list[Booked]:
         settings = self.rules.settings
-        facts = document_facts(kind, document, order, settings)
-        decision = self.postings.matcher.decide(facts)
-        _check_refusal(decision.refusal)
-        amounts = read_document(document, order, settings.options)
-        sign = -1 if kind == "credit_memo" else 1
-        mode = decision.outcome("mode") or settings.mode
-        postings = self.postings.balanced(amounts, facts, sign, grouped=mode != "sales_invoice")
+        first = document_facts(kind, document, order, settings)
+        _check_refusal(self.postings.matcher.decide(first).refusal)
+        amounts = self.postings.amounts(first, document, order)
+        _check_sign(kind, document, amounts)
+        facts, decision, postings = decided_tax_point(first, lambda facts: self._at(facts, amounts))
         if not postings:
             raise DocumentRefusedError(
                 reason=f"nothing to book, every amount is 0.00: {amounts.arithmetic}",
@@ -103,6 +103,7 @@ class Booker:
                 skip=True,
             )
         header = document_header(document, order, facts, decision, self.rules)
+        mode = decision.outcome("mode") or settings.mode
         if mode == "daily_journal" and not facts.reverse_charge:
             # The EC sales list needs the customer, so a reverse charge is never summed up.
             return [summary_document(header, facts, postings, decision, settings)]
@@ -113,13 +114,23 @@ class Booker:
             if mode == "sales_invoice"
             else (sales_entry, "sales_entries")
         )
-        entry = build(header, postings, facts.entry_date, journal)
+        entry = build(header, postings, facts.booking_date, journal)
         _take_payment_condition(entry, decision)
         roles = tuple([role_of(posting.kind) for posting in postings])
         return [
             Booked(stream, entry, roles),
             *self._money(document, header, facts, entry, decision),
         ]
+
+    def _at(self, facts: DocumentFacts, amounts: Amounts) -> AtTaxPoint:
+        """Decide about a document at one tax point."""
+        decision = self.postings.matcher.decide(facts)
+        _check_refusal(decision.refusal)
+        mode = decision.outcome("mode") or self.rules.settings.mode
+        sign = -1 if facts.kind == "credit_memo" else 1
+        grouped = mode != "sales_invoice"
+        postings = self.postings.balanced(amounts, facts, sign, grouped=grouped)
+        return AtTaxPoint(facts, decision, postings)
 
     def _money(
         self,
@@ -132,7 +143,7 @@ class Booker:
         """Give the entry that closes the debtor, where a rule names a clearing account."""
         amount = entry["totals"]["amount"]
         clearing = decision.outcome("clearing_gl")
-        if clearing is None or not amount or document.state == _OPEN_INVOICE:
+        if clearing is None or not amount or document.state == _OPEN:
             return []
         settings = self.rules.settings
         debtor = settings.debtor_gl
@@ -143,12 +154,9 @@ class Booker:
             kind, debit, credit, amount = "refund", debtor, clearing, -amount
         elif prepayment is not None:
             kind, debit = "settlement", prepayment
-        if amount < 0:  # a fee above the refund, or gift cards above the invoice
-            debit, credit, amount = credit, debit, -amount
         try:
-            record = money_entry(
-                kind, header, document, debit, credit, amount, facts.entry_date, settings
-            )
+            moved = self._money_date(kind, document, facts)
+            record = money_entry(kind, header, document, debit, credit, amount, moved, settings)
         except DocumentRefusedError as error:
             # The invoice itself is right: only its payment waits for a person.
             return [self._refused(kind, document, document.order, error)]
@@ -159,6 +167,14 @@ class Booker:
             ],
         )
         return [Booked("general_journal_entries", record, roles)]
+
+    def _money_date(self, kind: MoneyKind, document: Document, facts: DocumentFacts) -> MoneyDate:
+        """Give the day on which the money of an entry moved; a settlement moves none."""
+        settings = self.rules.settings
+        if kind == "settlement" or document.order is None:
+            return MoneyDate(facts.booking_date, "document")
+        find = refund_date if kind == "refund" else payment_date
+        return find(document, document.order, settings.time_zone, settings.payment_date)
 
     def _prepayment(self, order: Order, facts: DocumentFacts, decision: Decision) -> list[Booked]:
         """Give the entry of money received before the invoice, once the order is paid in full."""
@@ -177,7 +193,7 @@ class Booker:
             clearing,
             prepayment,
             amount,
-            facts.entry_date,
+            prepayment_date(order, settings.time_zone, settings.payment_date),
             settings,
         )
         return [Booked("general_journal_entries", record, ("clearing", "prepayment"))]
@@ -222,7 +238,7 @@ def _order_of(kind: str, document: Document) -> Order:
     """Give the order of a document that can be booked at all.
 
     Raises:
-        DocumentRefusedError: When the order is missing or the invoice was cancelled.
+        DocumentRefusedError: When the order is missing or the document was cancelled.
     """
     if document.order is None:
         raise DocumentRefusedError(
@@ -230,13 +246,36 @@ def _order_of(kind: str, document: Document) -> Order:
             where="order",
             what_to_do="Give the tap the right to read orders, then run again.",
         )
-    if kind == "invoice" and document.state == _CANCELED_INVOICE:
+    if document.state == _CANCELED:
         raise DocumentRefusedError(
-            reason="the shop has cancelled this invoice",
+            reason=f"the shop has cancelled this {kind.replace('_', ' ')}",
             where="state",
-            what_to_do="If it was posted before, credit it in Exact; else nothing.",
+            what_to_do="If it was posted before, take it back in Exact; else nothing.",
         )
     return document.order
+
+
+def _check_sign(kind: str, document: Document, amounts: Amounts) -> None:
+    """Refuse a document that asks for what its kind gives.
+
+    Exact has no credit note that the customer pays; the shop can make one, by a fee.
+    """
+    if amounts.owed >= 0:
+        return
+    fee = document.adjustment_negative or ZERO
+    if kind == "credit_memo" and fee:
+        reason = (
+            f"the fee kept back (adjustment_negative {show(fee)}) is more than the refund of "
+            f"{show(amounts.owed + fee)}: the customer owes {show(-amounts.owed)}"
+        )
+        where, what = "adjustment_negative", "Charge the customer by an invoice of your own"
+    else:
+        reason, where, what = "the total is negative", "grand_total", "Look at it in the shop"
+    raise DocumentRefusedError(
+        reason=f"{reason}: {amounts.arithmetic}",
+        where=where,
+        what_to_do=f"{what}, and book it by hand.",
+    )
 
 
 def _take_payment_condition(record: Record, decision: Decision) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
-from mapper_gl_rules.money import ZERO
+from mapper_gl_rules.exceptions import DocumentRefusedError
+from mapper_gl_rules.money import ZERO, minor_unit, rounded, show
 from mapper_gl_rules.source import Document, Order, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mapper_gl_rules.booking.postings import Posting
-    from mapper_gl_rules.exceptions import DocumentRefusedError
     from mapper_gl_rules.rules.facts import DocumentFacts, DocumentKind
     from mapper_gl_rules.rules.matching import Decision
     from mapper_gl_rules.rules.model import Rules
@@ -28,7 +28,9 @@ __all__ = [
 ]
 
 Record = dict[str, Any]
-_RATE_DECIMALS = Decimal("0.000001")
+_SIGNIFICANT = Context(prec=12)
+_ONE = Decimal(1)
+_HEADER_AMOUNTS = 5  # subtotal, discount, shipping, tax, compensation
 _NAMES: dict[DocumentKind, str] = {
     "order": "Order",
     "invoice": "Invoice",
@@ -60,14 +62,14 @@ def document_header(
     description = f"{name} {document.increment_id}"
     if document is not order:
         description += f", order {order.increment_id}"
-    day = facts.entry_date.isoformat()
+    source["tax_point_of"] = facts.tax_point_of
     header: Record = {
         "document_key": document_key(source),
         "your_ref": f"{decision.outcome('reference_prefix') or ''}{document.increment_id}",
         "description": description[:60],
         "currency": facts.currency,
-        "document_date": day,
-        "tax_point": day,
+        "document_date": facts.dates.document_date.isoformat(),
+        "tax_point": facts.tax_point.isoformat(),
         "rules_version": rules.version,
         "source": source,
     }
@@ -102,10 +104,15 @@ def source_of(kind: str, document: Document | Order, order: Order | None) -> Rec
 
 
 def exchange_rate(document: Document | Order, ledger_currency: str) -> Decimal | None:
-    """Give ledger currency per unit of the document's currency.
+    """Give ledger currency per unit of the document's currency, in significant digits.
 
     Adobe's base_to_order_rate is order currency per base currency, so its inverse is sent;
-    only where the base currency is the ledger's, else Exact's own rate of the day holds.
+    only where the base currency is the ledger's, else Exact's own rate of the day holds. Adobe
+    rounds each base amount on its own: where the inverse misses the base total by more than a
+    cent, the rate that gives it is sent.
+
+    Raises:
+        DocumentRefusedError: When the base total has nothing to do with the rate.
     """
     if (
         document.order_currency_code == ledger_currency
@@ -113,7 +120,23 @@ def exchange_rate(document: Document | Order, ledger_currency: str) -> Decimal |
         or not document.base_to_order_rate
     ):
         return None
-    return (1 / document.base_to_order_rate).quantize(_RATE_DECIMALS)
+    inverse = _SIGNIFICANT.divide(_ONE, document.base_to_order_rate)
+    base, total = document.base_grand_total, document.grand_total
+    if base is None or not total:
+        return inverse
+    unit = minor_unit(ledger_currency)
+    found = rounded(total * inverse, unit)
+    off = abs(found - rounded(base, unit))
+    if off <= unit:
+        return inverse
+    if off > unit * (len(document.items) + _HEADER_AMOUNTS) * max(_ONE, inverse):
+        raise DocumentRefusedError(
+            reason=f"grand_total {show(total)} at the rate {document.base_to_order_rate:f} is "
+            f"{show(found)} {ledger_currency}, base_grand_total is {show(base)}",
+            where="base_grand_total",
+            what_to_do="Compare the two currencies in the shop's admin, then book it by hand.",
+        )
+    return _SIGNIFICANT.divide(base, total)
 
 
 def totals(postings: Sequence[Posting]) -> Record:

@@ -29,24 +29,24 @@ def ledger_view(booked: Booked, rules: Rules) -> Record:
     unit = minor_unit(record["currency"])
     journal = booked.stream == "general_journal_entries"
     sign = 1 if journal else -1  # lines of a sales entry are revenue, so credit is positive
-    lines: list[tuple[str, str, str | None, str | None, Decimal]] = []
+    lines: list[tuple[str, str, str | None, str | None, Decimal, str | None]] = []
     if not journal:
         lines.append(
-            (rules.settings.debtor_gl, "debtor", None, None, record["totals"]["amount"]),
+            (rules.settings.debtor_gl, "debtor", None, None, record["totals"]["amount"], None),
         )
     vat: dict[str, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for line, role in zip(record["lines"], booked.roles, strict=True):
         code = line.get("vat_code")
-        lines.append(
-            (line["gl_account"], role, line.get("cost_center"), code, sign * line["amount"])
-        )
+        amount = sign * line["amount"]
+        center = line.get("cost_center")
+        lines.append((line["gl_account"], role, center, code, amount, line.get("rule")))
         if code is not None:
             vat[code][0] += -sign * line["amount"]
             vat[code][1] += -sign * (line.get("vat_amount") or ZERO)
     for code, (_, amount) in vat.items():
         found = rules.vat_code(code)
         if amount and found is not None and found.gl is not None:
-            lines.append((found.gl, "vat", None, code, -amount))
+            lines.append((found.gl, "vat", None, code, -amount, None))
     shown = [_line(*line, unit) for line in lines if line[4]]
     return {
         "ref": record["entry_date"] if kind == "day" else record["source"]["increment_id"],
@@ -82,6 +82,7 @@ def _line(
     cost_center: str | None,
     code: str | None,
     amount: Decimal,
+    rule: str | None,
     unit: Decimal,
 ) -> dict[str, Any]:
     return {
@@ -91,6 +92,7 @@ def _line(
         "vat_code": code,
         "debit": _text(max(amount, ZERO), unit),
         "credit": _text(max(-amount, ZERO), unit),
+        "rule": rule,
     }
 
 

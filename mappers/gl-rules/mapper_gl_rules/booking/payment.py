@@ -13,10 +13,10 @@ from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.source import Order
 
 if TYPE_CHECKING:
-    from datetime import date
     from decimal import Decimal
 
     from mapper_gl_rules.booking.header import Record
+    from mapper_gl_rules.dates import MoneyDate
     from mapper_gl_rules.rules.model import Settings
     from mapper_gl_rules.source import Document
 
@@ -32,7 +32,7 @@ def money_entry(
     debit: str,
     credit: str,
     amount: Decimal,
-    entry_date: date,
+    moved: MoneyDate,
     settings: Settings,
 ) -> Record:
     """Build a journal entry that moves an amount from one account to another.
@@ -45,7 +45,7 @@ def money_entry(
         debit: GL account of the debit side.
         credit: GL account of the credit side.
         amount: In document currency, above 0.
-        entry_date: Local date of the company.
+        moved: When the money moved.
         settings: Name the journal and the debtors' account.
 
     Raises:
@@ -60,9 +60,9 @@ def money_entry(
         # Invoices and credit memos count on their own, so their numbers alone are not unique.
         your_ref=f"{kind} {header['your_ref']}",
         description=description[:60],
-        source={**source, "kind": kind},
+        source={**source, "kind": kind, "money_date_from": moved.seen_by},
         journal=general_journal(settings),
-        entry_date=entry_date.isoformat(),
+        entry_date=moved.day.isoformat(),
         transaction_id=transaction,
         includes=[header["document_key"]],
         lines=[

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from mapper_gl_rules.amounts import AmountLine, Amounts
-from mapper_gl_rules.exceptions import DocumentRefusedError
-from mapper_gl_rules.money import HUNDRED, ZERO, minor_unit, rounded, show
+from mapper_gl_rules.amounts import AmountLine, Amounts, read_document, read_order
+from mapper_gl_rules.exceptions import DocumentRefusedError, UndecidedError
+from mapper_gl_rules.money import HUNDRED, ZERO, allotted, minor_unit, rounded, show, vat_inside
 from mapper_gl_rules.rules.facts import DocumentFacts, LineFacts, line_facts
 from mapper_gl_rules.rules.matching import Matcher
 from mapper_gl_rules.rules.vocabulary import LINE_KINDS
-from mapper_gl_rules.vat import VatCode, find_vat_code
+from mapper_gl_rules.source import Order
+from mapper_gl_rules.vat import VatCode, VatCodes, differs
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from mapper_gl_rules.rules.model import Outcome, Rule, Rules
+    from mapper_gl_rules.source import Document
 
-__all__ = ["Posting", "Postings", "deferral_end", "describe", "role_of"]
+__all__ = ["Posting", "Postings", "deferral_end", "describe", "role_of", "round_to"]
 
-_MOST = 10_000  # remembered VAT codes
+_MOST = 10_000  # remembered percentages; forgotten all at once beyond it
 
 
 def role_of(kind: str) -> str:
@@ -68,7 +70,43 @@ class Postings:
         self.rules = rules
         self.matcher = Matcher(rules)
         self._codes = {code.code: code for code in rules.vat_codes}
-        self._auto: dict[tuple[object, ...], VatCode | None] = {}
+        self.vat_codes = VatCodes(rules.vat_codes)
+        self._legal: dict[tuple[object, ...], frozenset[Decimal]] = {}
+
+    def amounts(self, document: DocumentFacts, header: Document | Order, order: Order) -> Amounts:
+        """Read what a document charges.
+
+        Args:
+            document: The facts rules look at.
+            header: The document.
+            order: The order it belongs to; of an order, itself.
+
+        Raises:
+            DocumentRefusedError: When it does not add up, with the arithmetic.
+        """
+        options, legal = self.rules.settings.options, self._legal_rates(document)
+        if isinstance(header, Order):
+            return read_order(header, options, legal)
+        kind: Literal["invoice", "credit_memo"] = (
+            "credit_memo" if document.kind == "credit_memo" else "invoice"
+        )
+        return read_document(kind, header, order, options, legal)
+
+    def _legal_rates(self, document: DocumentFacts) -> frozenset[Decimal]:
+        """Give the percentages that the VAT codes of the rules have for the destination."""
+        days = tuple([point.day for point in document.dates.tax_points])
+        key = (document.country, document.services_country, days)
+        found = self._legal.get(key)
+        if found is None:
+            if len(self._legal) >= _MOST:
+                self._legal.clear()
+            places = (None, document.country, document.services_country)
+            found = self._legal[key] = frozenset(
+                code.rate
+                for code in self.rules.vat_codes
+                if code.rate and code.country in places and any(map(code.holds_on, days))
+            )
+        return found
 
     def single(self, amounts: Amounts, document: DocumentFacts, sign: int) -> list[Posting]:
         """Give one posting per amount that is not 0, not added up and not rounded.
@@ -106,17 +144,13 @@ class Postings:
         """
         unit = minor_unit(document.currency)
         singles = self.single(amounts, document, sign)
-        total = ZERO
-        postings = []
-        for posting in _grouped(singles) if grouped else singles:
-            posting.net = rounded(posting.net, unit)
-            posting.vat = rounded(posting.vat, unit)
-            total += posting.net + posting.vat
-            if posting.net or posting.vat:
-                postings.append(posting)
-        remainder = sign * rounded(amounts.grand_total, unit) - total
+        found = _grouped(singles) if grouped else singles
+        total = round_to(found, unit)
+        postings = [posting for posting in found if posting.net or posting.vat]
+        remainder = sign * rounded(amounts.owed, unit) - total
         if remainder:
-            postings.append(self._rounding(remainder, amounts, document))
+            line = AmountLine("rounding", "rounding", remainder, ZERO, None)
+            postings.append(self.posting(line, document, 1))
         return postings
 
     def posting(self, line: AmountLine, document: DocumentFacts, sign: int) -> Posting:
@@ -125,11 +159,14 @@ class Postings:
         Raises:
             DocumentRefusedError: When a rule refuses, none matches, or the VAT code is wrong.
         """
-        facts = line_facts(line, document, self.rules.settings)
+        facts = line_facts(line, document, self.rules.settings, self.vat_codes)
         rule = self._rule(line, facts, document)
         book = rule.book
         if book is None:  # _rule has refused already
             raise AssertionError(rule.name)
+        if line.vat_unstated:
+            line = self._with_chosen_vat(rule, book, line, document)
+            facts = line_facts(line, document, self.rules.settings, self.vat_codes)
         code = self._vat_code(rule, book, line, facts, document)
         return Posting(
             rule.name,
@@ -142,14 +179,14 @@ class Postings:
             facts.sku,
             line.item.name if line.item else None,
             facts.supply,
-            document.country if facts.supply else None,
+            facts.country,
         )
 
     def _rule(self, line: AmountLine, facts: LineFacts, document: DocumentFacts) -> Rule:
         """Find the first rule that matches."""
         rule = self.matcher.match(document, facts)
         if rule is None:
-            raise DocumentRefusedError(
+            raise UndecidedError(
                 reason=f"no rule matches {describe(line)}, {_situation(facts, document)}",
                 where=f"{line.kind} {line.name}",
                 what_to_do="Add a rule for it, then replay the document.",
@@ -179,11 +216,38 @@ class Postings:
                 raise _wrong_vat(rule, line, "has no VAT code")
             return None
         if wanted == "auto":
-            return self._auto_code(line, facts, document)
+            found = self._auto_code(line, facts, document)
+            if found is not None:
+                _check_charged(line, facts, found)
+            return found
         code = self._codes[wanted]
-        if code.rate != (line.rate or ZERO):
+        if code.rate != (facts.rate or ZERO):
             raise _wrong_vat(rule, line, f"has VAT code {code.code} of {_percent(code.rate)}")
+        if not code.holds_on(document.tax_point):
+            raise UndecidedError(
+                reason=f"rule {rule.name!r} has VAT code {code.code}, which does not hold on "
+                f"{document.tax_point} ({document.tax_point_of}): {describe(line)}",
+                where=f"{line.kind} {line.name}",
+                what_to_do="Give the rule the same from and until, or let it say vat_code: auto.",
+            )
+        _check_charged(line, facts, code)
         return code
+
+    def _with_chosen_vat(
+        self, rule: Rule, book: Outcome, line: AmountLine, document: DocumentFacts
+    ) -> AmountLine:
+        """Take the VAT out of an amount for which the shop states none: the rule says how much."""
+        code = self._codes.get(book.vat_code or "")
+        if code is None:
+            raise DocumentRefusedError(
+                reason=f"rule {rule.name!r} has no VAT code of its own, and the shop states no VAT "
+                f"for {line.kind} {line.name} of {show(line.net)}",
+                where=f"{line.kind} {line.name}",
+                what_to_do="Name a VAT code in the rule: VAT is inside the amount at its "
+                "percentage.",
+            )
+        vat = vat_inside(line.net, code.rate, minor_unit(document.currency)) if code.rate else ZERO
+        return msgspec.structs.replace(line, net=line.net - vat, vat=vat, rate=code.rate)
 
     def _product_code(self, line: AmountLine, document: DocumentFacts) -> VatCode | None:
         """Take the VAT code of the product (or shipping) that a discount belongs to."""
@@ -197,46 +261,32 @@ class Postings:
         facts: LineFacts,
         document: DocumentFacts,
     ) -> VatCode | None:
-        """Find the VAT code by kind of supply, country, percentage and entry date."""
-        if line.rate is None:
+        """Find the VAT code by kind of supply, country, percentage and tax point."""
+        if facts.rate is None:
             return None
-        country = document.country
-        key = (facts.supply, country, line.rate, document.entry_date)
-        if key not in self._auto:
-            if len(self._auto) >= _MOST:
-                self._auto.clear()
-            self._auto[key] = find_vat_code(
-                self.rules.vat_codes,
-                facts.supply,
-                country,
-                line.rate,
-                document.entry_date,
-            )
-        code = self._auto[key]
+        code = self.vat_codes.code(facts.taxed_as, facts.rate)
         if code is None:
-            raise DocumentRefusedError(
-                reason=f"no single VAT code fits {describe(line)}, {_situation(facts, document)}",
+            known = self.vat_codes.candidates(facts.taxed_as) or "no VAT code"
+            raise UndecidedError(
+                reason=f"no single VAT code fits {describe(line)}, {_situation(facts, document)}; "
+                f"the rules have {known} for it on {document.tax_point} ({document.tax_point_of})",
                 where=f"{line.kind} {line.name}",
-                what_to_do="Add the code under vat_codes, or correct the order's tax in the shop.",
+                what_to_do="If the percentage is the legal one of that day, add its code under "
+                "vat_codes, with from and until; else correct the order's tax in the shop.",
             )
         return code
 
-    def _rounding(
-        self,
-        remainder: Decimal,
-        amounts: Amounts,
-        document: DocumentFacts,
-    ) -> Posting:
-        """Book the remainder between lines and grand total, up to the limit."""
-        limit = self.rules.settings.options.rounding_limit
-        if abs(remainder) > limit:
-            raise DocumentRefusedError(
-                reason=f"the lines and the grand total differ by {show(remainder)}, the limit is "
-                f"{show(limit)}: {amounts.arithmetic}",
-                where="grand_total",
-                what_to_do="Compare the document with the shop's admin, then book it by hand.",
-            )
-        return self.posting(AmountLine("rounding", "rounding", remainder, ZERO, None), document, 1)
+
+def round_to(postings: list[Posting], unit: Decimal) -> Decimal:
+    """Round postings to the minor unit and give their total; VAT stays the document's in sum."""
+    vat = sum([posting.vat for posting in postings], ZERO)
+    exact = vat + sum([posting.net for posting in postings], ZERO)
+    total, taxed = rounded(exact, unit), rounded(vat, unit)
+    nets = allotted([posting.net for posting in postings], total - taxed, unit)
+    taxes = allotted([posting.vat for posting in postings], taxed, unit)
+    for posting, net, tax in zip(postings, nets, taxes, strict=True):
+        posting.net, posting.vat = net, tax
+    return total
 
 
 def _grouped(singles: list[Posting]) -> list[Posting]:
@@ -268,7 +318,7 @@ def _percent(rate: Decimal) -> str:
 
 def _situation(facts: LineFacts, document: DocumentFacts) -> str:
     """Name the facts that decide about VAT."""
-    parts = [f"to {document.country or 'no country'}"]
+    parts = [f"to {facts.taxed_as.country or 'no country'}"]
     if facts.supply:
         parts.append(f"supply {facts.supply}")
     parts.append(f"VAT number {document.vat_number_state}")
@@ -283,6 +333,26 @@ def _wrong_vat(rule: Rule, line: AmountLine, problem: str) -> DocumentRefusedErr
         where=f"{line.kind} {line.name}",
         what_to_do="Give the rule a condition on rate, or correct its VAT code.",
     )
+
+
+def _check_charged(line: AmountLine, facts: LineFacts, code: VatCode) -> None:
+    """Refuse VAT of one country on the VAT code of another.
+
+    Raises:
+        DocumentRefusedError: With the shop's tax code and the VAT code.
+    """
+    expected = code.country or facts.taxed_as.country
+    if expected is None:
+        return
+    for tax_code, country in facts.charged.items():
+        if differs(country, expected):
+            raise DocumentRefusedError(
+                reason=f"the shop charged VAT of {country} (tax code {tax_code}) on "
+                f"{describe(line)}, but VAT code {code.code} is for {expected}",
+                where=f"{line.kind} {line.name}",
+                what_to_do=f"If VAT of {country} is right, add a rule with vat_country: {country} "
+                "and its VAT code; else correct the tax rule in the shop.",
+            )
 
 
 def deferral_end(start: date, months: int) -> date:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mapper_gl_rules.amounts import read_order
 from mapper_gl_rules.booking.addresses import account_name, delivery_address
 from mapper_gl_rules.booking.header import Record, totals
+from mapper_gl_rules.booking.postings import round_to
 from mapper_gl_rules.exceptions import DocumentRefusedError
-from mapper_gl_rules.money import minor_unit, rounded
+from mapper_gl_rules.money import minor_unit
 
 if TYPE_CHECKING:
     from mapper_gl_rules.booking.postings import Posting, Postings
@@ -49,7 +49,7 @@ def sales_order(header: Record, order: Order, facts: DocumentFacts, postings: Po
     Raises:
         DocumentRefusedError: When the order does not add up or no rule matches a line.
     """
-    amounts = read_order(order, postings.rules.settings.options)
+    amounts = postings.amounts(facts, order, order)
     lines = postings.single(amounts, facts, 1)
     if not lines:
         raise DocumentRefusedError(
@@ -58,13 +58,10 @@ def sales_order(header: Record, order: Order, facts: DocumentFacts, postings: Po
             what_to_do="Nothing to deliver against money; send it by hand if it must be in Exact.",
             skip=True,
         )
-    unit = minor_unit(facts.currency)
-    for line in lines:
-        line.net = rounded(line.net, unit)
-        line.vat = rounded(line.vat, unit)
+    round_to(lines, minor_unit(facts.currency))
     return {
         **header,
-        "order_date": facts.entry_date.isoformat(),
+        "order_date": facts.booking_date.isoformat(),
         **_delivery(header, order, postings.rules.settings),
         "lines": [_line(line) for line in lines],
         "totals": totals(lines),

@@ -66,9 +66,9 @@ def summary_document(
         "summary": {
             "instance": source["instance"],
             "store": source["store_code"] or "-",
-            "day": facts.entry_date.isoformat(),
+            "day": facts.booking_date.isoformat(),
             "time_zone": settings.time_zone.key,
-            "closes_at": _end_of(facts.entry_date, settings.time_zone),
+            "closes_at": _end_of(facts.booking_date, settings.time_zone),
             "journal": general_journal(settings),
             "method": (facts.payment_method or "")
             if settings.daily_per == "payment_method"

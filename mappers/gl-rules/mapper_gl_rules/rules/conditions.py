@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
+    from mapper_gl_rules.rules.goods import Worth
+
 __all__ = ["Predicate", "predicate"]
 
 Predicate = Callable[[Any], bool]
@@ -60,8 +62,10 @@ def _compared(text: str) -> Predicate:
     *words, limit, currency = text.split()
     over, bound = words == ["over"], Decimal(limit)
 
-    def test(fact: tuple[tuple[str, Decimal], ...]) -> bool:
-        found = dict(fact).get(currency)
+    def test(worth: Worth | None) -> bool:
+        if worth is None:  # no goods
+            return False
+        found = worth().get(currency)
         if found is None:
             raise DocumentRefusedError(
                 reason=f"a rule asks for the value of the goods in {currency}, which the shop "

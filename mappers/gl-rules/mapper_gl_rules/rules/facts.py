@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from mapper_gl_rules.exceptions import DocumentRefusedError
-from mapper_gl_rules.vat import EU, supply_of, vat_country, vat_number_valid
+from mapper_gl_rules.dates import DocumentDates, TaxPoint, document_dates
+from mapper_gl_rules.money import HUNDRED
+from mapper_gl_rules.rules.goods import SERVICES, Worth, goods_value, piece_value
+from mapper_gl_rules.vat import (
+    EU,
+    TaxedAs,
+    VatCodes,
+    charged_countries,
+    first_valid_number,
+    supply_of,
+    vat_area,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from datetime import date
     from decimal import Decimal
 
     from mapper_gl_rules.amounts import AmountLine
@@ -22,20 +34,32 @@ __all__ = [
     "DocumentFacts",
     "DocumentKind",
     "LineFacts",
+    "at_tax_point",
     "document_facts",
-    "entry_date",
+    "legal_rates",
     "line_facts",
 ]
 
 DocumentKind = Literal["order", "invoice", "credit_memo"]
-_SERVICES = frozenset({"virtual", "downloadable", "giftcard"})
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+# Adobe's names of taxed amounts that are no product.
+_TAX_TYPES = {"shipping": "shipping", "fixed_product_tax": "weee"}
 
 
 class DocumentFacts(msgspec.Struct, gc=False):
-    """Facts of a whole document; `entry_date` is the local date of the company."""
+    """Facts of a whole document.
+
+    Dated rules and VAT codes go by `tax_point`. `country` is
+    the destination for VAT of goods, `services_country` that of services; they differ in Northern
+    Ireland.
+    """
 
     kind: DocumentKind
-    entry_date: date
+    booking_date: date
+    dates: DocumentDates
+    tax_point: date
+    tax_point_of: str
     currency: str
     country: str | None
     services_country: str | None
@@ -43,13 +67,16 @@ class DocumentFacts(msgspec.Struct, gc=False):
     zone: str | None
     vat_number: str | None
     vat_number_state: str
+    business: bool
     reverse_charge: bool
     customer_group: str | None
     store: frozenset[str]
     website: str | None
     payment_method: str | None
     shipping_method: str | None
-    goods_value: tuple[tuple[str, Decimal], ...] = ()
+    charged: Mapping[tuple[str, int | None], Mapping[str, str]]
+    order: Order
+    goods_value: Worth
 
 
 class LineFacts(msgspec.Struct, gc=False):
@@ -59,31 +86,17 @@ class LineFacts(msgspec.Struct, gc=False):
     name: str
     sku: str | None
     rate: Decimal | None
+    taxed_as: TaxedAs
     supply: str | None
+    country: str | None
+    charged: Mapping[str, str]
+    vat_country: tuple[str, ...]
     product_type: str | None
     attribute_set: str | None
     categories: tuple[str, ...]
     tax_class: str | None
     attributes: tuple[tuple[str, frozenset[str]], ...]
-
-
-def entry_date(created_at: str, settings: Settings) -> date:
-    """Give the local date of a UTC timestamp (`YYYY-MM-DD HH:MM:SS` or ISO 8601).
-
-    Raises:
-        DocumentRefusedError: When it is no timestamp.
-    """
-    try:
-        moment = datetime.fromisoformat(created_at)
-    except ValueError as error:
-        raise DocumentRefusedError(
-            reason=f"created_at {created_at!r} is no timestamp",
-            where="created_at",
-            what_to_do="Read the document again.",
-        ) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(settings.time_zone).date()
+    piece_value: Worth | None
 
 
 def document_facts(
@@ -98,46 +111,62 @@ def document_facts(
     """
     destination = order.destination
     billing = order.billing_address
-    raw_country = destination.country_id if destination else None
-    postcode = destination.postcode if destination else None
-    country = vat_country(raw_country, postcode, goods=True)
-    number = (
-        (billing.vat_id if billing else None)
-        or (destination.vat_id if destination else None)
-        or order.customer_taxvat
-    )
-    state = "none"
-    if number:
-        state = "valid" if vat_number_valid(number, raw_country or "") else "invalid"
+    place = (destination.country_id, destination.postcode, destination.city) if destination else ()
+    country = vat_area(*place, goods=not order.is_virtual) if place else None
+    services_country = vat_area(*place, goods=False) if place else None
+    number = first_valid_number(_numbers(order))
     source = document.source or order.source
     stores = {
         str(one) for one in (document.store_id, source and source.store_code) if one is not None
     }
     shipping = order.shipping
+    dates = document_dates(
+        document,
+        order,
+        settings.time_zone,
+        credit_memo=kind == "credit_memo",
+    )
+    point = dates.tax_points[0]
     return DocumentFacts(
         kind=kind,
-        entry_date=entry_date(document.created_at, settings),
+        booking_date=dates.booking_date,
+        dates=dates,
+        tax_point=point.day,
+        tax_point_of=point.of,
         currency=document.order_currency_code or order.order_currency_code or "",
         country=country,
-        services_country=raw_country,
+        services_country=services_country,
         billing_country=billing.country_id if billing else None,
         zone=_zone(country, settings),
-        vat_number=number,
-        vat_number_state=state,
-        reverse_charge=state == "valid" and _foreign(number or "", raw_country or "", settings),
+        vat_number=number.number,
+        vat_number_state=number.state,
+        business=number.state == "valid",
+        reverse_charge=number.is_foreign(settings.registrations),
         customer_group=None if order.customer_group_id is None else str(order.customer_group_id),
         store=frozenset(stores),
         website=source.website_code if source else None,
         payment_method=order.payment.method if order.payment else None,
         shipping_method=shipping.method if shipping else None,
+        charged=charged_countries(order),
+        order=order,
+        goods_value=partial(goods_value, order, settings.options),
     )
 
 
-def _foreign(number: str, country: str, settings: Settings) -> bool:
-    """Tell whether a VAT number is of another member state (or XI), as a reverse charge needs."""
-    prefix = number.strip()[:2].upper()
-    issuer = {"EL": "GR"}.get(prefix, prefix) if prefix.isalpha() else country
-    return (issuer in EU or issuer == "XI") and issuer not in settings.registrations
+def at_tax_point(facts: DocumentFacts, point: TaxPoint) -> DocumentFacts:
+    """Give the facts of a document at another tax point."""
+    return msgspec.structs.replace(facts, tax_point=point.day, tax_point_of=point.of)
+
+
+def _numbers(order: Order) -> Iterator[tuple[str | None, str | None]]:
+    """Give the VAT numbers of an order, each with the country of one without prefix."""
+    billing, destination = order.billing_address, order.destination
+    if billing:
+        yield billing.vat_id, billing.country_id
+    if destination and destination is not billing:
+        yield destination.vat_id, destination.country_id
+    home = billing or destination
+    yield order.customer_taxvat, home.country_id if home else None
 
 
 def _zone(country: str | None, settings: Settings) -> str | None:
@@ -148,32 +177,81 @@ def _zone(country: str | None, settings: Settings) -> str | None:
     return "eu" if country in EU or country == "XI" else "non_eu"
 
 
-def line_facts(line: AmountLine, document: DocumentFacts, settings: Settings) -> LineFacts:
-    """Take the facts of a line, with the kind of supply it is."""
+def line_facts(
+    line: AmountLine, document: DocumentFacts, settings: Settings, codes: VatCodes
+) -> LineFacts:
+    """Take the facts of a line, with the kind of supply it is and its legal percentage."""
     item = line.item
     product_type = _product_type(item)
-    goods = product_type not in _SERVICES
-    supply = supply_of(
-        country=document.country if goods else document.services_country,
-        rate=line.rate,
-        goods=goods,
-        vat_number=document.reverse_charge,
-        registrations=settings.registrations,
-    )
+    goods = product_type not in SERVICES
+    country = document.country if goods else document.services_country
+    supply = _supply(document, settings, country, line.rate, goods=goods)
+    taxed_as = TaxedAs(supply, country, document.tax_point)
+    charged = _charged(line, document) if line.vat else _NOTHING
     product = item.product if item else None
     attributes = product.custom_attributes if product else None
     return LineFacts(
         kind=line.kind,
         name=line.name,
         sku=item.sku if item else None,
-        rate=line.rate,
+        rate=codes.percentage(taxed_as, line.rate, line.net, line.vat, line.quantity),
+        taxed_as=taxed_as,
         supply=supply,
+        country=country if supply else None,
+        charged=charged,
+        vat_country=tuple(sorted(set(charged.values()))),
         product_type=product_type,
         attribute_set=_text(product.attribute_set_id if product else None),
         categories=tuple(map(str, (product.category_ids if product else None) or ())),
         tax_class=_text(product.tax_class_id if product else None),
         attributes=_attributes(attributes) if attributes else (),
+        piece_value=partial(piece_value, line, document.order) if line.quantity else None,
     )
+
+
+def legal_rates(document: DocumentFacts, settings: Settings, codes: VatCodes) -> frozenset[Decimal]:
+    """Give the percentages that may be charged on a document, by the VAT codes of the rules.
+
+    Those of its destination, for goods and for services, at every day that may be its tax point.
+    """
+    days = {point.day for point in document.dates.tax_points}
+    if document.dates.order_placed is not None:
+        days.add(document.dates.order_placed.day)
+    return frozenset(
+        rate
+        for country, goods in ((document.country, True), (document.services_country, False))
+        for day in days
+        for rate in codes.legal(
+            TaxedAs(_supply(document, settings, country, HUNDRED, goods=goods), country, day)
+        )
+        if rate
+    )
+
+
+def _supply(
+    document: DocumentFacts,
+    settings: Settings,
+    country: str | None,
+    rate: Decimal | None,
+    *,
+    goods: bool,
+) -> str | None:
+    return supply_of(
+        country=country,
+        rate=rate,
+        goods=goods,
+        business=document.business,
+        reverse_charge=document.reverse_charge,
+        registrations=settings.registrations,
+        home=settings.home_country,
+    )
+
+
+def _charged(line: AmountLine, document: DocumentFacts) -> Mapping[str, str]:
+    """Give the tax codes of a line, with the country each is of."""
+    kind = _TAX_TYPES.get(line.kind, "product")
+    found = document.charged.get((kind, line.item.item_id if line.item else None))
+    return found or _NOTHING
 
 
 def _product_type(item: OrderItem | None) -> str | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
+    from mapper_gl_rules.dates import PaymentDate
     from mapper_gl_rules.vat import VatCode
 
 __all__ = ["BookingMode", "Outcome", "Rule", "Rules", "Settings"]
@@ -55,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True):
         delivery_addresses: Whether sales orders name the shipping address; a new one costs a call.
         registrations: Other countries where the seller is registered for VAT.
         amounts: Currency of the entries: `document` or the shop's `base` currency.
+        payment_date: Which day a payment is booked on: `capture` at the payment provider, else
+            the first moment the shop shows it paid (`paid_seen`), or the document's.
         daily_per: What a daily summary is split by, beside store view and currency.
         options: How amounts are read.
     """
@@ -72,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True):
     delivery_addresses: bool = False
     registrations: frozenset[str] = frozenset()
     amounts: Literal["document", "base"] = "document"
+    payment_date: PaymentDate = "capture"
     daily_per: Literal["store", "payment_method"] = "store"
     options: Options = Options()
 

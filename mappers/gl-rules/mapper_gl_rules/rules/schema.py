@@ -13,7 +13,7 @@ _CODE = VALUES["text"].schema
 _DATE = VALUES["date"].schema
 _RATE = VALUES["number"].schema
 _COUNTRY = {"type": "string", "pattern": "^[A-Z]{2}$"}
-_CHOICE = {"anyOf": [{"enum": ["goods", "none"]}, _RATE]}
+_CHOICE = {"anyOf": [{"enum": ["goods", "proportional", "none"]}, _RATE]}
 
 
 def _object(properties: Schema, *required: str) -> Schema:
@@ -45,8 +45,8 @@ _VAT_CODE = _object(
         "rate": _RATE,
         "gl": _CODE,
         "country": _COUNTRY,
-        # none: outside VAT, never chosen by `auto`
-        "supply": {"enum": [*SUPPLIES, "none"]},
+        # none: outside VAT; by_rule: only where a rule names the code; `auto` chooses neither
+        "supply": {"enum": [*SUPPLIES, "none", "by_rule"]},
         "from": _DATE,
         "until": _DATE,
     },
@@ -75,6 +75,13 @@ _SETTINGS = _object(
             _CODE, "Accounts receivable, for journal entries and checks without Exact."
         ),
         "mode": _one_of("Booking mode where no rule says another.", *OUTCOMES["mode"].choices),
+        "payment_date": _one_of(
+            "Day of a payment: `capture` at the payment provider, where the shop does not know it "
+            "the first moment it shows the document paid (`paid_seen`), or that of the `document`.",
+            "capture",
+            "paid_seen",
+            "document",
+        ),
         "daily_per": _one_of(
             "What a daily summary is split by, beside store view and currency.",
             "store",
@@ -96,11 +103,19 @@ _SETTINGS = _object(
         ),
         "rounding_limit": _help(
             {"type": "number", "minimum": 0, "maximum": 1},
-            "Largest remainder between lines and total for a rounding line.",
+            "Largest remainder that the total leaves open, for a rounding line; in currencies "
+            "without cents as many of their smallest units.",
+        ),
+        "tax_difference": _one_of(
+            "Cents between the VAT of the header and of its lines: `spread` over the lines, or "
+            "`rounding`: a rounding line, with the VAT of the lines.",
+            "spread",
+            "rounding",
         ),
         "adjustments": _help(
             _object({"refund": _CHOICE, "fee": _CHOICE}),
-            "VAT in `refund` and `fee` of credit memos: `goods`, `none` or a percentage.",
+            "VAT in `refund` and `fee` of credit memos: `goods` (their one rate), `proportional` "
+            "(by the rates of the goods), `none` or a percentage.",
         ),
         "surcharges": _help(
             {"type": "object", "additionalProperties": {"type": ["string", "null"]}},

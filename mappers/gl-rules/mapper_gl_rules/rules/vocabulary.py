@@ -135,14 +135,17 @@ class Supply(msgspec.Struct, frozen=True):
 
 
 SUPPLIES: Mapping[str, Supply] = {
-    "domestic": Supply("your home country, or a country under `registrations`", "any"),
+    "domestic": Supply(
+        "your home country, or a country under `registrations` (outside the EU: above 0 only)",
+        "any",
+    ),
     "oss": Supply(
         "another EU country (Northern Ireland for goods)", "above 0", "none or not valid"
     ),
     "business_charged": Supply(
         "another EU country (Northern Ireland for goods)",
         "above 0",
-        "valid, of another member state",
+        "valid",
     ),
     "intra_eu_goods": Supply(
         "another EU country (Northern Ireland for goods)", "0", "valid, of another member state"
@@ -151,6 +154,9 @@ SUPPLIES: Mapping[str, Supply] = {
         "another EU country, virtual or downloadable products",
         "0",
         "valid, of another member state",
+    ),
+    "zero_where_registered": Supply(
+        "a country under `registrations` that is outside the EU and not your home country", "0"
     ),
     "export": Supply("outside the EU", "0"),
     "untaxed_eu": Supply("another EU country", "0", "none or not valid: an error in the shop"),
@@ -201,6 +207,9 @@ CONDITIONS: Mapping[str, Condition] = {
     "field": Condition("line", "pattern", "name", "the shop's field, such as gw_price", rank=3),
     "rate": Condition("line", "number", "rate", "VAT percentage charged by the shop"),
     "supply": Condition("line", "choice", "supply", "kind of supply", tuple(SUPPLIES)),
+    "vat_country": Condition(
+        "line", "ids", "vat_country", "country whose VAT was charged, by the shop's tax code"
+    ),
     "product_type": Condition("line", "text", "product_type", "Adobe's product type", rank=2),
     "attribute_set": Condition("line", "text", "attribute_set", "attribute set id", rank=2),
     "category": Condition("line", "ids", "categories", "category id", rank=2),
@@ -222,6 +231,9 @@ CONDITIONS: Mapping[str, Condition] = {
     "goods_value": Condition(
         "document", "amount", "goods_value", "value of the goods of the order, without VAT"
     ),
+    "piece_value": Condition(
+        "line", "amount", "piece_value", "value of one piece of the product, without VAT"
+    ),
     "customer_group": Condition("document", "text", "customer_group", "customer group id", rank=1),
     "store": Condition("document", "text", "store", "store view code or id", rank=1),
     "website": Condition("document", "text", "website", "website code", rank=1),
@@ -232,8 +244,8 @@ CONDITIONS: Mapping[str, Condition] = {
         "document", "pattern", "shipping_method", "shipping method code", rank=1
     ),
     "currency": Condition("document", "text", "currency", "document currency"),
-    "from": Condition("document", "date", "entry_date", "first entry date"),
-    "until": Condition("document", "date", "entry_date", "last entry date"),
+    "from": Condition("document", "date", "tax_point", "first tax point (day of the supply)"),
+    "until": Condition("document", "date", "tax_point", "last tax point"),
 }
 
 

@@ -10,6 +10,7 @@ from mapper_gl_rules.source.model import (
     CustomFee,
     Document,
     DocumentExtension,
+    InvoiceReference,
     ItemTax,
     Line,
     Order,
@@ -17,6 +18,8 @@ from mapper_gl_rules.source.model import (
     OrderItem,
     Product,
     Source,
+    TaxRate,
+    Transaction,
 )
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "CustomFee",
     "Document",
     "DocumentExtension",
+    "InvoiceReference",
     "ItemTax",
     "Line",
     "Order",
@@ -31,4 +35,6 @@ __all__ = [
     "OrderItem",
     "Product",
     "Source",
+    "TaxRate",
+    "Transaction",
 ]

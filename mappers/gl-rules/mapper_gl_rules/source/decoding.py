@@ -9,7 +9,10 @@ import msgspec
 from mapper_gl_rules.source import Document, Order
 from mapper_gl_rules.source.messages import decode_any
 
-__all__ = ["Decoder"]
+__all__ = ["UNREADABLE", "Decoder"]
+
+# What decoding raises for text of any shape.
+UNREADABLE = (msgspec.DecodeError, RecursionError)
 
 _orders = msgspec.json.Decoder(Order)
 _documents = msgspec.json.Decoder(Document)
@@ -68,7 +71,18 @@ def _in_base(value: Any) -> Any:
     for key, one in value.items():
         if key.startswith("base_") and key not in {"base_currency_code", "base_to_order_rate"}:
             found[_SHORT.get(key, key.removeprefix("base_"))] = one
+    if weee := _weee_in_base(value.get("weee_tax_applied")):
+        found["weee_tax_applied_row_amount"] = weee
     if "base_currency_code" in value:
         found["order_currency_code"] = found["base_currency_code"] = value["base_currency_code"]
         found["base_to_order_rate"] = 1
     return found
+
+
+def _weee_in_base(text: Any) -> Any:
+    """Give fixed product tax of a line in base currency; the column has the whole order line's."""
+    try:
+        taxes = decode_any(text) if isinstance(text, str) else None
+        return sum(tax["base_row_amount"] for tax in taxes or ())
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return None  # no JSON of the shop: the column is all there is

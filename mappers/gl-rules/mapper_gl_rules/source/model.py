@@ -8,7 +8,7 @@ that are null, so nearly every field is optional.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
@@ -17,6 +17,7 @@ __all__ = [
     "CustomFee",
     "Document",
     "DocumentExtension",
+    "InvoiceReference",
     "ItemTax",
     "Line",
     "Order",
@@ -24,6 +25,7 @@ __all__ = [
     "OrderItem",
     "Product",
     "Source",
+    "Transaction",
 ]
 
 Amount = Decimal | None
@@ -122,8 +124,13 @@ class DocumentExtension(msgspec.Struct, gc=False):
 
 
 class OrderExtension(DocumentExtension, gc=False):
-    """Extension attributes of an order."""
+    """Extension attributes of an order; what its documents used so far is `*_invoiced`."""
 
+    gift_cards_invoiced: Amount = None
+    gift_cards_refunded: Amount = None
+    customer_balance_invoiced: Amount = None
+    customer_balance_refunded: Amount = None
+    customer_balance_total_refunded: Amount = None
     shipping_assignments: list[ShippingAssignment] | None = None
     item_applied_taxes: list[ItemTax] | None = None
     custom_fees: list[CustomFee] | None = None
@@ -147,6 +154,7 @@ class OrderItem(msgspec.Struct, gc=False):
     discount_tax_compensation_amount: Amount = None
     weee_tax_applied_amount: Amount = None
     weee_tax_applied_row_amount: Amount = None
+    weee_tax_applied: str | None = None
     product: Product | None = None
 
 
@@ -156,6 +164,31 @@ class Payment(msgspec.Struct, gc=False):
     method: str = ""
     last_trans_id: str | None = None
     po_number: str | None = None
+
+
+class Transaction(msgspec.Struct, gc=False):
+    """A movement of money at the payment provider, when the tap's credentials allow it."""
+
+    txn_type: str
+    created_at: str
+    txn_id: str | None = None
+
+
+class TaxRate(msgspec.Struct, gc=False):
+    """A tax rate of the shop: whose VAT a code in `applied_taxes` is."""
+
+    code: str
+    tax_country_id: str | None = None
+
+
+class InvoiceReference(msgspec.Struct, gc=False):
+    """An invoice of the same order."""
+
+    entity_id: int
+    increment_id: str
+    created_at: str
+    updated_at: str | None = None
+    state: int | None = None
 
 
 class Order(msgspec.Struct, gc=False):
@@ -168,6 +201,7 @@ class Order(msgspec.Struct, gc=False):
     items: list[OrderItem]
     updated_at: str | None = None
     state: str | None = None
+    is_virtual: int | None = None
     store_id: int | str | None = None
     order_currency_code: str | None = None
     base_currency_code: str | None = None
@@ -184,15 +218,33 @@ class Order(msgspec.Struct, gc=False):
     shipping_tax_amount: Amount = None
     tax_amount: Amount = None
     discount_tax_compensation_amount: Amount = None
+    shipping_discount_amount: Amount = None
     shipping_discount_tax_compensation_amount: Amount = None
+    base_grand_total: Amount = None
     total_paid: Amount = None
+    total_refunded: Amount = None
+    subtotal_invoiced: Amount = None
+    discount_invoiced: Amount = None
+    discount_tax_compensation_invoiced: Amount = None
+    shipping_invoiced: Amount = None
+    tax_invoiced: Amount = None
+    subtotal_refunded: Amount = None
+    discount_refunded: Amount = None
+    discount_tax_compensation_refunded: Amount = None
+    shipping_refunded: Amount = None
+    tax_refunded: Amount = None
+    original_increment_id: str | None = None
+    relation_parent_id: int | str | None = None
+    relation_parent_real_id: str | None = None
+    edit_increment: int | str | None = None
     billing_address: Address | None = None
     payment: Payment | None = None
+    transactions: list[Transaction] | None = None
+    invoices: list[InvoiceReference] | None = None
+    tax_rates: list[TaxRate] | None = None
     extension_attributes: OrderExtension | list[Any] | None = None
     source: Source | None = None
     raw: Any = None  # the bytes it was decoded from; not a field of the shop
-
-    is_invoice: ClassVar[bool] = False
 
     @property
     def extension(self) -> OrderExtension:
@@ -241,10 +293,14 @@ class Document(msgspec.Struct, gc=False):
     order_id: int | None = None
     updated_at: str | None = None
     state: int | None = None
+    invoice_id: int | None = None
+    transaction_id: str | None = None
+    is_used_for_refund: int | None = None
     store_id: int | str | None = None
     order_currency_code: str | None = None
     base_currency_code: str | None = None
     base_to_order_rate: Amount = None
+    base_grand_total: Amount = None
     subtotal: Amount = None
     discount_amount: Amount = None
     shipping_amount: Amount = None
@@ -256,15 +312,9 @@ class Document(msgspec.Struct, gc=False):
     adjustment: Amount = None
     adjustment_positive: Amount = None
     adjustment_negative: Amount = None
-    transaction_id: str | None = None
     extension_attributes: DocumentExtension | list[Any] | None = None
     source: Source | None = None
     raw: Any = None  # the bytes it was decoded from; not a field of the shop
-
-    @property
-    def is_invoice(self) -> bool:
-        """True for an invoice: only credit memos have an adjustment or an invoice."""
-        return self.adjustment is None
 
     @property
     def extension(self) -> DocumentExtension:

@@ -1,86 +1,40 @@
-"""Booking a file of Adobe's documents without a pipeline, so that anyone can check the sums."""
+"""Booking a file of the shop's documents without a pipeline, so that anyone can check the sums."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from mapper_gl_rules.booking.booker import Booker
 from mapper_gl_rules.booking.day_view import day_entries
 from mapper_gl_rules.booking.ledger_view import ledger_view
-from mapper_gl_rules.exceptions import InputError
-from mapper_gl_rules.source.decoding import Decoder
+from mapper_gl_rules.source import Order
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mapper_gl_rules.booking.header import Record
     from mapper_gl_rules.booking.result import Booked
+    from mapper_gl_rules.rules.facts import DocumentKind
     from mapper_gl_rules.rules.model import Rules
-    from mapper_gl_rules.source import Document, Order
+    from mapper_gl_rules.source import Document
 
-__all__ = ["Documents", "book_documents", "read_documents"]
+__all__ = ["book_documents", "book_one"]
 
-
-_NO_ENTRY = ("refused_documents", "summary_documents")
-
-
-class Documents(NamedTuple):
-    """Documents in Adobe's REST shape; each invoice and credit memo has its order."""
-
-    orders: list[Order]
-    invoices: list[Document]
-    creditmemos: list[Document]
+# A sales order books nothing, and the documents of a day are shown as the day's entry.
+_NO_ENTRY = {"refused_documents", "summary_documents", "sales_orders"}
 
 
-class _File(msgspec.Struct):
-    """A file of documents, not decoded yet."""
-
-    order: msgspec.Raw = msgspec.Raw()
-    orders: list[msgspec.Raw] = []
-    invoices: list[msgspec.Raw] = []
-    creditmemos: list[msgspec.Raw] = []
+def book_one(booker: Booker, kind: DocumentKind, document: Document | Order) -> list[Booked]:
+    """Book one document of any kind."""
+    if isinstance(document, Order):
+        return booker.order(document)
+    return booker.document("invoice" if kind == "invoice" else "credit_memo", document)
 
 
-def read_documents(text: bytes, origin: str, *, base: bool = False) -> Documents:
-    """Decode documents from JSON; each finds its order by `order_id`.
-
-    Args:
-        text: {"order" or "orders", "invoices", "creditmemos"}.
-        origin: File name, for messages.
-        base: Whether to take the amounts in base currency.
-
-    Raises:
-        InputError: When the JSON has not the shape of Adobe's REST documents.
-    """
-    decoder = Decoder(base=base)
-    place = origin
-    try:
-        file = msgspec.json.decode(text, type=_File)
-        raws = [*file.orders, *([file.order] if bytes(file.order) else [])]
-        orders = []
-        documents: dict[str, list[Document]] = {"invoices": [], "creditmemos": []}
-        for number, raw in enumerate(raws):
-            place = f"{origin}, order {number + 1}"
-            orders.append(decoder.order(raw))
-        for name, found in documents.items():
-            for number, raw in enumerate(getattr(file, name)):
-                place = f"{origin}, {name}[{number}]"
-                found.append(decoder.document(raw))
-    except msgspec.DecodeError as error:
-        raise InputError(
-            what=f"cannot read the documents: {error}",
-            where=place,
-            what_to_do='Give {"order" or "orders", "invoices", "creditmemos"} in REST shape.',
-        ) from error
-    by_id = {order.entity_id: order for order in orders}
-    for document in (*documents["invoices"], *documents["creditmemos"]):
-        if document.order is None and document.order_id is not None:
-            document.order = by_id.get(document.order_id)
-    return Documents(orders, **documents)
-
-
-def book_documents(documents: Documents, rules: Rules) -> dict[str, Any]:
-    """Book all invoices and credit memos, and prepayments of orders.
+def book_documents(
+    documents: Iterable[tuple[DocumentKind, Document | Order]], rules: Rules
+) -> dict[str, Any]:
+    """Book invoices and credit memos, and prepayments of orders.
 
     Returns:
         `documents`: balanced entries with debtor and VAT lines; `refused`: with reasons;
@@ -88,18 +42,15 @@ def book_documents(documents: Documents, rules: Rules) -> dict[str, Any]:
     """
     booker = Booker(rules)
     booked: list[Booked] = []
-    for order in documents.orders:
-        # A sales order books nothing; only money received before the invoice does.
-        booked += [one for one in booker.order(order) if one.stream == "general_journal_entries"]
-    for invoice in documents.invoices:
-        booked += booker.document("invoice", invoice)
-    for memo in documents.creditmemos:
-        booked += booker.document("credit_memo", memo)
+    for kind, document in documents:
+        made = book_one(booker, kind, document)
+        if kind == "order":  # only money received before the invoice is an entry of its own
+            made = [one for one in made if one.stream == "general_journal_entries"]
+        booked += made
     booked += day_entries([one.record for one in booked if one.stream == "summary_documents"])
     refused = [one.record for one in booked if one.stream == "refused_documents"]
-    entries = [one for one in booked if one.stream not in _NO_ENTRY]
     return {
-        "documents": [ledger_view(one, rules) for one in entries],
+        "documents": [ledger_view(one, rules) for one in booked if one.stream not in _NO_ENTRY],
         "refused": [_reason(record) for record in refused if not record["skip"]],
         "skipped": [_reason(record) for record in refused if record["skip"]],
         "rules_version": rules.version,

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from mapper_gl_rules.booking import Booker
 from mapper_gl_rules.exceptions import ConfigError, InputError
 from mapper_gl_rules.money import show
 from mapper_gl_rules.rules.loading import load_rules, parse_rules, read_rules
 from mapper_gl_rules.source import Order
-from mapper_gl_rules.tools.analysis import coverage, simulate
+from mapper_gl_rules.tools.book import book_documents
 from mapper_gl_rules.tools.chart import Choices, time_zone_of
 from mapper_gl_rules.tools.compare import compare
-from mapper_gl_rules.tools.documents import (
-    Kind,
-    read_input,
-    read_tax_rates,
-    shop_documents,
-)
-from mapper_gl_rules.tools.explaining import explain
+from mapper_gl_rules.tools.coverage import Coverage, coverage
+from mapper_gl_rules.tools.documents import read_input, read_tax_rates, shop_documents
+from mapper_gl_rules.tools.explain import explain, texts
 from mapper_gl_rules.tools.lint import lint
 from mapper_gl_rules.tools.master_data import division_of, load_master_data
+from mapper_gl_rules.tools.show import print_entry, say
+from mapper_gl_rules.tools.simulate import simulate
 from mapper_gl_rules.tools.spreadsheet import from_csv, from_xlsx, to_csv, to_xlsx
 from mapper_gl_rules.tools.starter import starter_rules
 from mapper_gl_rules.tools.store import RulesStore
@@ -32,12 +32,14 @@ from mapper_gl_rules.tools.store import RulesStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from mapper_gl_rules.rules.facts import DocumentKind
     from mapper_gl_rules.rules.model import Rules
     from mapper_gl_rules.source import Document
 
-__all__ = ["rules"]
+__all__ = ["book", "rules"]
 
-_FINDINGS = 2  # exit code of lint with errors
+_FINDINGS = 2  # exit code of lint with errors, and of coverage with refused documents
+_SHOWN = 3  # documents that are named for a reason
 _PATH = click.Path(path_type=Path)
 
 
@@ -70,6 +72,18 @@ _since = click.option(
 )
 
 
+def _names(command: Callable[..., Any]) -> Callable[..., Any]:
+    command = click.option("--division", type=int, help="Whose names, of several divisions.")(
+        command
+    )
+    return click.option(
+        "--master", help="Exact's master data, for names: JSON file, or the target's ledger_url."
+    )(command)
+
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+
+
 @click.group()
 def rules() -> None:
     """Look after the rules and see what they do."""
@@ -86,7 +100,7 @@ def import_(store: str | None, file: Path, note: str, create: bool) -> None:  # 
     text = _as_yaml(file, versions)
     parse_rules(text, origin=str(file))
     version = versions.add(text, note or f"imported from {file.name}")
-    click.echo(f"version {version.number}, {version.rules} rules")
+    say(f"version {version.number}, {version.rules} rules")
 
 
 @rules.command()
@@ -104,7 +118,7 @@ def export(store: str | None, file: Path | None, output: Path, number: int | Non
             output.write_text(to_csv(text), encoding="utf-8-sig")  # Excel needs the mark
         case _:
             output.write_text(text, encoding="utf-8")
-    click.echo(f"written to {output}")
+    say(f"written to {output}")
 
 
 @rules.command()
@@ -112,7 +126,7 @@ def export(store: str | None, file: Path | None, output: Path, number: int | Non
 def history(store: str | None) -> None:
     """List the versions."""
     for version in _open(store).history():
-        click.echo(
+        say(
             f"{version.number:>5}  {version.made_at}  {version.made_by}  "
             f"{version.rules} rules  {version.note}",
         )
@@ -127,9 +141,9 @@ def diff(store: str | None, old: str, new: str | None) -> None:
     before, after = (_version_or_file(store, one) for one in (old, new))
     changes = compare(before, after)
     for change in changes:
-        click.echo(change)
+        say(change)
     if not changes:
-        click.echo("no difference")
+        say("no difference")
 
 
 @rules.command()
@@ -139,7 +153,7 @@ def diff(store: str | None, old: str, new: str | None) -> None:
 def rollback(store: str | None, number: int, note: str) -> None:
     """Make version NUMBER the newest again, as a further version."""
     version = _open(store).roll_back(number, note)
-    click.echo(f"version {version.number} is version {number} again")
+    say(f"version {version.number} is version {number} again")
 
 
 @rules.command("lint")
@@ -163,9 +177,9 @@ def lint_(
     findings = lint(_load(store, file), known, division)
     for finding in findings:
         where = f"line {finding.line}" if finding.line else "file"
-        click.echo(f"{finding.level}: {where}: {finding.kind}: {finding.text}")
+        say(f"{finding.level}: {where}: {finding.kind}: {finding.text}")
     errors = sum(finding.level == "error" for finding in findings)
-    click.echo(f"{errors} errors, {len(findings) - errors} warnings")
+    say(f"{errors} errors, {len(findings) - errors} warnings")
     if errors:
         ctx.exit(_FINDINGS)
 
@@ -174,23 +188,75 @@ def lint_(
 @_store
 @_rules_option
 @_input
+@_names
+@_as_json
 @click.option("--order", "number", required=True, help="Number of an order, invoice or memo.")
-def explain_(store: str | None, file: Path | None, documents: Path, number: str) -> None:
+def explain_(
+    store: str | None,
+    file: Path | None,
+    documents: Path,
+    master: str | None,
+    division: int | None,
+    as_json: bool,  # noqa: FBT001  # click passes it
+    number: str,
+) -> None:
     """Say for every line of an order's documents which rule books it and why."""
     booker = Booker(_load(store, file))
-    found = False
+    names = division_of(load_master_data(master), division) if master else None
+    found = []
     for kind, document in _documents(documents, booker.rules):
         order = document if isinstance(document, Order) else document.order
         if number in {document.increment_id, order.increment_id if order else None}:
-            found = True
-            for line in explain(booker, kind, document):
-                click.echo(line)
+            found.append(explain(booker, kind, document))
     if not found:
         raise InputError(
             what=f"there is no order {number} among the documents",
             where=str(documents),
             what_to_do="Check the number, or extract its period with the tap.",
         )
+    if as_json:
+        _print_json(found)
+        return
+    for one in found:
+        for line in texts(one):
+            say(line)
+        for entry in one.entries:
+            print_entry(entry, names)
+
+
+@click.command()
+@_rules_option
+@_store
+@_input
+@_names
+@click.option("--json/--table", "as_json", default=None, help="Default: a table on a terminal.")
+def book(
+    file: Path | None,
+    store: str | None,
+    documents: Path,
+    master: str | None,
+    division: int | None,
+    as_json: bool | None,  # noqa: FBT001  # click passes it
+) -> None:
+    """Book documents of the shop and print the balanced entries.
+
+    The input is {"order" or "orders", "invoices", "creditmemos"} as Adobe's REST API answers them,
+    or what the tap writes. The entries have the debtor and VAT lines that Exact will make.
+    """
+    loaded = _load(store, file)
+    names = division_of(load_master_data(master), division) if master else None
+    report = book_documents(_documents(documents, loaded), loaded)
+    if as_json or (as_json is None and not sys.stdout.isatty()):
+        _print_json(report)
+        return
+    for entry in report["documents"]:
+        print_entry(entry, names)
+    for state in ("refused", "skipped"):
+        for one in report[state]:
+            reason = f"{one['reason']} ({one['where']}). {one['what_to_do']}"
+            say(f"{state}: {one['kind'].replace('_', ' ')} {one['ref']}: {reason}")
+    count = " and ".join(f"{len(report[state])} {state}" for state in ("refused", "skipped"))
+    say(f"{len(report['documents'])} entries, {count}, rules {report['rules_version']}")
 
 
 @rules.command("coverage")
@@ -198,30 +264,55 @@ def explain_(store: str | None, file: Path | None, documents: Path, number: str)
 @_rules_option
 @_input
 @_since
+@_as_json
 @click.option("--days", type=int, help="Instead of --since: the last so many days.")
+@click.pass_context
 def coverage_(
+    ctx: click.Context,
     store: str | None,
     file: Path | None,
     documents: Path,
     since: datetime | None,
+    as_json: bool,  # noqa: FBT001  # click passes it
     days: int | None,
 ) -> None:
-    """List which sold SKUs, rates and countries fall to a default rule or to nothing."""
+    """Count what becomes of documents, and list what a default rule takes or nothing.
+
+    Booked, refused and skipped together are all documents. Exit code 2 when one is refused.
+    """
     first = since.date() if since else None
     if days is not None:
         first = datetime.now(UTC).date() - timedelta(days=days)
     loaded = _load(store, file)
-    gaps, seen = coverage(_documents(documents, loaded), loaded, first)
-    for gap in gaps:
+    found = coverage(_documents(documents, loaded), loaded, first)
+    if as_json:
+        _print_json(found)
+    else:
+        _print_coverage(found)
+    if found.refused:
+        ctx.exit(_FINDINGS)
+
+
+def _print_coverage(found: Coverage) -> None:
+    for gap in found.gaps:
         rate = "-" if gap.rate is None else f"{gap.rate.normalize():f} %"
         amounts = ", ".join(f"{show(net)} {currency}" for currency, net in gap.net.items())
-        click.echo(
+        say(
             f"{gap.rule or 'NO RULE'}: {gap.kind} {gap.sku}, {rate}, {gap.country or '-'}: "
             f"{gap.lines} lines, {amounts}",
         )
-    nothing = sum(gap.lines for gap in gaps if gap.rule is None)
-    default = sum(gap.lines for gap in gaps) - nothing
-    click.echo(f"{seen} lines: {nothing} without a rule, {default} by a default")
+    nothing = sum(gap.lines for gap in found.gaps if gap.rule is None)
+    default = sum(gap.lines for gap in found.gaps) - nothing
+    say(f"{found.lines} lines: {nothing} without a rule, {default} by a default")
+    totals = []
+    for state, reasons in (("refused", found.refused), ("skipped", found.skipped)):
+        for reason, some in sorted(reasons.items(), key=lambda one: -len(one[1])):
+            more = f" and {len(some) - _SHOWN} more" if len(some) > _SHOWN else ""
+            say(f"{state}, {len(some)}: {reason}: {', '.join(some[:_SHOWN])}{more}")
+        totals.append(f"{sum(map(len, reasons.values()))} {state}")
+    say(f"{found.documents} documents: {found.booked} booked, {', '.join(totals)}")
+    if found.unwanted:
+        say(f"{found.unwanted} orders are not counted: these rules book nothing for orders")
 
 
 @rules.command("simulate")
@@ -237,21 +328,20 @@ def simulate_(
     documents: Path,
     since: datetime | None,
 ) -> None:
-    """Say what new rules would book differently, in money per GL account and VAT code."""
+    """Say what new rules would book differently, in money per account, VAT code, cost center."""
     first: date | None = since.date() if since else None
     old, new = _load(store, current), load_rules(file)
     result = simulate(_documents(documents, old), old, new, first)
-    for title, table in (("GL", result.accounts), ("VAT code", result.vat)):
-        for (name, currency), (before, after) in table.items():
-            click.echo(
-                f"{title} {name}: {show(before)} -> {show(after)} {currency} "
-                f"({'+' if after > before else ''}{show(after - before)})",
-            )
+    for (title, name, currency), (before, after) in result.amounts.items():
+        say(
+            f"{title} {name}: {show(before)} -> {show(after)} {currency} "
+            f"({'+' if after > before else ''}{show(after - before)})",
+        )
     for key, reason in result.refused.items():
-        click.echo(f"refused by the new rules: {key}: {reason}")
+        say(f"refused by the new rules: {key}: {reason}")
     for key in result.accepted:
-        click.echo(f"no longer refused: {key}")
-    click.echo(f"{len(result.documents)} documents would be booked differently")
+        say(f"no longer refused: {key}")
+    say(f"{len(result.documents)} documents would be booked differently")
 
 
 @rules.command()
@@ -321,8 +411,8 @@ def init(  # noqa: PLR0913, PLR0917  # one argument per option
     made = parse_rules(text, origin=str(output))
     output.write_text(text, encoding="utf-8")
     for note in notes:
-        click.echo(f"not found: {note}")
-    click.echo(f"{len(made.rules)} rules written to {output}")
+        say(f"not found: {note}")
+    say(f"{len(made.rules)} rules written to {output}")
 
 
 def _known(value: str | None, option: str, what: str) -> str:
@@ -341,7 +431,11 @@ def _websites(file: Path) -> Iterator[str]:
             yield document.source.website_code
 
 
-def _documents(file: Path, rules: Rules) -> Iterator[tuple[Kind, Document | Order]]:
+def _print_json(found: Any) -> None:
+    click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
+
+
+def _documents(file: Path, rules: Rules) -> Iterator[tuple[DocumentKind, Document | Order]]:
     return shop_documents(file, base=rules.settings.amounts == "base")
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from mapper_gl_rules.rules.conditions import predicate
 from mapper_gl_rules.rules.vocabulary import LINE_KINDS
 from mapper_gl_rules.tools.exact_codes import unusable_codes
 from mapper_gl_rules.tools.overlap import covers, is_narrower, overlaps
@@ -51,7 +52,7 @@ def lint(
     Raises:
         ConfigError: When the division cannot be told.
     """
-    findings = [*_order(rules), *_defaults(rules), *_rates(rules)]
+    findings = [*_order(rules), *_defaults(rules), *_rates(rules), *_reverse_charge(rules)]
     if masters is not None:
         findings += [
             Finding(line, "error", kind, text)
@@ -141,3 +142,34 @@ def _rates(rules: Rules) -> Iterator[Finding]:
                 f"rule {rule.name!r} is for {shown} % but its VAT code {code.code} is "
                 f"{code.rate.normalize():f} %. Correct one of them.",
             )
+
+
+def _reverse_charge(rules: Rules) -> Iterator[Finding]:
+    """Find where 0 % to a business at home would land on the code of zero-rated goods."""
+    home = rules.settings.home_country
+    zero = [
+        code.code
+        for code in rules.vat_codes
+        if not code.rate and code.supply == "domestic" and code.country in (None, home)
+    ]
+    if not zero:
+        return
+    line = {"line": "product", "supply": "domestic", "country": home, "zone": "home"}
+    facts: dict[str, Any] = {**line, "rate": Decimal(0), "vat_number": "valid"}
+    for rule in rules.rules:
+        known = {name: value for name, value in rule.when.items() if name in facts}
+        if not all(predicate(name, value)(facts[name]) for name, value in known.items()):
+            continue
+        if rule.book is not None and rule.book.vat_code in ("auto", *zero):
+            if "vat_number" not in rule.when:
+                yield Finding(
+                    rule.line,
+                    "warning",
+                    "domestic reverse charge",
+                    f"rule {rule.name!r} books 0 % to a business in {home} on VAT code "
+                    f"{' or '.join(zero)}. If that is reverse charge, add a rule with rate: 0 and "
+                    "vat_number: valid before it, with a VAT code of its own (supply: by_rule).",
+                )
+            return
+        if len(known) == len(rule.when):
+            return  # it takes them all

@@ -21,9 +21,9 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from mapper_gl_rules.exceptions import RulesError
-from mapper_gl_rules.rules.loading import parse_yaml
 from mapper_gl_rules.rules.schema import RULES_SCHEMA
 from mapper_gl_rules.rules.vocabulary import CONDITIONS, OUTCOMES
+from mapper_gl_rules.rules.yaml_text import parse_yaml
 from mapper_gl_rules.tools.comments import comments_of, head_comment
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mapper_gl_rules.money import ZERO
 from mapper_gl_rules.tools.chart import GENERAL, SALES, Chart, Choices, percent
 from mapper_gl_rules.vat import EU
 
@@ -29,9 +30,12 @@ _REFUSALS = (
         "0 % VAT towards the EU needs a valid VAT number; check the customer",
     ),
     (
-        "VAT charged to a business in the EU",
+        "VAT of another country charged to a business",
         "business_charged",
-        "VAT was charged to a business of another EU country; correct it, or add a rule",
+        (
+            "a business with a valid VAT number was charged VAT of another country; "
+            "correct the invoice"
+        ),
     ),
 )
 
@@ -133,6 +137,8 @@ class _Starter:
         home = self._choices.home_country
         for country, rate in rates:
             supply = "domestic" if country in (home, *registered) else "oss"
+            if country in registered and not rate:
+                supply = "zero_where_registered"
             code = self._chart.code_of(country, rate)
             if code is None:
                 self._chart.note(f"a VAT code for {country} {percent(rate)}")
@@ -212,7 +218,14 @@ class _Starter:
         goods = f"[{', '.join(kinds)}]"
         for country in registered:
             account = self._chart.revenue_of(country, None)
-            book(f"sales in {country}", goods, account, supply="domestic", country=country)
+            supply = "domestic"
+            if (country, ZERO) in rates:
+                self._comment(
+                    f"0 % to {country} is taken as its local zero rate. If you export there too, "
+                    "tell it apart before this rule: supply zero_where_registered, goods_value."
+                )
+                supply = "[domestic, zero_where_registered]"
+            book(f"sales in {country}", goods, account, supply=supply, country=country)
         if "country" in place:
             return
         for supply in ("intra_eu_goods", "intra_eu_services", "export", "oss"):

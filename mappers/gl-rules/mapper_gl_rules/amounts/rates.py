@@ -1,0 +1,81 @@
+"""Percentages of VAT: those the shop states must give its VAT, the others are found by it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mapper_gl_rules.exceptions import DocumentRefusedError
+from mapper_gl_rules.money import HUNDRED, ZERO, rounded, show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from decimal import Decimal
+
+    from mapper_gl_rules.amounts.model import Context
+
+__all__ = ["check_vat", "derive_rate", "percent"]
+
+
+def percent(rate: Decimal) -> str:
+    """Write a percentage for a person."""
+    return f"{rate.normalize():f} %"
+
+
+def check_vat(  # what is checked, and how
+    what: str,
+    where: str,
+    bases: Iterable[Decimal],
+    vat: Decimal,
+    rate: Decimal,
+    tolerance: Decimal,
+) -> None:
+    """Refuse VAT that its percentage gives of none of the possible bases.
+
+    Args:
+        what: What was taxed, for the message.
+        where: The shop's field.
+        bases: What the VAT may be of; the first one is the likely one.
+        vat: As charged.
+        rate: The percentage.
+        tolerance: What rounding may cost.
+
+    Raises:
+        DocumentRefusedError: With the arithmetic.
+    """
+    first, *others = bases
+    if any(abs(base * rate / HUNDRED - vat) <= tolerance for base in (first, *others)):
+        return
+    raise DocumentRefusedError(
+        reason=f"{what}: VAT of {show(vat)} on {show(first)} is not {percent(rate)} "
+        f"({show(rounded(first * rate / HUNDRED))})",
+        where=where,
+        what_to_do="Check the tax of this order in the shop; correct it there or book it by hand.",
+    )
+
+
+def derive_rate(
+    context: Context, net: Decimal, tax: Decimal, rates: Iterable[Decimal], *, where: str
+) -> Decimal:
+    """Find the percentage that gives a VAT amount, where the shop states none.
+
+    Those of the document's lines come first, then the legal ones: the VAT codes of the rules for
+    the country and the day.
+
+    Raises:
+        DocumentRefusedError: When no percentage fits, or several do.
+    """
+    own = set(rates)
+    # Gross is fixed and net rounded: the cent moves between them, and the percentage of it.
+    slack = context.step * (HUNDRED + max((*own, *context.legal, ZERO))) / HUNDRED
+    tried = []
+    for name, group in (("the order's rates", own), ("the VAT codes", context.legal)):
+        fitting = {rate for rate in group if abs(net * rate / HUNDRED - tax) <= slack}
+        if len(fitting) == 1:
+            return fitting.pop()
+        known = ", ".join(percent(rate) for rate in sorted(group)) or "none"
+        tried.append(f"{'several' if fitting else 'none'} of {name} ({known})")
+    raise DocumentRefusedError(
+        reason=f"VAT of {show(tax)} on {show(net)} fits {' and '.join(tried)}",
+        where=where,
+        what_to_do="Let the shop send item_applied_taxes with the order, or book it by hand.",
+    )
