@@ -45,9 +45,9 @@ def dying_put(store, name, value):
     if moment == "after the note" and not new_pair: die()
     if moment == "after the new pair is stored" and new_pair: die()
 
-def dying_refresh(endpoint, token):
+def dying_refresh(endpoint, token, keep):
     if moment == "before the call": die()
-    pair = refresh(endpoint, token)
+    pair = refresh(endpoint, token, keep)
     if moment == "after the answer": die()
     return pair
 
