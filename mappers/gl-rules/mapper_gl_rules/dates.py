@@ -67,6 +67,12 @@ class DocumentDates(NamedTuple):
     tax_points: tuple[TaxPoint, ...]
     order_placed: TaxPoint | None = None
 
+    @property
+    def possible_days(self) -> frozenset[date]:
+        """Every day that may be the tax point."""
+        placed = (self.order_placed,) if self.order_placed else ()
+        return frozenset([point.day for point in (*self.tax_points, *placed)])
+
 
 class MoneyDate(NamedTuple):
     """The day on which money moved, and what says so."""

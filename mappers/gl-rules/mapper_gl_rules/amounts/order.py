@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mapper_gl_rules.source import Order, OrderItem
 
-__all__ = ["read_order"]
+__all__ = ["order_rows", "read_order"]
 
 
 def _after_discount(item: OrderItem) -> Decimal:
@@ -81,6 +81,15 @@ def read_order(order: Order, options: Options, legal: frozenset[Decimal] = froze
     paid = {kind for kind, _ in PAYMENTS}
     amounts.lines = [line for line in amounts.lines if line.kind not in paid]
     return amounts
+
+
+def order_rows(order: Order, options: Options) -> Sequence[Row]:
+    """Give the products of an order that carry money, whatever its shipping and total are.
+
+    Raises:
+        DocumentRefusedError: When no reading of the lines gives the subtotal.
+    """
+    return _rows(Context.of("order", order, order, options, frozenset()), order)
 
 
 def _rows(context: Context, order: Order) -> Sequence[Row]:

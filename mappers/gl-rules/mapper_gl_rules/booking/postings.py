@@ -10,7 +10,7 @@ import msgspec
 from mapper_gl_rules.amounts import AmountLine, Amounts, read_document, read_order
 from mapper_gl_rules.exceptions import DocumentRefusedError, UndecidedError
 from mapper_gl_rules.money import HUNDRED, ZERO, allotted, minor_unit, rounded, show, vat_inside
-from mapper_gl_rules.rules.facts import DocumentFacts, LineFacts, line_facts
+from mapper_gl_rules.rules.facts import DocumentFacts, LineFacts, legal_rates, line_facts
 from mapper_gl_rules.rules.matching import Matcher
 from mapper_gl_rules.rules.vocabulary import LINE_KINDS
 from mapper_gl_rules.source import Order
@@ -93,19 +93,14 @@ class Postings:
         return read_document(kind, header, order, options, legal)
 
     def _legal_rates(self, document: DocumentFacts) -> frozenset[Decimal]:
-        """Give the percentages that the VAT codes of the rules have for the destination."""
-        days = tuple([point.day for point in document.dates.tax_points])
-        key = (document.country, document.services_country, days)
+        """Give the percentages that may be charged on a document; the same question once."""
+        days = document.dates.possible_days
+        key = (document.country, document.services_country, document.business, days)
         found = self._legal.get(key)
         if found is None:
             if len(self._legal) >= _MOST:
                 self._legal.clear()
-            places = (None, document.country, document.services_country)
-            found = self._legal[key] = frozenset(
-                code.rate
-                for code in self.rules.vat_codes
-                if code.rate and code.country in places and any(map(code.holds_on, days))
-            )
+            found = self._legal[key] = legal_rates(document, self.rules.settings, self.vat_codes)
         return found
 
     def single(self, amounts: Amounts, document: DocumentFacts, sign: int) -> list[Posting]:

@@ -214,13 +214,10 @@ def legal_rates(document: DocumentFacts, settings: Settings, codes: VatCodes) ->
 
     Those of its destination, for goods and for services, at every day that may be its tax point.
     """
-    days = {point.day for point in document.dates.tax_points}
-    if document.dates.order_placed is not None:
-        days.add(document.dates.order_placed.day)
     return frozenset(
         rate
         for country, goods in ((document.country, True), (document.services_country, False))
-        for day in days
+        for day in document.dates.possible_days
         for rate in codes.legal(
             TaxedAs(_supply(document, settings, country, HUNDRED, goods=goods), country, day)
         )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from mapper_gl_rules.amounts import read_order
+from mapper_gl_rules.amounts.order import order_rows
 from mapper_gl_rules.money import ZERO
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ __all__ = ["SERVICES", "Worth", "by_currency", "goods_value", "piece_value"]
 
 # Product types that are no goods.
 SERVICES = frozenset({"virtual", "downloadable", "giftcard"})
-_GOODS = frozenset({"product", "discount", "fixed_product_tax"})
 # Finds a value by currency when it is asked for.
 Worth = Callable[[], Mapping[str, Decimal]]
 
@@ -30,9 +29,13 @@ def goods_value(order: Order, options: Options) -> Mapping[str, Decimal]:
     """Give the value of an order's goods, by currency.
 
     Raises:
-        DocumentRefusedError: When the order does not add up.
+        DocumentRefusedError: When the order's lines do not add up.
     """
-    values = [line.net for line in read_order(order, options).lines if _is_goods(line)]
+    values = [
+        row.raw - row.discount + row.hidden + (row.fixed_product_tax or ZERO)
+        for row in order_rows(order, options)
+        if row.item.product_type not in SERVICES
+    ]
     return by_currency(order, sum(values, ZERO))
 
 
@@ -47,7 +50,3 @@ def by_currency(order: Order, value: Decimal) -> Mapping[str, Decimal]:
     if order.base_currency_code and order.base_to_order_rate:
         found.setdefault(order.base_currency_code, value / order.base_to_order_rate)
     return found
-
-
-def _is_goods(line: AmountLine) -> bool:
-    return line.kind in _GOODS and (line.item is None or line.item.product_type not in SERVICES)
