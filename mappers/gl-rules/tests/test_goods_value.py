@@ -174,3 +174,28 @@ def test_lint_warns_of_reverse_charge_on_the_code_of_zero_rated_goods(
     findings = [one for one in lint(make_rules(*rules)) if one.kind == "domestic reverse charge"]
     assert [one.text.split("'")[1] for one in findings] == found
     assert all(one.level == "warning" and "vat_number: valid" in one.text for one in findings)
+
+
+ZERO = 'name: uk, when: {line: product, supply: zero_where_registered}, book: {gl: "1"}'
+
+MANY = ZERO.replace("zero_where_registered", "[domestic, zero_where_registered]")
+
+
+@pytest.mark.parametrize(
+    ("rules", "codes", "registrations", "found"),
+    [
+        ([], "", ["GB", "BE"], ["GB"]),
+        ([], '  "G": {rate: 0, country: GB, supply: zero_where_registered}', ["GB"], []),
+        ([], '  "G": {rate: 0, country: GB, supply: zero_where_registered}', ["GB", "CH"], ["CH"]),
+        ([], '  "G": {rate: 0, supply: zero_where_registered}', ["GB", "CH"], []),
+        ([ZERO], "", ["GB"], []),
+        ([MANY], "", ["GB"], []),
+        ([], "", [], []),
+    ],
+)  # fmt: skip
+def test_lint_warns_where_a_zero_abroad_has_no_choice(
+    make_rules: Any, rules: Any, codes: str, registrations: Any, found: Any
+) -> None:
+    checked = make_rules(*rules, more_codes=codes, registrations=registrations)
+    findings = [one for one in lint(checked) if one.kind == "zero where registered"]
+    assert [one.text.split()[3] for one in findings] == found

@@ -377,6 +377,24 @@ def test_a_fixed_code_takes_a_computed_percentage_too(make_rules: Any, make_docu
     assert booked.record["lines"][0]["vat_code"] == "21"
 
 
+@pytest.mark.parametrize("place", ["billing", "shipping", "customer"])
+def test_the_valid_number_may_be_in_any_of_three_places(
+    make_rules: Any, make_document: Any, place: str
+) -> None:
+    address = {"country_id": "BE", "vat_id": "n.v.t."}
+    valid = {**address, "vat_id": "0000000097"}
+    shipping = {"address": valid if place == "shipping" else address}
+    order = {
+        "billing_address": valid if place == "billing" else address,
+        "extension_attributes": {"shipping_assignments": [{"shipping": shipping}]},
+        "customer_taxvat": "0000000097" if place == "customer" else None,
+    }
+    rules = make_rules(more_codes='  "7": {rate: 0, supply: intra_eu_goods}')
+    document = make_document(("LAMP", 100, 0), order=order)
+    (booked,) = Booker(rules).document("invoice", document)
+    assert booked.record["lines"][0]["vat_code"] == "7"
+
+
 def test_a_number_of_the_own_country_is_no_reverse_charge(
     make_rules: Any, make_document: Any
 ) -> None:

@@ -11,6 +11,7 @@ from mapper_gl_rules.rules.conditions import predicate
 from mapper_gl_rules.rules.vocabulary import LINE_KINDS
 from mapper_gl_rules.tools.exact_codes import unusable_codes
 from mapper_gl_rules.tools.overlap import covers, is_narrower, overlaps
+from mapper_gl_rules.vat import EU
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,7 +53,7 @@ def lint(
     Raises:
         ConfigError: When the division cannot be told.
     """
-    findings = [*_order(rules), *_defaults(rules), *_rates(rules), *_reverse_charge(rules)]
+    findings = [*_order(rules), *_defaults(rules), *_rates(rules), *_zeros(rules)]
     if masters is not None:
         findings += [
             Finding(line, "error", kind, text)
@@ -142,6 +143,28 @@ def _rates(rules: Rules) -> Iterator[Finding]:
                 f"rule {rule.name!r} is for {shown} % but its VAT code {code.code} is "
                 f"{code.rate.normalize():f} %. Correct one of them.",
             )
+
+
+def _zeros(rules: Rules) -> Iterator[Finding]:
+    """Find where one zero would be taken for another."""
+    yield from _reverse_charge(rules)
+    supply = "zero_where_registered"
+    chosen = {code.country for code in rules.vat_codes if code.supply == supply}
+    if None in chosen or any(supply in _listed(rule.when.get("supply")) for rule in rules.rules):
+        return
+    settings = rules.settings
+    for country in sorted(settings.registrations - EU - chosen - {settings.home_country}):
+        yield Finding(
+            0,
+            "warning",
+            "zero where registered",
+            f"0 % to {country} is refused: it is the local zero rate or an export. Give the VAT "
+            f"code of its zero rate supply: {supply}, or add rules for that supply.",
+        )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _reverse_charge(rules: Rules) -> Iterator[Finding]:

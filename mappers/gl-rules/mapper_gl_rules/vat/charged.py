@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from re import compile as compile_pattern
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ def _countries(
                 yield tax.code, country
 
 
+@lru_cache(maxsize=4096)
 def _stated(code: str, percent: Decimal) -> str | None:
     found = _CODE.fullmatch(code)
     if found is None or Decimal(found[2]) != percent or found[1] not in _VAT_COUNTRIES:
