@@ -11,7 +11,7 @@ from mapper_gl_rules.booking import Booker
 from mapper_gl_rules.rules.loading import parse_rules
 from mapper_gl_rules.source.decoding import Decoder
 from mapper_gl_rules.source.messages import encode_any
-from mapper_gl_rules.tools.spreadsheet import from_xlsx, to_xlsx
+from mapper_gl_rules.tools.workbook import from_xlsx, to_xlsx
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,5 +150,5 @@ def test_recorded_orders_go_where_the_shop_shipped_them(
 
 
 def test_the_setting_survives_a_workbook(example_rules: Any) -> None:
-    text = from_xlsx(to_xlsx(with_delivery_addresses(example_rules)))
+    text = from_xlsx(to_xlsx(with_delivery_addresses(example_rules))).text
     assert "delivery_addresses: true" in text

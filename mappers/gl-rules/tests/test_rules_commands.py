@@ -30,8 +30,7 @@ def test_versions_are_kept_encrypted_and_only_added(
     rules("import", "--store", store, "--create", example_rules, "--note", "first")
     changed = tmp_path / "changed.yml"
     changed.write_text(example_rules.read_text().replace('"8100"', '"8110"'))
-    count = len(load_rules(example_rules).rules)
-    assert rules("import", "--store", store, changed) == f"version 2, {count} rules\n"
+    assert rules("import", "--store", store, changed).splitlines()[-1].startswith("version 2, ")
     assert "gl 8100" in rules("diff", "--store", store, "1")
     assert rules("rollback", "--store", store, "1") == "version 3 is version 1 again\n"
     assert rules("diff", "--store", store, "1", "3") == "no difference\n"
@@ -51,6 +50,66 @@ def test_export_and_import_as_spreadsheet(
         rules("export", "--store", store, file)
         rules("import", "--store", store, file)
         assert rules("diff", "--store", store, "1") == "no difference\n"
+    again = rules("import", "--store", store, file)
+    assert again == f"{file} is the present version: nothing is stored\n"
+
+
+def test_import_shows_what_changes_and_what_is_wrong_before_it_holds(
+    rules: Any, store: Path, example_rules: Path, tmp_path: Path
+) -> None:
+    first = rules("import", "--store", store, "--create", example_rules, "--master", MASTER)
+    assert "overlapping" in first
+    file = tmp_path / "rules.yml"
+    text = example_rules.read_text()
+    file.write_text(text.replace('gl: "8040", cost_center: WEB', 'gl: "8041", cost_center: NEW'))
+    out = rules("import", "--store", store, file)
+    assert "gl 8040" in out
+    assert "gl 8041" in out
+    assert "overlapping" not in out  # it was so before
+    assert "not checked against Exact" in out
+    rules("rollback", "--store", store, "1")
+    given = ("import", "--store", store, file, "--master", MASTER)
+    refused = rules(*given, code=1)
+    assert f"nothing is stored: lint finds 2 errors ({file})" in refused
+    assert rules("history", "--store", store).count("\n") == 3
+    out = rules(*given, "--yes")
+    assert "Exact has no GL account 8041" in out
+    assert "Exact has no active cost center NEW" in out
+    assert out.splitlines()[-1].startswith("version 4, ")
+
+
+@pytest.mark.parametrize(("answer", "stored"), [("y", True), ("n", False), ("", False)])
+def test_on_a_terminal_import_asks(
+    store: Path, example_rules: Path, answer: str, stored: Any, monkeypatch: Any
+) -> None:
+    from click.testing import CliRunner  # noqa: PLC0415
+
+    from mapper_gl_rules.tools import versions  # noqa: PLC0415
+    from mapper_gl_rules.tools.commands import rules as group  # noqa: PLC0415
+
+    monkeypatch.setattr(versions, "is_terminal", lambda: True)
+    given = ["import", "--store", str(store), "--create", str(example_rules)]
+    done = CliRunner().invoke(group, given, input=f"{answer}\n")
+    assert "Store it, to hold from the next run? [y/N]" in done.output
+    history = CliRunner().invoke(group, ["history", "--store", str(store)]).output
+    assert bool(history) is stored
+    assert done.exit_code == (0 if stored else 1)
+
+
+def test_a_mistake_in_a_spreadsheet_is_told_by_its_cell(
+    rules: Any, store: Path, example_rules: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.csv"
+    assert "Import a YAML file or a workbook first" in rules(
+        "import", "--store", store, "--create", tmp_path / "any.csv", code=1
+    )
+    rules("import", "--store", store, example_rules)
+    rules("export", "--store", store, file)
+    file.write_bytes(file.read_bytes().replace(b",shipping,", b",shiping,", 1))
+    wrong = rules("import", "--store", store, file, code=1)
+    assert re.search(r"rules.csv, cell B\d+, field line\)\. Did you mean shipping", wrong)
+    nowhere = tmp_path / "nowhere" / "rules.xlsx"
+    assert "cannot write the rules" in rules("export", "--store", store, nowhere, code=1)
 
 
 def test_a_change_holds_from_the_next_run(

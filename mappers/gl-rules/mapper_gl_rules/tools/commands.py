@@ -4,33 +4,41 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from mapper_gl_rules.booking import Booker
 from mapper_gl_rules.exceptions import ConfigError, InputError
 from mapper_gl_rules.money import show
-from mapper_gl_rules.rules.loading import load_rules, parse_rules, read_rules
+from mapper_gl_rules.rules.loading import load_rules, parse_rules
 from mapper_gl_rules.source import Order
 from mapper_gl_rules.tools.book import book_documents
 from mapper_gl_rules.tools.chart import Choices, time_zone_of
-from mapper_gl_rules.tools.compare import compare
 from mapper_gl_rules.tools.coverage import Coverage, coverage
-from mapper_gl_rules.tools.documents import read_input, read_tax_rates, shop_documents
+from mapper_gl_rules.tools.documents import read_tax_rates, shop_documents
 from mapper_gl_rules.tools.explain import explain, texts
 from mapper_gl_rules.tools.lint import lint
 from mapper_gl_rules.tools.master_data import division_of, load_master_data
+from mapper_gl_rules.tools.options import (
+    PATH,
+    as_json_option,
+    input_option,
+    load,
+    master_options,
+    print_json,
+    rules_option,
+    since_option,
+    store_option,
+)
 from mapper_gl_rules.tools.show import print_entry, say
 from mapper_gl_rules.tools.simulate import simulate
-from mapper_gl_rules.tools.spreadsheet import from_csv, from_xlsx, to_csv, to_xlsx
 from mapper_gl_rules.tools.starter import starter_rules
-from mapper_gl_rules.tools.store import RulesStore
+from mapper_gl_rules.tools.versions import COMMANDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
     from mapper_gl_rules.rules.facts import DocumentKind
     from mapper_gl_rules.rules.model import Rules
@@ -40,48 +48,6 @@ __all__ = ["book", "rules"]
 
 _FINDINGS = 2  # exit code of lint with errors, and of coverage with refused documents
 _SHOWN = 3  # documents that are named for a reason
-_PATH = click.Path(path_type=Path)
-
-
-def _store(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--store",
-        envvar="RULES_STORE",
-        help="Credential store with the versions (also RULES_STORE).",
-    )(command)
-
-
-def _rules_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--rules", "file", type=_PATH, help="Rules file (YAML).")(command)
-
-
-def _input(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--input",
-        "documents",
-        type=_PATH,
-        required=True,
-        help="Documents: what the tap writes, or Adobe's REST answers; - reads standard input.",
-    )(command)
-
-
-_since = click.option(
-    "--since",
-    type=click.DateTime(["%Y-%m-%d"]),
-    help="First entry date, such as 2026-01-31.",
-)
-
-
-def _names(command: Callable[..., Any]) -> Callable[..., Any]:
-    command = click.option("--division", type=int, help="Whose names, of several divisions.")(
-        command
-    )
-    return click.option(
-        "--master", help="Exact's master data, for names: JSON file, or the target's ledger_url."
-    )(command)
-
-
-_as_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 
 
 @click.group()
@@ -89,78 +55,14 @@ def rules() -> None:
     """Look after the rules and see what they do."""
 
 
-@rules.command("import")
-@_store
-@click.argument("file", type=_PATH)
-@click.option("--note", default="", help="Why this version is made.")
-@click.option("--create", is_flag=True, help="Make the store if there is none.")
-def import_(store: str | None, file: Path, note: str, create: bool) -> None:  # noqa: FBT001  # click passes it
-    """Store FILE (.yml, .xlsx or .csv) as a new version; it holds from the next run."""
-    versions = _open(store, create=create)
-    text = _as_yaml(file, versions)
-    parse_rules(text, origin=str(file))
-    version = versions.add(text, note or f"imported from {file.name}")
-    say(f"version {version.number}, {version.rules} rules")
-
-
-@rules.command()
-@_store
-@_rules_option
-@click.argument("output", type=_PATH)
-@click.option("--version", "number", type=int, help="Default: the newest.")
-def export(store: str | None, file: Path | None, output: Path, number: int | None) -> None:
-    """Write a version, or a rules file, to OUTPUT (.yml, .xlsx or .csv)."""
-    text = read_rules(file) if file else _open(store).text(number)[1]
-    match output.suffix:
-        case ".xlsx":
-            output.write_bytes(to_xlsx(text))
-        case ".csv":
-            output.write_text(to_csv(text), encoding="utf-8-sig")  # Excel needs the mark
-        case _:
-            output.write_text(text, encoding="utf-8")
-    say(f"written to {output}")
-
-
-@rules.command()
-@_store
-def history(store: str | None) -> None:
-    """List the versions."""
-    for version in _open(store).history():
-        say(
-            f"{version.number:>5}  {version.made_at}  {version.made_by}  "
-            f"{version.rules} rules  {version.note}",
-        )
-
-
-@rules.command()
-@_store
-@click.argument("old")
-@click.argument("new", required=False)
-def diff(store: str | None, old: str, new: str | None) -> None:
-    """Say what differs between two versions or files; NEW is the newest version by default."""
-    before, after = (_version_or_file(store, one) for one in (old, new))
-    changes = compare(before, after)
-    for change in changes:
-        say(change)
-    if not changes:
-        say("no difference")
-
-
-@rules.command()
-@_store
-@click.argument("number", type=int)
-@click.option("--note", default="", help="Why.")
-def rollback(store: str | None, number: int, note: str) -> None:
-    """Make version NUMBER the newest again, as a further version."""
-    version = _open(store).roll_back(number, note)
-    say(f"version {version.number} is version {number} again")
+for _command in COMMANDS:
+    rules.add_command(_command)
 
 
 @rules.command("lint")
-@_store
-@_rules_option
-@click.option("--master", help="Exact's master data: JSON file, or the target's ledger_url.")
-@click.option("--division", type=int, help="The target's own, where the master data has several.")
+@store_option
+@rules_option
+@master_options
 @click.pass_context
 def lint_(
     ctx: click.Context,
@@ -174,7 +76,7 @@ def lint_(
     Exit code 2 when there are errors.
     """
     known = load_master_data(master) if master else None
-    findings = lint(_load(store, file), known, division)
+    findings = lint(load(store, file), known, division)
     for finding in findings:
         where = f"line {finding.line}" if finding.line else "file"
         say(f"{finding.level}: {where}: {finding.kind}: {finding.text}")
@@ -185,11 +87,11 @@ def lint_(
 
 
 @rules.command("explain")
-@_store
-@_rules_option
-@_input
-@_names
-@_as_json
+@store_option
+@rules_option
+@input_option
+@master_options
+@as_json_option
 @click.option("--order", "number", required=True, help="Number of an order, invoice or memo.")
 def explain_(
     store: str | None,
@@ -201,7 +103,7 @@ def explain_(
     number: str,
 ) -> None:
     """Say for every line of an order's documents which rule books it and why."""
-    booker = Booker(_load(store, file))
+    booker = Booker(load(store, file))
     names = division_of(load_master_data(master), division) if master else None
     found = []
     for kind, document in _documents(documents, booker.rules):
@@ -215,7 +117,7 @@ def explain_(
             what_to_do="Check the number, or extract its period with the tap.",
         )
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     for one in found:
         for line in texts(one):
@@ -225,10 +127,10 @@ def explain_(
 
 
 @click.command()
-@_rules_option
-@_store
-@_input
-@_names
+@rules_option
+@store_option
+@input_option
+@master_options
 @click.option("--json/--table", "as_json", default=None, help="Default: a table on a terminal.")
 def book(
     file: Path | None,
@@ -243,11 +145,11 @@ def book(
     The input is {"order" or "orders", "invoices", "creditmemos"} as Adobe's REST API answers them,
     or what the tap writes. The entries have the debtor and VAT lines that Exact will make.
     """
-    loaded = _load(store, file)
+    loaded = load(store, file)
     names = division_of(load_master_data(master), division) if master else None
     report = book_documents(_documents(documents, loaded), loaded)
     if as_json or (as_json is None and not sys.stdout.isatty()):
-        _print_json(report)
+        print_json(report)
         return
     for entry in report["documents"]:
         print_entry(entry, names)
@@ -260,11 +162,11 @@ def book(
 
 
 @rules.command("coverage")
-@_store
-@_rules_option
-@_input
-@_since
-@_as_json
+@store_option
+@rules_option
+@input_option
+@since_option
+@as_json_option
 @click.option("--days", type=int, help="Instead of --since: the last so many days.")
 @click.pass_context
 def coverage_(
@@ -283,10 +185,10 @@ def coverage_(
     first = since.date() if since else None
     if days is not None:
         first = datetime.now(UTC).date() - timedelta(days=days)
-    loaded = _load(store, file)
+    loaded = load(store, file)
     found = coverage(_documents(documents, loaded), loaded, first)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         _print_coverage(found)
     if found.refused:
@@ -316,11 +218,11 @@ def _print_coverage(found: Coverage) -> None:
 
 
 @rules.command("simulate")
-@_store
-@click.option("--rules", "file", type=_PATH, required=True, help="The new rules.")
-@click.option("--current", type=_PATH, help="The present rules; default: the store's newest.")
-@_input
-@_since
+@store_option
+@click.option("--rules", "file", type=PATH, required=True, help="The new rules.")
+@click.option("--current", type=PATH, help="The present rules; default: the store's newest.")
+@input_option
+@since_option
 def simulate_(
     store: str | None,
     file: Path,
@@ -330,7 +232,7 @@ def simulate_(
 ) -> None:
     """Say what new rules would book differently, in money per account, VAT code, cost center."""
     first: date | None = since.date() if since else None
-    old, new = _load(store, current), load_rules(file)
+    old, new = load(store, current), load_rules(file)
     result = simulate(_documents(documents, old), old, new, first)
     for (title, name, currency), (before, after) in result.amounts.items():
         say(
@@ -345,10 +247,9 @@ def simulate_(
 
 
 @rules.command()
-@click.option("--master", required=True, help="Exact's master data: JSON or ledger_url.")
-@click.option("--division", type=int, help="Division, where the master data has several.")
+@master_options
 @click.option(
-    "--tax-rates", type=_PATH, required=True, help="Adobe's answer of taxRates/search (JSON)."
+    "--tax-rates", type=PATH, required=True, help="Adobe's answer of taxRates/search (JSON)."
 )
 @click.option(
     "--debtor", help="Relation of Exact that consumers are booked on; customer: one of each."
@@ -362,14 +263,14 @@ def simulate_(
 )
 @click.option("--voucher", "vouchers", multiple=True, help="SKU of a gift voucher that is sold.")
 @click.option(
-    "--input", "documents", type=_PATH, help="Documents, as the tap writes them: name the websites."
+    "--input", "documents", type=PATH, help="Documents, as the tap writes them: name the websites."
 )
 @click.option("--home-country", help="Default: the division's.")
 @click.option("--currency", help="Default: the division's.")
 @click.option("--time-zone", help="Default: the country's, if it has one only.")
-@click.argument("output", type=_PATH)
+@click.argument("output", type=PATH)
 def init(  # noqa: PLR0913, PLR0917  # one argument per option
-    master: str,
+    master: str | None,
     division: int | None,
     tax_rates: Path,
     debtor: str | None,
@@ -391,7 +292,7 @@ def init(  # noqa: PLR0913, PLR0917  # one argument per option
             where=str(output),
             what_to_do="Name another file, or move it away.",
         )
-    data = division_of(load_master_data(master), division)
+    data = division_of(load_master_data(_known(master, "--master", "what may be named")), division)
     found = data.division
     home = home_country or ((found and found.country) or "").strip()
     pairs = [one.rpartition("=") for one in centers]
@@ -431,41 +332,5 @@ def _websites(file: Path) -> Iterator[str]:
             yield document.source.website_code
 
 
-def _print_json(found: Any) -> None:
-    click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
-
-
 def _documents(file: Path, rules: Rules) -> Iterator[tuple[DocumentKind, Document | Order]]:
     return shop_documents(file, base=rules.settings.amounts == "base")
-
-
-def _open(store: str | None, *, create: bool = False) -> RulesStore:
-    if not store:
-        raise ConfigError(
-            what="no store is named",
-            where="option --store",
-            what_to_do="Name the credential store, or set RULES_STORE.",
-        )
-    return RulesStore(store, create=create)
-
-
-def _load(store: str | None, file: Path | None) -> Rules:
-    return load_rules(file) if file is not None else _open(store).rules()
-
-
-def _version_or_file(store: str | None, name: str | None) -> Rules:
-    if name is None or name.isdecimal():
-        return _open(store).rules(int(name) if name else None)
-    return load_rules(Path(name))
-
-
-def _as_yaml(file: Path, versions: RulesStore) -> str:
-    """Read a YAML file or a spreadsheet; a CSV takes settings from the newest version."""
-    match file.suffix:
-        case ".xlsx":
-            return from_xlsx(read_input(file))
-        case ".csv":
-            table = read_input(file).decode("utf-8-sig")
-            return from_csv(table, versions.text()[1])
-        case _:
-            return read_rules(file)

@@ -1,21 +1,15 @@
-"""Rules as a spreadsheet and back, with their comments.
+"""Rules as tables and back, with their comments; every error says where in the table.
 
-XLSX has three sheets (Rules, VAT codes, Settings); CSV has the rules alone. Several values in
-a cell are separated by ` | `, attributes are written as `color=red | blue; size=L`.
+A workbook has three tables (Rules, VAT codes, Settings), a CSV file the rules alone. A row is a
+rule, a column a condition or an outcome; columns that no rule uses are left out.
 """
 
 from __future__ import annotations
 
-import csv
-import re
-from io import BytesIO, StringIO
-from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
+from io import StringIO
+from typing import TYPE_CHECKING, NamedTuple
 
-from openpyxl import Workbook, load_workbook
-from openpyxl.styles import Alignment, Font
-from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
+import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
@@ -24,312 +18,350 @@ from mapper_gl_rules.exceptions import RulesError
 from mapper_gl_rules.rules.schema import RULES_SCHEMA
 from mapper_gl_rules.rules.vocabulary import CONDITIONS, OUTCOMES
 from mapper_gl_rules.rules.yaml_text import parse_yaml
+from mapper_gl_rules.tools.cells import attributes_in, flow, text_of, value_in
 from mapper_gl_rules.tools.comments import comments_of, head_comment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from openpyxl.worksheet.worksheet import Worksheet
+    from mapper_gl_rules.rules.shape import Locate, Place
 
-__all__ = ["from_csv", "from_xlsx", "to_csv", "to_xlsx"]
+__all__ = [
+    "MOST_COLUMNS",
+    "MOST_ROWS",
+    "NAME",
+    "RULES",
+    "SETTINGS",
+    "VAT_CODES",
+    "Edited",
+    "Table",
+    "from_tables",
+    "to_tables",
+]
 
-_OUTCOMES = tuple(OUTCOMES)
-_CONDITIONS = tuple(CONDITIONS)
-RULE_COLUMNS = ("name", *_CONDITIONS, *_OUTCOMES, "refuse", "comment")
+RULES, VAT_CODES, SETTINGS = "Rules", "VAT codes", "Settings"
+MOST_ROWS, MOST_COLUMNS = 5_000, 100
+NAME = " (name)"  # behind a word: a column with the names of its codes, for people
+_RULE_COLUMNS = ("name", *CONDITIONS, *OUTCOMES, "refuse", "comment")
+_ALWAYS = frozenset({"name", "line", "gl", "vat_code", "refuse", "comment"})
 _PARTS = RULES_SCHEMA["properties"]
 _SETTINGS = _PARTS["settings"]["properties"]
 _VAT_CODE = _PARTS["vat_codes"]["additionalProperties"]["properties"]
-_VAT_FIELDS = tuple(_VAT_CODE)
-_NUMBER = re.compile(r"[0-9]{1,12}([.,][0-9]{1,6})?")
-_SEPARATOR = " | "
-_ROW_1 = 2  # first row below the titles
-Row = list[str]
+_TITLES = {
+    RULES: _RULE_COLUMNS,
+    VAT_CODES: ("vat_code", *_VAT_CODE, "comment"),
+    SETTINGS: ("setting", "value", "comment"),
+}
 
 
-def to_csv(text: str) -> str:
-    """Write the rules of a YAML text as CSV."""
-    out = StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(RULE_COLUMNS)
-    writer.writerows(_rule_rows(text))
-    return out.getvalue()
+class Table(msgspec.Struct):
+    """A table of text.
 
-
-def from_csv(table: str, base: str) -> str:
-    """Read rules from CSV into YAML.
-
-    Args:
-        table: The CSV.
-        base: YAML with the settings and VAT codes.
-
-    Raises:
-        RulesError: When a column is unknown.
+    Attributes:
+        name: Rules, VAT codes or Settings.
+        origin: File and sheet, for messages.
+        rows: Cells; the first row has the titles.
+        numbers: Number of each row in the file, which may have empty ones.
     """
-    rows = list(csv.reader(StringIO(table)))
-    if not rows:
-        raise RulesError(what="the table is empty", where="row 1", what_to_do="Add the titles.")
-    settings, codes = _base_tables(base)
-    return _to_yaml(rows[0], rows[1:], codes, settings)
+
+    name: str
+    origin: str
+    rows: list[list[str]]
+    numbers: list[int]
+
+    def where(self, row: int, column: int | None = None) -> str:
+        """Say where a row or a cell of it stands."""
+        number = self.numbers[row] if row < len(self.numbers) else row + 1
+        if column is None:
+            return f"{self.origin}, row {number}"
+        return f"{self.origin}, cell {letters(column)}{number}"
 
 
-def to_xlsx(text: str) -> bytes:
-    """Write a YAML text as a workbook."""
-    settings, codes = _base_tables(text)
-    book = Workbook()
-    book.remove(book.worksheets[0])
-    _sheet(book.create_sheet("Rules"), RULE_COLUMNS, _rule_rows(text))
-    _sheet(book.create_sheet("VAT codes"), ("vat_code", *_VAT_FIELDS, "comment"), codes)
-    _sheet(book.create_sheet("Settings"), ("setting", "value", "comment"), settings)
-    out = BytesIO()
-    book.save(out)
-    return out.getvalue()
+class Edited(NamedTuple):
+    """What a person edited: YAML, and who knows which cell a part of it comes from."""
+
+    text: str
+    locate: Locate | None
 
 
-def from_xlsx(data: bytes) -> str:
-    """Read a workbook into YAML; comments on cells are added to the row's comment.
-
-    Raises:
-        RulesError: When it is no workbook, or a sheet or column is missing.
-    """
-    try:
-        book = load_workbook(BytesIO(data))
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
-        raise RulesError(
-            what="the file is no XLSX workbook",
-            where="workbook",
-            what_to_do="Save it as Excel workbook (.xlsx).",
-        ) from error
-    tables: dict[str, list[Row]] = {}
-    for name in ("Rules", "VAT codes", "Settings"):
-        if name not in book.sheetnames:
-            raise RulesError(
-                what=f"the sheet {name} is missing",
-                where="workbook",
-                what_to_do="Export the rules again and edit that workbook.",
-            )
-        tables[name] = _read_sheet(book[name])
-    rules = tables["Rules"]
-    return _to_yaml(rules[0], rules[1:], tables["VAT codes"][1:], tables["Settings"][1:])
+def letters(column: int) -> str:
+    """Give the letters of a column, counted from 0."""
+    name = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        name = chr(ord("A") + rest) + name
+    return name
 
 
-def _rule_rows(text: str) -> list[Row]:
+def to_tables(text: str) -> dict[str, list[list[str]]]:
+    """Give the rows of each table of a YAML text, titles first."""
     tree = parse_yaml(text, "rules")
+    return {
+        RULES: _rule_rows(tree, text),
+        VAT_CODES: [list(_TITLES[VAT_CODES]), *_code_rows(tree, text)],
+        SETTINGS: [list(_TITLES[SETTINGS]), *_setting_rows(tree, text)],
+    }
+
+
+def _rule_rows(tree: CommentedMap, text: str) -> list[list[str]]:
     comments = comments_of(tree["rules"], text)
-    rows = []
-    for number, rule in enumerate(tree["rules"]):
-        when, book = rule.get("when", {}), rule.get("book", {})
-        rows.append(
-            [
-                rule["name"],
-                *(_cell(when.get(name)) for name in _CONDITIONS),
-                *(_cell(book.get(name)) for name in _OUTCOMES),
-                _cell(rule.get("refuse")),
-                comments.get(number, ""),
-            ],
-        )
+    rules = list(enumerate(tree["rules"]))
+    used = {"comment"} if comments else set()
+    for _, rule in rules:
+        used |= {*rule, *rule.get("when", {}), *rule.get("book", {})}
+    titles = [title for title in _RULE_COLUMNS if title in used | _ALWAYS]
+    rows = [titles]
+    for number, rule in rules:
+        cells = {**rule.get("when", {}), **rule.get("book", {})}
+        texts = {title: text_of(value) for title, value in cells.items()}
+        texts |= {
+            "name": rule["name"],
+            "refuse": rule.get("refuse", ""),
+            "comment": comments.get(number, ""),
+        }
+        rows.append([texts.get(title, "") for title in titles])
     return rows
 
 
-def _base_tables(text: str) -> tuple[list[Row], list[Row]]:
-    """Give the rows of settings and VAT codes."""
-    tree = parse_yaml(text, "rules")
-    comments = comments_of(tree["settings"], text)
-    settings: list[Row] = [["", "", head_comment(text)]]
-    for name, value in tree["settings"].items():
-        if isinstance(value, dict):
-            settings += [[f"{name}.{key}", _cell(one), ""] for key, one in value.items()]
-            settings[-1][2] = comments.get(name, "")
-        else:
-            settings.append([name, _cell(value), comments.get(name, "")])
+def _code_rows(tree: CommentedMap, text: str) -> Iterator[list[str]]:
     comments = comments_of(tree["vat_codes"], text)
-    codes = [
-        [code, *(_cell(entry.get(field)) for field in _VAT_FIELDS), comments.get(code, "")]
-        for code, entry in tree["vat_codes"].items()
-    ]
-    return settings, codes
+    for code, entry in tree["vat_codes"].items():
+        yield [
+            code,
+            *(text_of(entry.get(field)) for field in _VAT_CODE),
+            comments.get(code, ""),
+        ]
 
 
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, dict):
-        return "; ".join(f"{key}={_cell(one)}" for key, one in value.items())
-    if isinstance(value, list):
-        return _SEPARATOR.join(_cell(one) for one in value)
-    return str(value).replace("|", "\\|")
+def _setting_rows(tree: CommentedMap, text: str) -> Iterator[list[str]]:
+    """Give a row per setting; the comment at the top of the file has a row without a name."""
+    comments = comments_of(tree["settings"], text)
+    yield ["", "", head_comment(text)]
+    for name, value in tree["settings"].items():
+        comment = comments.get(name, "")
+        if not isinstance(value, dict):
+            yield [name, text_of(value), comment]
+            continue
+        for number, (key, one) in enumerate(value.items(), 1):
+            yield [f"{name}.{key}", text_of(one), comment if number == len(value) else ""]
 
 
-def _sheet(sheet: Worksheet, titles: Sequence[str], rows: Iterable[Row]) -> None:
-    sheet.append(list(titles))
-    for row in rows:
-        sheet.append(row)
-    for cell in sheet[1]:
-        cell.font = Font(bold=True)
-    for column in range(1, len(titles) + 1):
-        letter = get_column_letter(column)
-        width = max(len(str(cell.value or "")) for cell in sheet[letter])
-        sheet.column_dimensions[letter].width = min(max(width + 2, 8), 60)
-        for cell in sheet[letter][1:]:
-            cell.number_format = "@"  # text: a code may begin with 0
-            cell.alignment = Alignment(wrap_text=True, vertical="top")
-    sheet.freeze_panes = "B2"
+def from_tables(tables: Mapping[str, Table], base: str | None) -> Edited:
+    """Make YAML of tables.
 
+    Args:
+        tables: The rules, and the VAT codes and settings unless `base` has them.
+        base: The present version, if there is one; its columns must all be there.
 
-def _read_sheet(sheet: Worksheet) -> list[Row]:
-    """Give the cells as text, with comments on cells in the column `comment`."""
-    rows: list[Row] = []
-    for number, cells in enumerate(sheet.iter_rows(), 1):
-        row = [_text(cell.value) for cell in cells]
-        if number == 1:
-            while row and not row[-1]:
-                row.pop()
-        notes = [cell.comment.text.strip() for cell in cells if cell.comment and cell.comment.text]
-        if notes and rows and "comment" in rows[0]:
-            place = rows[0].index("comment")
-            row[place] = "\n".join([part for part in (row[place], *notes) if part])
-        if any(row):
-            rows.append(row)
-    return rows or [[]]
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if hasattr(value, "isoformat"):
-        return str(value.isoformat())[:10]
-    return str(value)
-
-
-def _to_yaml(titles: Row, rules: list[Row], codes: list[Row], settings: list[Row]) -> str:
-    unknown = [title for title in titles if title and title not in RULE_COLUMNS]
-    if unknown or "name" not in titles:
-        raise RulesError(
-            what=f"unknown column {unknown[0]}" if unknown else "the column name is missing",
-            where="row 1",
-            what_to_do=f"Use the columns {', '.join(RULE_COLUMNS)}.",
-        )
+    Raises:
+        RulesError: When a table cannot be read, with the cell.
+    """
+    _check_columns(tables, base)
+    places: dict[Place, str] = {}
+    present = parse_yaml(base, "the present rules") if base is not None else CommentedMap()
     tree = CommentedMap()
-    head = next((row[2] for row in settings if not row[0]), "")
-    if head:
-        tree.yaml_set_start_comment(head + "\n")
-    tree["settings"] = _settings_tree(settings)
-    tree["vat_codes"] = _codes_tree(codes)
-    sequence = CommentedSeq()
-    for number, row in enumerate(rules, _ROW_1):
-        values = dict(zip(titles, row, strict=False))
-        sequence.append(_rule_tree(values, number))
-        comment = values.get("comment")
-        if comment:
-            sequence.yaml_set_comment_before_after_key(len(sequence) - 1, comment, indent=2)
-    tree["rules"] = sequence
+    for name, key, build in (
+        (SETTINGS, "settings", _settings_tree),
+        (VAT_CODES, "vat_codes", _codes_tree),
+        (RULES, "rules", _rules_tree),
+    ):
+        if name in tables:
+            tree[key] = build(tables[name], places, tree)
+        else:
+            tree[key] = present[key]
+    if SETTINGS not in tables and base is not None and (head := head_comment(base)):
+        tree.yaml_set_start_comment(_lines(head) + "\n")
     yaml = YAML(typ="rt")
     yaml.width = 4096
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = StringIO()
     yaml.dump(tree, out)
-    return out.getvalue()
+    return Edited(out.getvalue(), _locate(places, tables))
 
 
-def _rule_tree(values: Mapping[str, str], number: int) -> CommentedMap:
-    if not values.get("name"):
-        raise RulesError(
-            what="a rule has no name",
-            where=f"row {number}, column name",
-            what_to_do="Give it a name of its own.",
+def _locate(places: Mapping[Place, str], tables: Mapping[str, Table]) -> Locate:
+    """Find the cell of a place in the tree, or what is around it."""
+
+    def locate(place: Place, field: str = "") -> str:
+        known: Place = tuple(
+            part for step in place for part in (step.split(".") if step == "book.gl" else [step])
         )
-    rule = CommentedMap()
-    rule["name"] = values["name"]
-    rule["when"] = _flow(
-        {
-            name: _attributes(values[name])
-            if condition.value == "attributes"
-            else _value(condition.schema, values[name])
-            for name, condition in CONDITIONS.items()
-            if values.get(name)
-        },
+        while known and known not in places:
+            known = known[:-1]
+        where = places.get(known) or tables[RULES].origin
+        last = next((step for step in reversed(place) if isinstance(step, str)), "")
+        return f"{where}, field {(field or last).rpartition('.')[2]}"
+
+    return locate
+
+
+def _check_columns(tables: Mapping[str, Table], base: str | None) -> None:
+    """Refuse unknown and repeated columns, and the loss of one that the present version uses."""
+    used: dict[str, set[str]] = {}
+    if base is not None:
+        for name, rows in to_tables(base).items():
+            used[name] = {
+                title for place, title in enumerate(rows[0]) if any(row[place] for row in rows[1:])
+            }
+    for name, table in tables.items():
+        known = _TITLES[name]
+        titles = [_title(title) for title in table.rows[0]] if table.rows else []
+        for place, title in enumerate(titles):
+            if not title or title.removesuffix(NAME) not in known or title in titles[:place]:
+                _check_title(table, place, title, known)
+        for title in (known[0], *(one for one in known if one in used.get(name, ()))):
+            if title not in titles:
+                reason = ", and the present rules use it" if title in used.get(name, ()) else ""
+                raise RulesError(
+                    what=f"the column {title} is missing{reason}",
+                    where=table.where(0),
+                    what_to_do="Export the rules again and edit that, or add the column; cells may "
+                    "be empty.",
+                )
+
+
+def _check_title(table: Table, place: int, title: str, known: tuple[str, ...]) -> None:
+    """Refuse a column that cannot be read."""
+    if not title:
+        for number, row in enumerate(table.rows):
+            if place < len(row) and row[place]:
+                raise RulesError(
+                    what="a cell has no title above it",
+                    where=table.where(number, place),
+                    what_to_do="Write the title of its column, or empty the cell.",
+                )
+        return
+    repeated = title.removesuffix(NAME) in known
+    raise RulesError(
+        what=f"the column {title} exists twice" if repeated else f"unknown column {title}",
+        where=table.where(0, place),
+        what_to_do=f"Use each once: {', '.join(known)}.",
     )
-    book = {
-        name: _value(word.schema, values[name])
-        for name, word in OUTCOMES.items()
-        if values.get(name)
+
+
+def _title(cell: str) -> str:
+    return cell.strip().casefold()
+
+
+def _records(table: Table) -> Iterator[tuple[int, dict[str, str], dict[str, int]]]:
+    """Give each row by its titles, and the column of each title."""
+    titles = {
+        _title(title): place
+        for place, title in enumerate(table.rows[0])
+        if title.strip() and not _title(title).endswith(NAME)
     }
-    if book:
-        rule["book"] = _flow(book)
-    if values.get("refuse"):
-        rule["refuse"] = values["refuse"].replace("\\|", "|")
-    return rule
+    for number, row in enumerate(table.rows[1:], 1):
+        for place in range(len(table.rows[0]), len(row)):
+            _check_title(table, place, "", ())
+        cells = {title: row[place] for title, place in titles.items() if place < len(row)}
+        yield number, cells, titles
 
 
-def _settings_tree(rows: list[Row]) -> CommentedMap:
+def _named(table: Table, number: int, name: str, seen: dict[str, int], what: str) -> None:
+    """Refuse a row without a name, or with that of another one."""
+    if not name.strip():
+        raise RulesError(
+            what=f"a {what} has no name",
+            where=table.where(number, 0),
+            what_to_do="Give it a name of its own, or empty the row.",
+        )
+    if name in seen:
+        raise RulesError(
+            what=f"{what} {name!r} exists twice, first in row {table.numbers[seen[name]]}",
+            where=table.where(number, 0),
+            what_to_do="Keep one of them, or give each a name of its own.",
+        )
+    seen[name] = number
+
+
+def _rules_tree(table: Table, places: dict[Place, str], _: CommentedMap) -> CommentedSeq:
+    tree = CommentedSeq()
+    seen: dict[str, int] = {}
+    for number, cells, columns in _records(table):
+        name = cells.get("name", "").strip()
+        _named(table, number, name, seen, "rule")
+        place: Place = ("rules", len(tree))
+        places[place] = table.where(number)
+        for title, column in columns.items():
+            part = "when" if title in CONDITIONS else "book" if title in OUTCOMES else ""
+            places[*place, *([part] if part else []), title] = table.where(number, column)
+        rule = CommentedMap()
+        rule["name"] = DoubleQuotedScalarString(name)
+        rule["when"] = flow(
+            {
+                title: attributes_in(cells[title])
+                if condition.value == "attributes"
+                else value_in(condition.schema, cells[title])
+                for title, condition in CONDITIONS.items()
+                if cells.get(title)
+            },
+        )
+        book = {
+            title: value_in(word.schema, cells[title])
+            for title, word in OUTCOMES.items()
+            if cells.get(title)
+        }
+        if book:
+            rule["book"] = flow(book)
+        if cells.get("refuse"):
+            rule["refuse"] = cells["refuse"]
+        tree.append(rule)
+        if comment := _lines(cells.get("comment", "")):
+            tree.yaml_set_comment_before_after_key(len(tree) - 1, comment, indent=2)
+    return tree
+
+
+def _codes_tree(table: Table, places: dict[Place, str], _: CommentedMap) -> CommentedMap:
     tree = CommentedMap()
-    for name, value, *comment in rows:
-        if not name:
+    seen: dict[str, int] = {}
+    for number, cells, columns in _records(table):
+        code = cells.get("vat_code", "").strip()
+        _named(table, number, code, seen, "VAT code")
+        places["vat_codes", code] = table.where(number)
+        for title, column in columns.items():
+            places["vat_codes", code, title] = table.where(number, column)
+        key = DoubleQuotedScalarString(code)
+        tree[key] = flow(
+            {
+                field: value_in(schema, cells[field])
+                for field, schema in _VAT_CODE.items()
+                if cells.get(field)
+            }
+        )
+        if comment := _lines(cells.get("comment", "")):
+            tree.yaml_set_comment_before_after_key(key, comment, indent=2)
+    return tree
+
+
+def _settings_tree(table: Table, places: dict[Place, str], whole: CommentedMap) -> CommentedMap:
+    tree = CommentedMap()
+    seen: dict[str, int] = {}
+    for number, cells, columns in _records(table):
+        name, value = cells.get("setting", "").strip(), cells.get("value", "")
+        comment = _lines(cells.get("comment", ""))
+        if not name and not value:
+            if comment:
+                whole.yaml_set_start_comment(comment + "\n")
             continue
+        _named(table, number, name, seen, "setting")
         outer, _, inner = name.partition(".")
+        places["settings", outer] = places["settings", outer, inner or ""] = table.where(
+            number, columns.get("value")
+        )
         schema = _SETTINGS.get(outer, {})
         if inner:
             schema = schema.get("properties", {}).get(inner, {})
-            tree.setdefault(outer, CommentedMap())[inner] = _value(schema, value) if value else None
+            group = tree.setdefault(outer, CommentedMap())
+            group[inner] = value_in(schema, value) if value else None
         else:
-            tree[outer] = _value(schema, value)
-        if comment and comment[0]:
-            tree.yaml_set_comment_before_after_key(outer, comment[0], indent=2)
+            tree[outer] = value_in(schema, value)
+        if comment:
+            tree.yaml_set_comment_before_after_key(outer, comment, indent=2)
     return tree
 
 
-def _codes_tree(rows: list[Row]) -> CommentedMap:
-    tree = CommentedMap()
-    for code, *values in rows:
-        key = DoubleQuotedScalarString(code)
-        fields = dict(zip((*_VAT_FIELDS, "comment"), values, strict=False))
-        tree[key] = _flow(
-            {
-                name: _value(_VAT_CODE[name], fields[name])
-                for name in _VAT_FIELDS
-                if fields.get(name)
-            }
-        )
-        if fields.get("comment"):
-            tree.yaml_set_comment_before_after_key(key, fields["comment"], indent=2)
-    return tree
-
-
-def _flow(values: Mapping[str, Any]) -> CommentedMap:
-    flow = CommentedMap(values)
-    flow.fa.set_flow_style()
-    return flow
-
-
-def _value(schema: Mapping[str, Any], cell: str) -> Any:
-    """Read a cell as its schema says: one value or several, a number only where one may be."""
-    parts = cell.replace("\\|", "\0").split(_SEPARATOR.strip())
-    values = [_one(_types(schema), part.strip().replace("\0", "|")) for part in parts]
-    return values if schema.get("type") == "array" or len(values) > 1 else values[0]
-
-
-def _one(types: set[str], text: str) -> Any:
-    if not types.isdisjoint(("number", "integer")) and _NUMBER.fullmatch(text):
-        number = float(text.replace(",", "."))
-        return int(number) if number.is_integer() else number
-    if "boolean" in types and text in {"yes", "no"}:
-        return text == "yes"
-    return DoubleQuotedScalarString(text)  # the schema says what is wrong with it
-
-
-def _types(schema: Mapping[str, Any]) -> set[str]:
-    """Give the JSON types of one value: of a list its entries'."""
-    if "anyOf" in schema or "items" in schema:
-        return set().union(*map(_types, schema.get("anyOf") or [schema["items"]]))
-    types = schema.get("type", ())
-    return {types} if isinstance(types, str) else set(types)
-
-
-def _attributes(cell: str) -> CommentedMap:
-    pairs = (part.partition("=") for part in cell.split(";"))
-    return _flow({name.strip(): _value({}, value) for name, _, value in pairs})
+def _lines(comment: str) -> str:
+    """Give a comment whose every line is one of YAML, too."""
+    lines = ("".join(filter(str.isprintable, line)) for line in comment.splitlines())
+    return "\n".join(lines).strip("\n")
