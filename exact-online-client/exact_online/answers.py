@@ -257,7 +257,7 @@ def _shape(value: Any) -> str:
     if isinstance(value, str):
         return f"the text {value[:40]!r}"
     kinds = {bool: "a flag", dict: "an object", list: "a list", datetime: "a date"}
-    return kinds.get(type(value), "a number")
+    return next((said for kind, said in kinds.items() if isinstance(value, kind)), "a number")
 
 
 def _value(value: Any, depth: int) -> Any:

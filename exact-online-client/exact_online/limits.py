@@ -196,9 +196,12 @@ class Budget:
             minute, day = observed(headers, ticket, now)
             if day is not None:
                 share.day_left = day.remaining
+            for seen, ends_at in ((minute, share.minute_ends_at), (day, share.day_ends_at)):
+                if seen and abs(seen.ends_at - ends_at) <= GUARD_SECONDS:
+                    share.tokens = min(share.tokens, seen.remaining)
             if status == _TOO_MANY_REQUESTS:
-                share.tokens = 0
-                # A refusal binds, whatever was seen before.
+                # A refusal binds, whatever was seen before; one that names no limit says nothing.
+                share.tokens = share.tokens if minute is day is None else 0
                 share.minute, share.day = minute or share.minute, day or share.day
             else:
                 if 400 <= status <= 500:  # noqa: PLR2004  # what Exact counts as an error

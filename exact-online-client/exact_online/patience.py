@@ -127,12 +127,13 @@ class Patience:
             if self._failures == 1:
                 self._since = now
             self._reason, self._away = reason, away
-            pause = max(self._pause(), asked)
-            self._until = now + pause
-            self._given_up = self._until - self._since > self._max_wait
+            rest = self._since + self._max_wait - now
+            self._given_up = rest < max(asked, FIRST_PAUSE_SECONDS / 2)
             if self._given_up:
                 self._until = now + (asked or RETRY_LATER_SECONDS)
                 return
+            pause = min(max(self._pause(), asked), rest)
+            self._until = now + pause
         _log.warning("%s. Waiting %.1f s before the next call.", reason, pause)
 
     def note_answer(self, turn: Turn) -> None:
