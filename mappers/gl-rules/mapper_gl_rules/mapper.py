@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
 import singer_sdk.singerlib as singer
@@ -16,8 +16,9 @@ from mapper_gl_rules.booking import Booked, Booker
 from mapper_gl_rules.contract import KEY_PROPERTIES, SCHEMAS
 from mapper_gl_rules.exceptions import ConfigError, InputError
 from mapper_gl_rules.rules.loading import load_rules
+from mapper_gl_rules.source.broken import UNREADABLE, scalars
 from mapper_gl_rules.source.decoding import Decoder
-from mapper_gl_rules.source.messages import Envelope, LineReader, LineWriter, decode_any, encode_any
+from mapper_gl_rules.source.messages import Envelope, LineReader, LineWriter, encode_any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from mapper_gl_rules.rules.model import Rules
 
 __all__ = ["MapperGLRules"]
+
+
+_STREAMS = frozenset({"orders", "invoices", "credit_memos"})
 
 
 class MapperGLRules(InlineMapper):
@@ -128,21 +132,32 @@ class MapperGLRules(InlineMapper):
             writer.write_record(stream, record)
 
     def book(self, envelope: Envelope) -> list[Booked]:
-        """Book one record of contract 1."""
+        """Book one record of contract 1; one that cannot be read stops no other."""
         stream = envelope.stream
-        try:
-            if stream == "invoices":
-                return self.booker.document("invoice", self._decoder.document(envelope.record))
-            if stream == "credit_memos":
-                return self.booker.document("credit_memo", self._decoder.document(envelope.record))
-            if stream == "orders":
-                return self.booker.order(self._decoder.order(envelope.record))
-        except msgspec.ValidationError as error:
-            return [self.booker.unreadable(stream, decode_any(envelope.record), str(error))]
-        if stream not in self._ignored:
-            self._ignored.add(stream)
-            self.logger.warning("Stream %s is not booked and not passed on.", stream)
-        return []
+        if stream not in _STREAMS:
+            if stream not in self._ignored:
+                self._ignored.add(stream)
+                self.logger.warning("Stream %s is not booked and not passed on.", stream)
+            return []
+        problem = envelope.problem
+        if not problem:
+            try:
+                return self._booked(stream, envelope.record)
+            except UNREADABLE as error:
+                problem = str(error)
+            except Exception as error:  # what nobody thought of stops no other document, either
+                self.logger.exception("A record of %s cannot be booked; please report it.", stream)
+                problem = f"{type(error).__name__}: {error}"
+        known = scalars(bytes(envelope.record))
+        inner = {key.removeprefix("record."): value for key, value in known.items()}
+        return [self.booker.unreadable(stream, inner if envelope.problem else known, problem)]
+
+    def _booked(self, stream: str, record: msgspec.Raw) -> list[Booked]:
+        if stream == "orders":
+            return self.booker.order(self._decoder.order(record))
+        kind: Literal["invoice", "credit_memo"]
+        kind = "invoice" if stream == "invoices" else "credit_memo"
+        return self.booker.document(kind, self._decoder.document(record))
 
     def process_endofpipe(self) -> None:
         """Hand everything written to the target."""

@@ -23,8 +23,11 @@ from mapper_gl_rules.dates import MoneyDate, payment_date, prepayment_date, refu
 from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import ZERO, minor_unit, rounded, show
 from mapper_gl_rules.rules.facts import DocumentFacts, document_facts
+from mapper_gl_rules.source.broken import UNREADABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mapper_gl_rules.amounts import Amounts
     from mapper_gl_rules.rules.matching import Decision
     from mapper_gl_rules.rules.model import Rule, Rules
@@ -34,6 +37,7 @@ __all__ = ["Booker"]
 
 
 _OPEN, _CANCELED = 1, 3
+_OUT_OF_RANGE = (ArithmeticError, *UNREADABLE)
 _MONEY_ROLES = {"settlement": "prepayment"}
 
 
@@ -70,6 +74,8 @@ class Booker:
                 booked.append(Booked("sales_orders", entry))
         except DocumentRefusedError as error:
             return [self._refused("order", order, order, error)]
+        except _OUT_OF_RANGE as error:
+            return [self._refused("order", order, order, _out_of_range(error))]
         return booked
 
     def document(
@@ -82,6 +88,8 @@ class Booker:
             return self._book(kind, document, _order_of(kind, document))
         except DocumentRefusedError as error:
             return [self._refused(kind, document, document.order, error)]
+        except _OUT_OF_RANGE as error:
+            return [self._refused(kind, document, document.order, _out_of_range(error))]
 
     def _book(
         self,
@@ -198,14 +206,19 @@ class Booker:
         )
         return [Booked("general_journal_entries", record, ("clearing", "prepayment"))]
 
-    def unreadable(self, stream: str, record: Record, problem: str) -> Booked:
-        """Give the refusal of a record that has not the shape of contract 1."""
+    def unreadable(self, stream: str, known: Mapping[str, str], problem: str) -> Booked:
+        """Give the refusal of a record that has not the shape of contract 1.
+
+        Args:
+            stream: Of the tap.
+            known: What could be told of it, by path.
+            problem: Why it cannot be read.
+        """
         kind = {"orders": "order", "invoices": "invoice"}.get(stream, "credit_memo")
-        origin = record.get("source") or {}
-        number = str(record.get("increment_id") or record.get("entity_id") or "unknown")
+        number = known.get("increment_id") or known.get("entity_id") or "unknown"
         source = {
-            "instance": origin.get("instance") or origin.get("host") or "shop",
-            "store_code": origin.get("store_code"),
+            "instance": known.get("source.instance") or known.get("source.host") or "shop",
+            "store_code": known.get("source.store_code"),
             "kind": kind,
             "increment_id": number,
         }
@@ -232,6 +245,15 @@ class Booker:
     ) -> Booked:
         record = refused_document(kind, document, order, error, self.rules.version)
         return Booked("refused_documents", record)
+
+
+def _out_of_range(error: Exception) -> DocumentRefusedError:
+    """Refuse amounts that nobody can reckon with, and bytes that cannot be decoded."""
+    return DocumentRefusedError(
+        reason=f"an amount or text of the document is out of range ({type(error).__name__})",
+        where="record",
+        what_to_do="Compare with the shop; report it if the shop shows a right document.",
+    )
 
 
 def _order_of(kind: str, document: Document) -> Order:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -9,10 +10,7 @@ import msgspec
 from mapper_gl_rules.source import Document, Order
 from mapper_gl_rules.source.messages import decode_any
 
-__all__ = ["UNREADABLE", "Decoder"]
-
-# What decoding raises for text of any shape.
-UNREADABLE = (msgspec.DecodeError, RecursionError)
+__all__ = ["Decoder"]
 
 _orders = msgspec.json.Decoder(Order)
 _documents = msgspec.json.Decoder(Document)
@@ -21,6 +19,9 @@ _SHORT = {
     "base_shipping_discount_tax_compensation_amnt": "shipping_discount_tax_compensation_amount",
     "base_weee_tax_applied_row_amnt": "weee_tax_applied_row_amount",
 }
+
+
+_MOST = Decimal(10) ** 12
 
 
 class Decoder:
@@ -45,6 +46,7 @@ class Decoder:
         else:
             order = _orders.decode(raw)
         order.raw = raw
+        _check_amounts(order)
         return order
 
     def document(self, raw: msgspec.Raw) -> Document:
@@ -58,7 +60,25 @@ class Decoder:
         else:
             document = _documents.decode(raw)
         document.raw = raw
+        _check_amounts(document)
         return document
+
+
+def _check_amounts(document: Document | Order) -> None:
+    """Refuse what is no amount of this world, before it is compared with or used as a key."""
+    for name in ("grand_total", "base_to_order_rate"):
+        _check_amount(getattr(document, name), name)
+    if isinstance(document, Order):
+        for number, item in enumerate(document.items):
+            _check_amount(item.tax_percent, f"items[{number}].tax_percent")
+    elif document.order is not None:
+        _check_amounts(document.order)
+
+
+def _check_amount(amount: Decimal | None, name: str) -> None:
+    if amount is not None and not (amount.is_finite() and -_MOST < amount < _MOST):
+        msg = f"the amount is out of range - at `$.{name}`"
+        raise msgspec.ValidationError(msg)
 
 
 def _in_base(value: Any) -> Any:

@@ -18,6 +18,7 @@ from singer_sdk.singerlib.encoding.simple import Message, StateMessage
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from mapper_gl_rules.exceptions import InputError
+from mapper_gl_rules.source.broken import UNREADABLE, scalars
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +27,19 @@ __all__ = ["Envelope", "LineReader", "LineWriter", "decode_any", "encode_any"]
 
 
 class Envelope(msgspec.Struct, gc=False):
-    """A Singer message whose record is not decoded yet."""
+    """A Singer message whose record is not decoded yet.
+
+    Attributes:
+        type: RECORD, SCHEMA, STATE and so on.
+        stream: Of a record.
+        record: Its bytes; where `problem` says why they cannot be decoded, the whole line.
+        problem: Empty but for a record that is no JSON.
+    """
 
     type: str
     stream: str = ""
     record: msgspec.Raw = msgspec.Raw()
+    problem: str = ""
 
 
 _envelopes = msgspec.json.Decoder(Envelope)
@@ -65,13 +74,12 @@ class LineReader(GenericSingerReader[bytes]):
         """Decode a message that is no record.
 
         Raises:
-            InvalidInputLine: When the line is no JSON.
+            InputError: When the line is no JSON.
         """
         try:
             message: dict[str, Any] = _anything.decode(line)
-        except msgspec.DecodeError as error:
-            msg = f"line {self.number} is no JSON: {error}"
-            raise InvalidInputLine(msg) from error
+        except UNREADABLE as error:
+            raise self._no_message(error) from error
         return message
 
     def process_lines(
@@ -90,16 +98,15 @@ class LineReader(GenericSingerReader[bytes]):
             self.number += 1
             try:
                 envelope = _envelopes.decode(line)
-            except msgspec.DecodeError as error:
-                raise InputError(
-                    what=f"the input is no Singer message: {error}",
-                    where=f"line {self.number}",
-                    what_to_do="Check what the tap writes to its standard output.",
-                ) from error
+            except UNREADABLE as error:
+                envelope = self._broken_record(line, error)
             if envelope.type == "RECORD":
                 take_record(envelope)
             elif envelope.type in callbacks:
-                callbacks[envelope.type](self.deserialize_json(line))
+                try:
+                    callbacks[envelope.type](self.deserialize_json(line))
+                except (InvalidInputLine, LookupError, TypeError, AttributeError) as error:
+                    raise self._no_message(error, envelope.type) from error
             else:
                 raise InputError(
                     what=f"messages of type {envelope.type} are not understood",
@@ -108,6 +115,24 @@ class LineReader(GenericSingerReader[bytes]):
                 )
             stats[envelope.type] += 1
         return stats
+
+    def _broken_record(self, line: bytes, error: Exception) -> Envelope:
+        """Let one record that is no JSON stop nobody else; a line cut off is an error.
+
+        Raises:
+            InputError: When the line is no whole record.
+        """
+        known = scalars(line)
+        if known.get("type") != "RECORD" or not line.rstrip().endswith(b"}"):
+            raise self._no_message(error) from error
+        return Envelope("RECORD", known.get("stream", ""), msgspec.Raw(line), str(error))
+
+    def _no_message(self, error: Exception, kind: str = "") -> InputError:
+        return InputError(
+            what=f"the input is no Singer message: {f'{kind}: ' if kind else ''}{error}",
+            where=f"line {self.number}",
+            what_to_do="Check what the tap writes to its standard output.",
+        )
 
 
 class LineWriter(GenericSingerWriter[bytes, Message]):

@@ -10,7 +10,8 @@ import msgspec
 
 from mapper_gl_rules.exceptions import InputError
 from mapper_gl_rules.source import InvoiceReference, TaxRate
-from mapper_gl_rules.source.decoding import UNREADABLE, Decoder
+from mapper_gl_rules.source.broken import UNREADABLE
+from mapper_gl_rules.source.decoding import Decoder
 from mapper_gl_rules.source.messages import Envelope
 
 if TYPE_CHECKING:
