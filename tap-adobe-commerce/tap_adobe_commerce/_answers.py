@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from connector_credentials import clean
 from tap_adobe_commerce._auth_errors import explain_auth_error
 from tap_adobe_commerce.exceptions import (
     BrokenAnswerError,
     BusyError,
+    GarbledError,
     NotCommerceError,
     PageTooLargeError,
+    RecordFormError,
     RequestRefusedError,
     ServerFaultError,
 )
@@ -30,6 +33,9 @@ DECODER = msgspec.json.Decoder(float_hook=Decimal)
 #: Finds out whether a document is complete without building it.
 _WHOLE = msgspec.json.Decoder(msgspec.Raw)
 
+#: What PHP writes where it gives up half way: a smaller page may help.
+_OVERSTRAINED = (b"Allowed memory size", b"Maximum execution time", b"Out of memory")
+
 BUSY = {
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.BAD_GATEWAY,
@@ -38,7 +44,15 @@ BUSY = {
 }
 
 _PLACEHOLDER = re.compile(r"%(\w+)")
+_TAG = re.compile(r"<[^<>]{0,300}>")
 _QUOTED_AT_MOST = 300
+#: Digits of a Retry-After that are read: more of them are longer than anybody waits.
+_DIGITS = 12
+#: Characters of an answer that are shown where it should be JSON, and bytes they are made from.
+_SHOWN = 160
+_LOOKED_AT = 4000
+#: Bytes before the place where JSON breaks off that are shown with it.
+_BEFORE = 20
 
 
 def raise_for_answer(response: requests.Response, body: bytes, where: str, scheme: str) -> None:
@@ -61,7 +75,7 @@ def raise_for_answer(response: requests.Response, body: bytes, where: str, schem
         msg = f"The shop redirects to {target} ({where}). Put the final address in base_url."
         raise NotCommerceError(msg)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        msg = f"The shop answers {status}: {_shop_text(body)} ({where})."
+        msg = f"The shop answers {status}: {_message(body)[0]} ({where})."
         raise ServerFaultError(msg)
     if status >= HTTPStatus.BAD_REQUEST:
         raise _refusal(status, body, where, scheme)
@@ -69,31 +83,82 @@ def raise_for_answer(response: requests.Response, body: bytes, where: str, schem
 
 
 def _check_json(response: requests.Response, body: bytes, where: str) -> None:
-    if "json" not in response.headers.get("Content-Type", ""):
-        kind = response.headers.get("Content-Type", "something without a type").split(";")[0]
-        msg = f"Not an Adobe Commerce REST API: {where} answers {kind}. Check the setting base_url."
-        raise NotCommerceError(msg)
-    if not body.strip():
+    kind = response.headers.get("Content-Type", "something without a type").split(";")[0]
+    start = body.lstrip()
+    if not start:
         msg = f"The answer is empty ({where})."
         raise BrokenAnswerError(msg)
-    # PHP that runs out of memory ends in the middle of a document, with status 200.
-    decode(body, where, _WHOLE)
+    if "json" in kind and start[:1] in b"{[":
+        # PHP that runs out of memory ends in the middle of a document, with status 200.
+        decode(body, where, _WHOLE)
+        return
+    if any(mark in body for mark in _OVERSTRAINED):
+        msg = f"The shop gave up half way: {excerpt(start)} ({where})."
+        raise BrokenAnswerError(msg)
+    if b"{" in start[:_LOOKED_AT] and "json" in kind:
+        msg = (
+            f"The shop writes something before its answer: {excerpt(start)} ({where}). Usually it "
+            "is a notice or warning of an extension: repair that, or switch display_errors off."
+        )
+        raise NotCommerceError(msg)
+    msg = (
+        f"Not an Adobe Commerce REST API: {where} answers {kind} that begins {excerpt(start)}. "
+        "Check the setting base_url."
+    )
+    raise NotCommerceError(msg)
 
 
-def decode(body: bytes, where: str, decoder: msgspec.json.Decoder[Any] = DECODER) -> Any:
+def excerpt(body: bytes) -> str:
+    """The first characters of what should have been JSON, without markup, in quotes."""
+    text = body[:_LOOKED_AT].decode("utf-8", "replace")
+    return f'"{clean(" ".join(_TAG.sub(" ", text).split()), _SHOWN)}"'
+
+
+def decode(
+    body: bytes | msgspec.Raw, where: str, decoder: msgspec.json.Decoder[Any] = DECODER
+) -> Any:
     """Decode a body.
 
     Raises:
-        BrokenAnswerError: It is not complete JSON of the expected form.
+        BrokenAnswerError: It ends too early.
+        NotCommerceError: It is something else than JSON of the expected form.
     """
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         msg = f"The answer has an unexpected form: {error} ({where})."
         raise NotCommerceError(msg) from error
-    except msgspec.DecodeError as error:
-        msg = f"The answer is truncated: {error} ({where})."
-        raise BrokenAnswerError(msg) from error
+    except RecursionError as error:
+        msg = f"The answer is nested too deeply ({where})."
+        raise GarbledError(msg) from error
+    except (ValueError, ArithmeticError) as error:
+        content = bytes(body)
+        if "truncated" in str(error) or any(mark in content for mark in _OVERSTRAINED):
+            msg = f"The answer is truncated: {error} ({where})."
+            raise BrokenAnswerError(msg) from error
+        found = re.search(r"byte (\d+)", str(error))
+        place = max(0, int(found[1]) - _BEFORE) if found else 0
+        msg = f"The answer is no JSON: {error}, at {excerpt(content[place:])} ({where})."
+        # Behind a whole document something else stands; within one a single record may be ill.
+        raise (NotCommerceError if "trailing characters" in msg else GarbledError)(msg) from error
+
+
+def record(raw: msgspec.Raw) -> dict[str, Any]:
+    """Decode one row of a list.
+
+    Raises:
+        RecordFormError: It is no object, or holds a number, text or depth that cannot be.
+    """
+    try:
+        value = DECODER.decode(raw)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        reason = str(error) or type(error).__name__
+        msg = f"it holds what cannot be decoded: {reason}"
+        raise RecordFormError(msg) from error
+    if not isinstance(value, dict):
+        msg = f"it is no object, but {type(value).__name__}"
+        raise RecordFormError(msg)
+    return value
 
 
 def _refusal(status: int, body: bytes, where: str, scheme: str) -> Exception:
@@ -125,11 +190,11 @@ def _busy_text(response: requests.Response, where: str) -> str:
 def _retry_after(response: requests.Response) -> float | None:
     """Seconds of ``Retry-After``, which is a number or a date."""
     header = response.headers.get("Retry-After", "").strip()
-    if header.isdigit():
-        return float(header)
+    if header.isascii() and header.isdigit():
+        return float(header[:_DIGITS])
     try:
         return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
@@ -137,16 +202,25 @@ def _message(body: bytes) -> tuple[str, Any]:
     """Message with its placeholders filled, and the parameters as sent."""
     try:
         content = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return "no JSON error text", None
-    if not isinstance(content, dict) or not isinstance(content.get("message"), str):
+    except (ValueError, RecursionError):
+        return f"no JSON, but {excerpt(body)}" if body.strip() else "nothing", None
+    message, parameters = _error_text(content)
+    if message is None:
         return "no error text", None
-    parameters = content.get("parameters")
-    return _fill(content["message"], parameters)[:_QUOTED_AT_MOST].rstrip("."), parameters
+    # The cleaner masks secrets, which a cut could leave half of.
+    return clean(_fill(message, parameters), _QUOTED_AT_MOST).rstrip("."), parameters
 
 
-def _shop_text(body: bytes) -> str:
-    return _message(body)[0]
+def _error_text(content: Any) -> tuple[str | None, Any]:
+    """Text and parameters of the shop's error, or of what PHP leaves of it after a fatal one."""
+    if not isinstance(content, dict):
+        return None, None
+    if isinstance(content.get("message"), str):
+        return content["message"], content.get("parameters")
+    match content.get("messages"):
+        case {"error": [{"message": str(text)}, *_]}:
+            return text, None
+    return None, None
 
 
 def _fill(message: str, parameters: Any) -> str:

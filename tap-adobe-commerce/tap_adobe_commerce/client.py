@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
 from ipaddress import ip_address
@@ -25,7 +27,9 @@ from tap_adobe_commerce.exceptions import (
     BrokenAnswerError,
     BusyError,
     ConfigError,
+    GarbledError,
     GaveUpError,
+    OversizedError,
     RetriableError,
     ServerFaultError,
     SlowError,
@@ -51,6 +55,12 @@ FAULT_TRIES = 3
 FIRST_TRIES = 3
 #: Tries when an answer is cut short: a page too heavy for the shop stays too heavy.
 BROKEN_TRIES = 2
+#: Bytes of one answer, unpacked: 1,000 large orders have a quarter of it.
+LARGEST_ANSWER = 64 * 1024 * 1024
+#: Bytes of an error's text that are read; the rest is not worth it.
+LARGEST_ERROR = 256 * 1024
+#: A clock that is further from ours than this, in days, says nothing.
+CLOCK_DAYS = 3650
 #: Longest wait between two tries, in seconds.
 LONGEST_WAIT = 60.0
 
@@ -209,14 +219,24 @@ class Client:
         """Read the body within the time of one call, however slowly it drips."""
         deadline = time.monotonic() + self._timeout
         parts = []
+        size = 0
         # One read of the connection at a time: a larger one would wait for all its bytes.
         while part := response.raw.read1(READ_SIZE, decode_content=True):
             parts.append(part)
+            size += len(part)
+            if size > LARGEST_ERROR and response.status_code != HTTPStatus.OK:
+                response.close()
+                break
+            if size > LARGEST_ANSWER:
+                response.close()
+                msg = f"The answer is larger than {LARGEST_ANSWER // 1024**2} MB ({where})."
+                raise OversizedError(msg)
             if time.monotonic() > deadline:
                 response.close()
                 msg = f"No complete answer within {self._timeout:.0f} seconds ({where})."
                 raise SlowError(msg)
-        return b"".join(parts)
+        # A PHP file of an extension that begins with a byte order mark sends it before each answer.
+        return b"".join(parts).removeprefix(BOM_UTF8)
 
 
 def check_base_url(base_url: str) -> str:
@@ -260,6 +280,8 @@ class _StopAsTheErrorAsks(stop_base):
         tries = retry_state.attempt_number
         if isinstance(error, ServerFaultError):
             return tries >= self._fault_tries
+        if isinstance(error, OversizedError | GarbledError):
+            return True  # the same call brings the same answer
         if isinstance(error, SlowError | BrokenAnswerError | StaleNonceError):
             return tries >= BROKEN_TRIES
         if isinstance(error, UnreachableError) and not self._answered():
@@ -286,12 +308,14 @@ def _log_retry(retry_state: RetryCallState) -> None:
 
 
 def _server_time(response: requests.Response) -> datetime:
-    """The shop's clock; ours only when the shop does not send one."""
+    """The shop's clock; ours only when the shop does not send a usable one."""
+    ours = datetime.now(UTC)
     header = response.headers.get("Date")
     try:
-        return parsedate_to_datetime(header).astimezone(UTC) if header else datetime.now(UTC)
-    except ValueError:
-        return datetime.now(UTC)
+        theirs = parsedate_to_datetime(header).astimezone(UTC) if header else ours
+    except (ValueError, TypeError, OverflowError):
+        return ours
+    return theirs if abs(theirs - ours) < timedelta(days=CLOCK_DAYS) else ours
 
 
 def _reason(error: Exception) -> str:

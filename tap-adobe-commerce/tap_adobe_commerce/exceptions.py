@@ -9,6 +9,7 @@ AdobeCommerceError
 │   ├── RequestRefusedError    any other 4xx: the shop does not accept this request
 │   │   └── PageTooLargeError  ... because its largest page is smaller
 │   ├── NotCommerceError       what answers is not an Adobe Commerce REST API
+│   ├── RecordFormError        one record is not of the form that Adobe documents
 │   ├── NotFoundError          an order that was asked for does not exist
 │   ├── UnreadableRecordError  one record makes the shop answer with an error
 │   ├── GaveUpError            a retriable error outlasted the allowed time
@@ -19,6 +20,8 @@ AdobeCommerceError
     ├── BusyError              429, 502, 503, 504
     ├── ServerFaultError       500
     ├── BrokenAnswerError      200 with a truncated or empty body
+    │   ├── GarbledError       ... with something in it that is no JSON
+    │   └── OversizedError     ... with a body that never ends
     └── StaleNonceError        the signature's nonce was used up
 ```
 """
@@ -85,6 +88,10 @@ class NotCommerceError(FatalError):
     """What answers is not an Adobe Commerce REST API."""
 
 
+class RecordFormError(FatalError):
+    """One record is not of the form that Adobe documents."""
+
+
 class NotFoundError(FatalError):
     """An order that was asked for does not exist."""
 
@@ -132,6 +139,14 @@ class ServerFaultError(RetriableError):
 
 class BrokenAnswerError(RetriableError):
     """The answer ends too early: the shop ran out of memory or the connection broke."""
+
+
+class GarbledError(BrokenAnswerError):
+    """Something in the answer is no JSON; on a smaller page it may not be."""
+
+
+class OversizedError(BrokenAnswerError):
+    """The answer is longer than a page can be; a smaller page may help."""
 
 
 class StaleNonceError(RetriableError):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Pages without progress before the shop's sorting is not trusted.
 STUCK_PAGES = 3
+#: Rows that a list may have gained while it was read, beside as many again as it had.
+GROWN_MEANWHILE = 1_000_000
 
 
 @dataclass(frozen=True, order=True)
@@ -81,9 +83,10 @@ def read_changes(listing: Listing, window: Window) -> Iterator[Batch]:
     at, after = window.start.at, window.start.key
     by_key = after > 0
     handed_out: set[int] = set()
-    stuck = 0
+    stuck = read = most = 0
     while at <= window.until:
         page = _second(listing, at, after) if by_key else _from(listing, at, window.until)
+        read, most = _counted(listing, page, read, most)
         fresh = [row for row in page.rows if row.at != at or row.key not in handed_out]
         before = (at, after, by_key)
         if page.is_last:
@@ -98,7 +101,7 @@ def read_changes(listing: Listing, window: Window) -> Iterator[Batch]:
         else:
             at, handed_out = _last_second(listing, page, at, handed_out, window.until)
             by_key = len(handed_out) * 2 >= len(page.rows)
-        stuck = stuck + 1 if not fresh and before == (at, after, by_key) else 0
+        stuck = stuck + 1 if before == (at, after, by_key) else 0
         if stuck >= STUCK_PAGES:
             raise _unsorted(listing)
         yield Batch(fresh, Position(at, after))
@@ -119,8 +122,10 @@ def read_by_key(
         Rows of one page, and the highest key done with them.
     """
     key = listing.columns.key_filter
+    read = most = 0
     while True:
         page = listing.page((*filters, Filter(key, "gt", str(after))), (key,))
+        read, most = _counted(listing, page, read, most)
         if page.rows:
             after = _last_key(listing, page, after)
             yield page.rows, after
@@ -128,6 +133,16 @@ def read_by_key(
             expected -= len(page.rows)
         if page.is_last or expected == 0:
             return
+
+
+def _counted(listing: Listing, page: ListPage, read: int, most: int) -> tuple[int, int]:
+    """Rows read so far, and the most that may come: a shop that makes rows up has no end."""
+    most = most or 2 * page.total + GROWN_MEANWHILE
+    read += len(page.rows)
+    if read > most:
+        msg = f"The shop's list of {listing.route} has no end: {read} rows so far."
+        raise NotCommerceError(msg)
+    return read, most
 
 
 def _from(listing: Listing, at: str, until: str) -> ListPage:

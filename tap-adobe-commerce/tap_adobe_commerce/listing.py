@@ -8,7 +8,7 @@ from base64 import b64encode
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -16,14 +16,18 @@ from tap_adobe_commerce import _answers
 from tap_adobe_commerce.exceptions import (
     BrokenAnswerError,
     GaveUpError,
+    NotCommerceError,
     PageTooLargeError,
     ServerFaultError,
     SlowError,
     UnreadableRecordError,
 )
 from tap_adobe_commerce.search import Filter, Search
+from tap_adobe_commerce.timestamps import from_shop
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tap_adobe_commerce.client import Client
     from tap_adobe_commerce.exceptions import AdobeCommerceError
 
@@ -33,6 +37,8 @@ logger = logging.getLogger("tap-adobe-commerce.listing")
 GOOD_PAGES_TO_GROW = 3
 #: Bytes of a row's mark; two contents of one row are compared, not all with all.
 MARK_BYTES = 6
+#: Days that every month has.
+SHORTEST_MONTH = "28"
 
 
 @dataclass
@@ -61,18 +67,18 @@ class ListPage:
 
     Attributes:
         rows: The rows.
-        total: How many rows matched, or None if the shop does not say.
+        total: How many rows matched.
         asked: How many rows were asked for.
     """
 
     rows: list[Row]
-    total: int | None
+    total: int
     asked: int
 
     @property
     def is_cut(self) -> bool:
         """Whether something cut the page below the size asked for: a short page proves nothing."""
-        return len(self.rows) < min(self.asked, self.total or 0)
+        return len(self.rows) < min(self.asked, self.total)
 
     @property
     def is_last(self) -> bool:
@@ -81,9 +87,7 @@ class ListPage:
         The shop counts after it has read the rows. When rows change in between the count can be
         as small as a full page, so only a short page is believed to be all.
         """
-        return not self.rows or (
-            self.total is not None and self.total <= len(self.rows) < self.asked
-        )
+        return not self.rows or self.total <= len(self.rows) < self.asked
 
 
 class PageSize:
@@ -125,8 +129,18 @@ class PageSize:
 
 
 class _Envelope(msgspec.Struct):
+    total_count: Annotated[int, msgspec.Meta(ge=0)]
+    # With a projection the shop leaves an empty list out.
     items: list[msgspec.Raw] | None = None
-    total_count: int | None = None
+
+
+#: Keys are numbers of the shop's database.
+_Key = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+#: Change times, in the shop's form.
+_At = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01]) ([01]\d|2[0-3]):[0-5]\d:[0-5]\d$"),
+]
 
 
 @dataclass(frozen=True)
@@ -174,15 +188,10 @@ class Listing:
         self._page_size = page_size
         self._fields = fields
         self._park = park
-        self._head = msgspec.json.Decoder(
-            msgspec.defstruct(
-                "Head",
-                [
-                    ("key", int, msgspec.field(name=columns.key)),
-                    ("at", str, msgspec.field(name=columns.at or "__none__", default="")),
-                ],
-            )
-        )
+        key = ("key", _Key, msgspec.field(name=columns.key))
+        at = [("at", _At, msgspec.field(name=columns.at))] if columns.at else []
+        self._key = msgspec.json.Decoder(msgspec.defstruct("Key", [key]))
+        self._head = msgspec.json.Decoder(msgspec.defstruct("Head", [key, *at]))
         self._envelope = msgspec.json.Decoder(_Envelope)
         self._raws = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -198,7 +207,7 @@ class Listing:
             GaveUpError: The shop does not recover.
         """
         search = Search(filters, sort, fields=self._fields)
-        patient = True
+        patient, recounted = True, False
         while True:
             search = replace(search, page_size=self._page_size.current)
             try:
@@ -217,7 +226,15 @@ class Listing:
                 patient = True
                 continue
             self._page_size.succeeded()
-            return page
+            if page.rows or not page.total or recounted:
+                return page
+            # Between the two queries of the shop a row may have come; more than that is odd.
+            recounted = True
+            logger.warning(
+                "The shop counts %d more rows of %s and sends none. Asking once more.",
+                page.total,
+                self.route,
+            )
 
     @property
     def page_size(self) -> int:
@@ -246,7 +263,7 @@ class Listing:
         """Read a list that the shop sends in one piece."""
         answer = self._client.get(self.route)
         raws = _answers.decode(answer.body, answer.where, self._raws)
-        return [Row(_answers.decode(raw, answer.where, self._head).key, "", raw) for raw in raws]
+        return self._rows_of(raws, answer.where)
 
     def one(self, key: int) -> Row | None:
         """Read one row by its key; None if it is gone.
@@ -281,23 +298,42 @@ class Listing:
         except (ServerFaultError, SlowError, BrokenAnswerError):
             return None
         # Older releases repeat the last page when asked for one behind the end.
-        is_past_end = page.total is None or page.total <= number
-        return None if is_past_end or not page.rows else page.rows[0].at
+        return None if page.total <= number or not page.rows else page.rows[0].at
 
     def _fetch(self, search: Search, *, patient: bool = True) -> ListPage:
-        if self.parked:
-            parked = Filter(self.columns.key_filter, "nin", ",".join(map(str, sorted(self.parked))))
-            search = replace(search, filters=(*search.filters, parked))
-        answer = self._client.get(self.route, search.query(), patient=patient)
+        parked = self.parked
+        wanted = search
+        if parked:
+            without = Filter(self.columns.key_filter, "nin", ",".join(map(str, sorted(parked))))
+            wanted = replace(search, filters=(*search.filters, without))
+        answer = self._client.get(self.route, wanted.query(), patient=patient)
         envelope = _answers.decode(answer.body, answer.where, self._envelope)
-        rows = []
-        for raw in envelope.items or ():
-            head = _answers.decode(raw, answer.where, self._head)
-            rows.append(Row(head.key, head.at, raw))
+        rows = self._rows_of(envelope.items or (), answer.where)
+        if self.parked != parked:
+            return self._fetch(search, patient=patient)  # a page without what was set aside
         page = ListPage(rows, envelope.total_count, search.page_size)
         if rows and page.is_cut:
             self._page_size.was_cut(len(rows))
         return page
+
+    def _rows_of(self, raws: Iterable[msgspec.Raw], where: str) -> list[Row]:
+        """Rows of an answer; those without a usable change time are set aside.
+
+        Raises:
+            NotCommerceError: A row is no object with a key.
+            UnreadableRecordError: A row has no usable change time, and parking is off.
+        """
+        rows = []
+        for raw in raws:
+            try:
+                head = _answers.decode(raw, where, self._head)
+                if self.columns.at and head.at[8:10] > SHORTEST_MONTH:
+                    from_shop(head.at)  # is there such a day?
+            except NotCommerceError as error:
+                self.park(_answers.decode(raw, where, self._key).key, error)
+                continue
+            rows.append(Row(head.key, head.at if self.columns.at else "", raw))
+        return rows
 
     def _set_aside(self, search: Search, error: AdobeCommerceError) -> None:
         """Name the record that breaks a page of one row, then fail or park it."""

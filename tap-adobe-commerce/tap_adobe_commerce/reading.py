@@ -20,6 +20,7 @@ from tap_adobe_commerce.exceptions import (
     BrokenAnswerError,
     NotCommerceError,
     PageTooLargeError,
+    RecordFormError,
     ServerFaultError,
 )
 from tap_adobe_commerce.keyset import Window, read_by_key
@@ -27,7 +28,7 @@ from tap_adobe_commerce.listing import Columns
 from tap_adobe_commerce.projection import project
 from tap_adobe_commerce.search import Filter, list_fields
 from tap_adobe_commerce.state import Progress
-from tap_adobe_commerce.timestamps import TimestampPlan, to_shop
+from tap_adobe_commerce.timestamps import TimestampPlan
 from tap_adobe_commerce.windows import read_span
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 COMPLETED_AHEAD = 2
 #: Rounds over a list by page number until its count and its rows agree.
 ROUNDS = 3
+#: Rows of a list by page number, which is kept in memory until it is whole.
+MOST_NUMBERED = 500_000
 
 
 class _Page(NamedTuple):
@@ -160,15 +163,32 @@ class CommerceStream(Stream):
         self.records(rows)
         return f"can be read, {total} rows"
 
-    def sample(self) -> tuple[list[Row], int | None]:
+    def sample(self) -> tuple[list[Row], int]:
         """One row, if there is one, and how many there are."""
         page = self.listing.sample()
         return page.rows, page.total
 
     def records(self, rows: Iterable[Row]) -> list[dict[str, Any]]:
-        """Decode and complete the rows of one page."""
-        records: list[dict[str, Any]] = [_answers.DECODER.decode(row.raw) for row in rows]
-        records = self.complete(records)
+        """Decode and complete the rows of one page.
+
+        Raises:
+            UnreadableRecordError: A record is not of the form that Adobe documents, or cannot be
+                completed, and parking is off.
+        """
+        rows = list(rows)
+        try:
+            return self._records(rows)
+        except RecordFormError:
+            records: list[dict[str, Any]] = []
+            for row in rows:  # one by one: the others are not to blame
+                try:
+                    records += self._records([row])
+                except RecordFormError as error:
+                    self.listing.park(row.key, error)
+            return records
+
+    def _records(self, rows: list[Row]) -> list[dict[str, Any]]:
+        records = self.complete([_answers.record(row.raw) for row in rows])
         with_source = self.mask["properties", "source"]
         for record in records:
             self._timestamps.apply(record)
@@ -183,9 +203,17 @@ class CommerceStream(Stream):
             The records that are complete; the others are parked.
 
         Raises:
+            RecordFormError: A record is not of the form that Adobe documents.
             UnreadableRecordError: A record cannot be completed, and parking is off.
         """
         return records
+
+    def _write_record_message(self, record: Record) -> None:
+        try:
+            super()._write_record_message(record)
+        except RecursionError as error:
+            key = record.get(self.columns.key)
+            self.listing.park(int(str(key)), RecordFormError(f"it is nested too deeply ({error})"))
 
 
 class ChangeStream(CommerceStream):
@@ -198,12 +226,13 @@ class ChangeStream(CommerceStream):
         """Read what changed since the last run, then everything if a sweep is due."""
         is_incremental = self.replication_method == REPLICATION_INCREMENTAL
         state = self.stream_state if is_incremental else {}
-        progress = Progress(state, str(self.replication_key), self.settings.overlap)
-        self._shop.stores.source(None)  # the first answer tells the shop's time
-        present = to_shop(self._shop.client.server_now() - self.settings.lag)
-        until = min(present, self.settings.end_date or present)
-        start = progress.begin(self.settings.start_date, present)
-        if progress.is_past(until) or start.at > until:
+        overlap = self.settings.overlap
+        progress = Progress(state, str(self.replication_key), overlap, self.name)
+        present, ours = self._shop.present()
+        end_date = self.settings.end_date
+        until = min(present, end_date or present)
+        start = progress.begin(self.settings.start_date, present, ours)
+        if (end_date and progress.is_past(end_date)) or start.at > until:
             # The bookmark stays: moved, it would hide what is committed late before it.
             self.log("Nothing to read up to %s UTC: STATE or start_date is later.", until)
             return
@@ -226,11 +255,11 @@ class ChangeStream(CommerceStream):
     ) -> Iterator[Callable[[], list[_Page]]]:
         for batch in batches:
             new = [row for row in batch.rows if progress.is_new(row)]
-            marks = progress.marks(batch.rows, batch.position)
-            yield partial(self._complete_page, new, marks, batch.position)
+            yield partial(self._complete_page, progress, new, batch)
 
-    def _complete_page(self, new: list[Row], marks: list[Mark], position: Position) -> list[_Page]:
-        return [_Page(self.records(new) if new else [], marks, position)]
+    def _complete_page(self, progress: Progress, new: list[Row], batch: Batch) -> list[_Page]:
+        marks = progress.marks(batch.rows)
+        return [_Page(self.records(new) if new else [], marks, batch.position)]
 
     def _sweep(self, progress: Progress, present: str) -> Iterator[Record]:
         """Read everything by key: some changes in the shop do not move the change time."""
@@ -295,7 +324,7 @@ class NumberedStream(CommerceStream):
             except PageTooLargeError as error:
                 self.listing.limit(error.maximum)
                 continue
-            if total is None or len(rows) >= total:
+            if len(rows) >= total:
                 yield from self.records(rows.values())
                 return
         msg = (
@@ -304,7 +333,7 @@ class NumberedStream(CommerceStream):
         )
         raise NotCommerceError(msg)
 
-    def _round(self) -> tuple[dict[int, Row], int | None]:
+    def _round(self) -> tuple[dict[int, Row], int]:
         rows: dict[int, Row] = {}
         number = 0
         while True:
@@ -316,8 +345,11 @@ class NumberedStream(CommerceStream):
                 raise PageTooLargeError(msg, len(page.rows))
             known = len(rows)
             rows |= {row.key: row for row in page.rows}
+            if len(rows) > MOST_NUMBERED:
+                msg = f"The shop's list of {self.name} has no end: {len(rows)} rows so far."
+                raise NotCommerceError(msg)
             # Older releases repeat the last page instead of ending.
-            if len(rows) == known or (page.total is not None and len(rows) >= page.total):
+            if len(rows) == known or len(rows) >= page.total:
                 return rows, page.total
 
 
@@ -331,7 +363,7 @@ class PlainStream(CommerceStream):
         """Read everything."""
         yield from self.records(self.listing.whole())
 
-    def sample(self) -> tuple[list[Row], int | None]:
+    def sample(self) -> tuple[list[Row], int]:
         """One row, if there is one, and how many there are."""
         rows = self.listing.whole()
         return rows[:1], len(rows)

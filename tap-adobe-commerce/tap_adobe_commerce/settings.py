@@ -162,7 +162,7 @@ SCHEMA = th.PropertiesList(
     ),
     th.Property(
         "overlap_minutes",
-        th.IntegerType(minimum=0),
+        th.IntegerType(minimum=0, maximum=525_600),
         default=15,
         title="Overlap",
         description=(
@@ -172,21 +172,21 @@ SCHEMA = th.PropertiesList(
     ),
     th.Property(
         "lag_seconds",
-        th.IntegerType(minimum=0),
+        th.IntegerType(minimum=0, maximum=86_400),
         default=5,
         title="Lag",
         description="Seconds before the shop's present time where a run ends.",
     ),
     th.Property(
         "request_timeout_seconds",
-        th.NumberType(exclusive_minimum=0),
+        th.NumberType(exclusive_minimum=0, maximum=86_400),
         default=180,
         title="Request timeout",
         description="Seconds one call may take before it is tried again with a smaller page.",
     ),
     th.Property(
         "max_wait_seconds",
-        th.NumberType(minimum=0),
+        th.NumberType(minimum=0, maximum=604_800),
         default=300,
         title="Longest wait",
         description="Seconds to keep trying when the shop is busy, in maintenance or away.",
@@ -200,7 +200,7 @@ SCHEMA = th.PropertiesList(
     ),
     th.Property(
         "sweep_every_days",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=36_500),
         title="Sweep",
         description=(
             "Read everything again after so many days, because comments, partial shipments and "

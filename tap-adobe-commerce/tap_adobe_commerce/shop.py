@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +14,19 @@ from tap_adobe_commerce.listing import Columns, Listing, PageSize
 from tap_adobe_commerce.replay import REPLAY_FIELDS, Replay
 from tap_adobe_commerce.search import list_fields
 from tap_adobe_commerce.settings import Settings
+from tap_adobe_commerce.timestamps import to_shop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tap_adobe_commerce.search import Projection
 
-PRODUCT_COLUMNS = Columns(key="id")
+logger = logging.getLogger("tap-adobe-commerce.shop")
+
+#: Clocks that differ by less are not worth a word.
+CLOCKS_AGREE = timedelta(minutes=2)
+#: Products of lines are read by key alone.
+PRODUCT_COLUMNS = Columns(key="id", at=None)
 
 
 class Shop:
@@ -27,6 +35,7 @@ class Shop:
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Take the tap's settings; nothing is checked or read yet."""
         self._config = config
+        self._is_warned = False
 
     @cached_property
     def settings(self) -> Settings:
@@ -46,6 +55,22 @@ class Shop:
             max_wait=self.settings.max_wait,
             connections=2 * self.settings.parallel,
         )
+
+    def present(self) -> tuple[str, str]:
+        """Where a run ends now by the shop's clock, and by ours; in the shop's form."""
+        self.stores.source(None)  # the first answer tells the shop's time
+        ours = datetime.now(UTC)
+        theirs = self.client.server_now()
+        if abs(theirs - ours) > max(self.settings.overlap, CLOCKS_AGREE) and not self._is_warned:
+            self._is_warned = True
+            logger.warning(
+                "The shop's clock is %.0f minutes %s this machine's. Bookmarks follow the earlier "
+                "one. Correct the clock that is wrong.",
+                abs(theirs - ours).total_seconds() / 60,
+                "ahead of" if theirs > ours else "behind",
+            )
+        lag = self.settings.lag
+        return to_shop(theirs - lag), to_shop(ours - lag)
 
     @cached_property
     def stores(self) -> Stores:

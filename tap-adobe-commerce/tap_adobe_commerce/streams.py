@@ -42,7 +42,7 @@ class DocumentStream(ChangeStream):
         crumb = ("properties", "order")
         schema = self.schema["properties"]["order"]
         projection = project(schema, self.mask, ("entity_id",), crumb)
-        listing = self._shop.listing("orders", OrdersStream.columns, list_fields(projection))
+        listing = self._shop.listing("orders", Columns(at=None), list_fields(projection))
         return Orders(listing, self._shop.products.attach)
 
     def complete(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:

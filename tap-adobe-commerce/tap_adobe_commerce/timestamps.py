@@ -5,20 +5,39 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tap_adobe_commerce.exceptions import NotCommerceError
+
 _SHOP_FORM = "%Y-%m-%d %H:%M:%S"
 _SHOP_LENGTH = 19
 #: What MySQL holds where it was made to store an impossible date.
 _ZERO = "0000-00-00 00:00:00"
 
 
+#: Before and after every change in any shop, in its form.
+EPOCH = "1970-01-01 00:00:00"
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2999, 1, 1, tzinfo=UTC)
+
+
 def to_shop(moment: datetime) -> str:
-    """A moment as filters and comparisons need it: UTC, whole seconds, no zone mark."""
-    return moment.astimezone(UTC).strftime(_SHOP_FORM)
+    """A moment as filters and comparisons need it: UTC, whole seconds, no zone mark.
+
+    What lies before 1970 or after 2998 becomes the first or last moment in between.
+    """
+    return min(max(moment, _EARLIEST), _LATEST).astimezone(UTC).strftime(_SHOP_FORM)
 
 
 def from_shop(text: str) -> datetime:
-    """The moment of a timestamp the shop sent."""
-    return datetime.strptime(text, _SHOP_FORM).replace(tzinfo=UTC)
+    """The moment of a timestamp the shop sent.
+
+    Raises:
+        NotCommerceError: There is no such moment.
+    """
+    try:
+        return datetime.strptime(text, _SHOP_FORM).replace(tzinfo=UTC)
+    except ValueError as error:
+        msg = f"The shop sends {text!r} as a time. Correct that row in the shop."
+        raise NotCommerceError(msg) from error
 
 
 def to_iso(text: str) -> str:
@@ -38,6 +57,8 @@ def parse_iso(text: str) -> datetime:
 
 def seconds_later(text: str, seconds: float) -> str:
     """A shop's timestamp moved by some seconds."""
+    if text == EPOCH and seconds <= 0:
+        return EPOCH
     return to_shop(from_shop(text) + timedelta(seconds=seconds))
 
 
@@ -71,12 +92,14 @@ class TimestampPlan:
         """Convert the timestamps of a record in place."""
         for name in self._fields:
             value = record.get(name)
-            if value is not None and len(value) == _SHOP_LENGTH:
+            if isinstance(value, str) and len(value) == _SHOP_LENGTH and value[10] == " ":
                 record[name] = None if value == _ZERO else to_iso(value)
         for name, plan in self._objects:
             value = record.get(name)
             if isinstance(value, dict):
                 plan.apply(value)
         for name, plan in self._lists:
-            for item in record.get(name) or ():
-                plan.apply(item)
+            value = record.get(name)
+            for item in value if isinstance(value, list) else ():
+                if isinstance(item, dict):
+                    plan.apply(item)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tap_adobe_commerce.ahead import ahead, in_order
 from tap_adobe_commerce.keyset import Batch, Position, Window, read_changes
-from tap_adobe_commerce.timestamps import from_shop, seconds_later
+from tap_adobe_commerce.timestamps import seconds_later
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 #: Pages in one window, and how many of them a reader may be ahead.
 PAGES = 3
 AHEAD = 2
-#: Spans shorter than this, in seconds, are read as one window: most runs come often.
-SHORT = 6 * 3600
 
 
 def read_span(listing: Listing, span: Window, workers: int) -> Iterator[Batch]:
@@ -37,12 +35,25 @@ def read_span(listing: Listing, span: Window, workers: int) -> Iterator[Batch]:
     Yields:
         Batches in the order of change, as :func:`read_changes` would.
     """
-    length = from_shop(span.until) - from_shop(min(span.start.at, span.until))
-    if workers == 1 or length.total_seconds() < SHORT:
-        return ahead(partial(read_changes, listing, span))
-    windows = ahead(partial(plan, listing, span))
+    pages = read_changes(listing, span)
+    # Most runs come often and end with their first page: planning them would be a call too many.
+    first = next(pages, None)
+    if first is None:
+        return
+    yield first
+    start = first.position
+    if start.at > span.until:
+        return
+    if workers == 1:
+        yield from ahead(lambda: pages)
+        return
+    windows = ahead(partial(plan, listing, Window(start, span.until)))
     tasks = (partial(read_changes, listing, window) for window in windows)
-    return in_order(tasks, workers=workers, buffered=AHEAD)
+    # The first window begins within a second of which some rows are out.
+    out = {row.key for row in first.rows if row.at == start.at}
+    for batch in in_order(tasks, workers=workers, buffered=AHEAD):
+        rows = [row for row in batch.rows if row.at != start.at or row.key not in out]
+        yield Batch(rows, batch.position)
 
 
 def plan(listing: Listing, span: Window) -> Iterator[Window]:
@@ -60,7 +71,7 @@ def plan(listing: Listing, span: Window) -> Iterator[Window]:
         # One row less per page: each begins with the last row of the page before.
         rows = PAGES * max(1, listing.page_size - 1)
         end = listing.time_of_row(start.at, span.until, rows)
-        if end is None or end > span.until:
+        if end is None or not start.at <= end <= span.until:
             break
         # More rows in one second than a window holds: that second is a window.
         cut = max(end, seconds_later(start.at, 1))

@@ -30,6 +30,6 @@ def test_nothing_is_missed_while_a_fifth_of_the_shop_changes_and_commits_come_la
 
 
 def test_without_the_overlap_late_commits_would_be_missed() -> None:
-    found = figures("--orders", "1000", "--seeds", "1", "--overlap", "0")
+    found = figures("--orders", "2000", "--seeds", "2", "--overlap", "0")
 
     assert found["missed"] > 0

@@ -34,7 +34,6 @@ class Table:
     rows: dict[int, str]
     page_size: int = 3
     server_limit: int = 1000
-    with_total: bool = True
     ties: Random | None = None
     after_page: Callable[[Table], None] | None = None
     columns: Columns = field(default_factory=Columns)
@@ -73,7 +72,7 @@ class Table:
         if self.after_page:
             self.after_page(self)
         # As in the shop the count comes last, when rows may have changed already.
-        total = len(self.matching(filters)) if self.with_total else None
+        total = len(self.matching(filters))
         return ListPage(
             [Row(key, at, msgspec.Raw(b"%d" % key)) for key, at in shown], total, self.page_size
         )
@@ -102,17 +101,15 @@ tables = st.dictionaries(
     tables,
     st.integers(1, 9),
     st.sampled_from([2, 5, 1000]),
-    st.booleans(),
     st.one_of(st.none(), st.randoms(use_true_random=False)),
 )
 def test_every_row_of_the_window_comes_exactly_once(
     rows: dict[int, str],
     page_size: int,
     server_limit: int,
-    with_total: bool,  # noqa: FBT001  # drawn by hypothesis
     ties: Random | None,
 ) -> None:
-    table = Table(rows, page_size, server_limit, with_total, ties)
+    table = Table(rows, page_size, server_limit, ties)
 
     found = keys(table)
 
