@@ -137,6 +137,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             **_COMMON,
             "order_date": _TEXT,
             "delivery_address": _object(_PLACE),
+            "replaces": _TEXT,
             "payment_condition": _TEXT,
             "debtor": _DEBTOR,
             "totals": _TOTALS,

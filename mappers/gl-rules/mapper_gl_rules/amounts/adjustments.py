@@ -100,7 +100,7 @@ def _goods_of_order(context: Context) -> dict[Decimal, Decimal]:
             goods[item.tax_percent] = goods.get(item.tax_percent, ZERO) + gross
     if not goods and order.shipping_amount:
         tax = order.shipping_tax_amount or ZERO
-        shares = shipping_shares(context, order.shipping_amount, tax)
+        shares = shipping_shares(context, (order.shipping_amount, tax))
         goods = {
             share.rate: order.shipping_amount * share.net + tax * share.vat for share in shares
         }

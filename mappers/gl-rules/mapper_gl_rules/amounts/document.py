@@ -68,4 +68,4 @@ def _rows(context: Context, document: Document, order: Order) -> Sequence[Row]:
                     line.weee_tax_applied_row_amount,
                 )
             )
-    return choose_rows(rows, document.subtotal or ZERO, context.spread_limit(len(rows)))
+    return choose_rows(rows, document.subtotal or ZERO, context.rounding_limit)

@@ -74,10 +74,23 @@ def tax_fixed_product_tax(
         rounded(line.net * rate / HUNDRED, context.step)
         for line, rate in zip(fixed, rates, strict=True)
     ]
-    if abs(open_tax - sum(taxes, ZERO)) > abs(open_tax):
-        return  # nearer to no VAT at all: the shop does not tax it
-    for line, rate, tax in zip(fixed, rates, taxes, strict=True):
-        line.rate, line.vat = rate, tax
+    taxed = _stated_taxed(context.order, fixed)
+    if taxed is None:  # older releases: what the header's VAT is nearer to
+        taxed = abs(open_tax - sum(taxes, ZERO)) <= abs(open_tax)
+    if taxed:
+        for line, rate, tax in zip(fixed, rates, taxes, strict=True):
+            line.rate, line.vat = rate, tax
+
+
+def _stated_taxed(order: Order, lines: Sequence[AmountLine]) -> bool | None:
+    """Tell whether the order says that VAT is charged on fixed product tax; None: it does not."""
+    if any(taxed.type == "weee" for taxed in order.extension.item_applied_taxes or ()):
+        return True
+    for line in lines:
+        for tax in line.item.fixed_product_taxes if line.item else ():
+            if tax.row_amount is not None and tax.row_amount_incl_tax is not None:
+                return tax.row_amount_incl_tax > tax.row_amount
+    return None
 
 
 def _rate(order: Order, item: OrderItem | None) -> Decimal:

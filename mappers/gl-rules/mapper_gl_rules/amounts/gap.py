@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["explain_gap"]
 
 _MOST_FEES = 6  # of which every combination is tried; more are taken together
+_MOST_NAMED = 3
 _SO_FAR = ("subtotal", "discount", "discount_tax_compensation", "shipping", "tax")
 
 
@@ -53,11 +54,13 @@ def explain_gap(
     gap = context.header.grand_total - sum([amount for _, amount in parts], ZERO)
     if not gap:
         return []
-    fitting = [
-        one
-        for one in _readings(context, rows, gap, rates)
-        if one.lines and abs(one.amount - gap) <= one.slack
-    ]
+    fitting = list(
+        {
+            tuple([(line.name, line.net) for line in one.lines]): one
+            for one in _readings(context, rows, gap, rates)
+            if one.lines and abs(one.amount - gap) <= one.slack
+        }.values()
+    )
     if len(fitting) > 1:
         raise _several(gap, fitting, parts, context)
     if not fitting:
@@ -184,7 +187,8 @@ def _several(
     gap: Decimal, readings: Sequence[Reading], parts: Parts, context: Context
 ) -> DocumentRefusedError:
     named = " or ".join(
-        " + ".join(f"{line.name} {show(line.net)}" for line in one.lines) for one in readings
+        " + ".join(f"{line.name} {show(line.net)}" for line in one.lines)
+        for one in readings[:_MOST_NAMED]
     )
     return DocumentRefusedError(
         reason=f"grand_total is {show(abs(gap))} {'more' if gap > 0 else 'less'} than its parts, "

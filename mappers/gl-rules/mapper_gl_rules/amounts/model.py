@@ -136,13 +136,13 @@ class Context(msgspec.Struct, frozen=True, gc=False):
         unit = minor_unit(currency)
         return cls(kind, header, order, options, legal, unit, practical_unit(currency, rate))
 
-    def spread_limit(self, lines: int) -> Decimal:
-        """Give what header and lines may differ by: a cent a line and one, at least four."""
-        return self.step * max(lines + 1, _FEWEST_CENTS)
+    def tax_limit(self, lines: int) -> Decimal:
+        """Give what VAT of header and lines may differ by: a cent a line and one, at least four."""
+        return self.step * max(lines + 1, _FEWEST_CENTS) if lines else ZERO
 
     @property
     def rounding_limit(self) -> Decimal:
-        """The largest remainder for a rounding line, in the document's currency."""
+        """What rounding may cost other amounts than VAT, in the document's currency."""
         smallest = self.unit if self.unit < CENT else self.step
         return self.options.rounding_limit * smallest / CENT
 

@@ -94,7 +94,7 @@ def order_rows(order: Order, options: Options) -> Sequence[Row]:
 
 def _rows(context: Context, order: Order) -> Sequence[Row]:
     """Find the reading of the lines that gives the subtotal."""
-    tolerance = context.spread_limit(len(order.items))
+    tolerance = context.rounding_limit
     refused: DocumentRefusedError | None = None
     for reading in _READINGS:
         rows = [

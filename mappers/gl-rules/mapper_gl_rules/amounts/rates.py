@@ -8,7 +8,7 @@ from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import HUNDRED, ZERO, rounded, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from decimal import Decimal
 
     from mapper_gl_rules.amounts.model import Context
@@ -54,26 +54,42 @@ def check_vat(  # what is checked, and how
 
 
 def derive_rate(
-    context: Context, net: Decimal, tax: Decimal, rates: Iterable[Decimal], *, where: str
+    context: Context,
+    amounts: Sequence[tuple[Decimal, Decimal]],
+    rates: Iterable[Decimal],
+    *,
+    where: str,
 ) -> Decimal:
     """Find the percentage that gives a VAT amount, where the shop states none.
 
-    Those of the document's lines come first, then the legal ones: the VAT codes of the rules for
-    the country and the day.
+    It is a legal one: of the VAT codes that the rules have for the country and the day. Where
+    several of them fit, or none, it is one of the document's lines.
+
+    Args:
+        context: The document.
+        amounts: Net and VAT; further pairs are tried where the earlier fit nothing.
+        rates: Percentages of the document's lines.
+        where: The shop's field.
 
     Raises:
         DocumentRefusedError: When no percentage fits, or several do.
     """
-    own = set(rates)
+    own, legal = frozenset(rates), context.legal
     # Gross is fixed and net rounded: the cent moves between them, and the percentage of it.
-    slack = context.step * (HUNDRED + max((*own, *context.legal, ZERO))) / HUNDRED
+    slack = context.step * (HUNDRED + max((ZERO, *own, *legal))) / HUNDRED
+    for net, tax in amounts:
+        fitting = {rate for rate in own | legal if abs(net * rate / HUNDRED - tax) <= slack}
+        for found in (fitting & legal, fitting & legal & own, fitting & own):
+            if len(found) == 1:
+                return next(iter(found))
+        if fitting:
+            break
+    net, tax = amounts[0]
     tried = []
-    for name, group in (("the order's rates", own), ("the VAT codes", context.legal)):
-        fitting = {rate for rate in group if abs(net * rate / HUNDRED - tax) <= slack}
-        if len(fitting) == 1:
-            return fitting.pop()
+    for name, group in (("the order's rates", own), ("the VAT codes", legal)):
+        several = any(abs(net * rate / HUNDRED - tax) <= slack for rate in group)
         known = ", ".join(percent(rate) for rate in sorted(group)) or "none"
-        tried.append(f"{'several' if fitting else 'none'} of {name} ({known})")
+        tried.append(f"{'several' if several else 'none'} of {name} ({known})")
     raise DocumentRefusedError(
         reason=f"VAT of {show(tax)} on {show(net)} fits {' and '.join(tried)}",
         where=where,

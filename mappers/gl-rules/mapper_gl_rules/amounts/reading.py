@@ -48,7 +48,7 @@ def read_rows(context: Context, rows: Sequence[Row]) -> Amounts:
     """
     header = context.header
     for row in rows:
-        _check_rate(context, row)
+        _check_row(context, row)
     rates = {row.item.tax_percent for row in rows if row.item.tax_percent}
     named, parts = named_totals(context, rates)
     hidden = shipping_compensation(context, parts)
@@ -56,7 +56,11 @@ def read_rows(context: Context, rows: Sequence[Row]) -> Amounts:
     discount = shipping_discount(context, rows, hidden)
     _follow_header(context, rows, discount)
     lines = [line for row in rows for line in _row_lines(context, row)]
-    lines += shipping_lines(context, rows, discount)
+    others = [*lines, *named, *extra]
+    other_vat = None
+    if not any(line.kind == "fixed_product_tax" for line in others):  # its VAT is not stated
+        other_vat = sum([line.vat for line in others], ZERO)
+    lines += shipping_lines(context, discount, other_vat)
     if isinstance(header, Document):
         lines += adjustment_lines(context, header, lines)
     lines += named + extra
@@ -66,8 +70,10 @@ def read_rows(context: Context, rows: Sequence[Row]) -> Amounts:
     return Amounts(lines + to_store_credit, header.grand_total, owed, parts)
 
 
-def _check_rate(context: Context, row: Row) -> None:
+def _check_row(context: Context, row: Row) -> None:
     """Refuse VAT that the percentage cannot give; unit rounding may cost half a cent a piece.
+
+    VAT inside a discount is a part of it.
 
     VAT is of the discounted or, when the shop taxes before discount, of the full price.
     """
@@ -77,6 +83,13 @@ def _check_rate(context: Context, row: Row) -> None:
             reason=f"line {row.item.sku} has VAT of {show(row.vat)}, its order line no tax_percent",
             where="order.items.tax_percent",
             what_to_do="Read the order again; if it stays, book the document by hand.",
+        )
+    if row.hidden and not -context.step <= row.hidden <= row.discount + context.step:
+        raise DocumentRefusedError(
+            reason=f"line {row.item.sku}: {show(row.hidden)} of VAT inside a discount of "
+            f"{show(row.discount)}",
+            where=f"items[sku={row.item.sku}].discount_tax_compensation_amount",
+            what_to_do="Compare it with the shop's admin; correct it there or book it by hand.",
         )
     check_vat(
         f"line {row.item.sku}",
@@ -92,7 +105,7 @@ def _follow_header(context: Context, rows: Sequence[Row], discount: ShippingDisc
     """Let subtotal, discount and VAT inside discounts of the rows be the header's."""
     lines = sum([row.raw for row in rows], ZERO)
     stated = context.header.subtotal or ZERO
-    more = differs(context, "subtotal", stated, [("lines", lines)], len(rows))
+    more = differs("subtotal", stated, [("lines", lines)], context.rounding_limit)
 
     def raw(row: Row, part: Decimal) -> None:
         row.raw += part
@@ -145,7 +158,7 @@ def _follow_header_tax(context: Context, lines: list[AmountLine]) -> None:
         found[kind] = found.get(kind, ZERO) + line.vat
     taxed = [line for line in charged if line.vat > 0]
     count = len([line for line in charged if line.kind != "discount"]) if taxed else 0
-    more = differs(context, "tax_amount", stated, list(found.items()), count)
+    more = differs("tax_amount", stated, list(found.items()), context.tax_limit(count))
 
     def change(line: AmountLine, part: Decimal) -> None:
         line.vat += part

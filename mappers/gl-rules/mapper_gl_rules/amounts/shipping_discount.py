@@ -78,20 +78,20 @@ def shipping_discount(
         stated_hidden += apart
     of_discount = [("lines", discounts), ("shipping", amount), ("left over", -left_over)]
     of_hidden = [("lines", hidden), ("shipping", inside if apart is None else ZERO)]
-    count = len(rows)
+    limit = context.rounding_limit if rows else ZERO
     return ShippingDiscount(
         amount,
         inside,
         left_over,
-        differs(context, "discount_amount", stated, of_discount, count),
-        differs(context, "discount_tax_compensation_amount", stated_hidden, of_hidden, count),
+        differs("discount_amount", stated, of_discount, limit),
+        differs("discount_tax_compensation_amount", stated_hidden, of_hidden, limit),
     )
 
 
 def _on_shipping(context: Context, more: Decimal, discounts: Decimal) -> Decimal:
     """Tell how much of a discount that no row has is on shipping; the rest are cents of rows."""
     order, shipping = context.order, context.header.shipping_amount or ZERO
-    cents = context.spread_limit(1)
+    cents = context.rounding_limit
     if order.shipping_discount_amount is None or not order.shipping_amount:
         return more if abs(more) > cents else ZERO
     stated = order.shipping_discount_amount * shipping / order.shipping_amount

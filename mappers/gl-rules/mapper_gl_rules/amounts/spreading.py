@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from decimal import Decimal
 
-    from mapper_gl_rules.amounts.model import Context
-
 __all__ = ["differs", "spread"]
 
 _DECIMALS = 4  # of Adobe's amounts; more are the residue of binary floats
@@ -29,22 +27,20 @@ T = TypeVar("T", bound=Taxed)
 
 
 def differs(
-    context: Context, field: str, stated: Decimal, found: Sequence[tuple[str, Decimal]], lines: int
+    field: str, stated: Decimal, found: Sequence[tuple[str, Decimal]], limit: Decimal
 ) -> Decimal:
     """Give what the header has more than its lines, if it is a matter of cents.
 
     Args:
-        context: The document being read.
         field: The header's field.
         stated: What it says.
         found: What it is made of, by name.
-        lines: How many lines the cents may come from.
+        limit: What rounding may cost.
 
     Raises:
-        DocumentRefusedError: When it is more than a cent a line.
+        DocumentRefusedError: When it is more.
     """
     more = round(stated - sum([amount for _, amount in found], ZERO), _DECIMALS)
-    limit = context.spread_limit(lines) if lines else ZERO
     if abs(more) <= limit:
         return more
     terms = " + ".join(f"{name} {show(amount)}" for name, amount in found if amount) or "nothing"

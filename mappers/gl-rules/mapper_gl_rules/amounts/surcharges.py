@@ -40,7 +40,7 @@ def mapped_surcharges(context: Context, rates: Iterable[Decimal]) -> list[Amount
         tax = _at(record, tax_path) if tax_path else ZERO
         if net:
             where = tax_path or path
-            rate = derive_rate(context, net, tax, rates, where=where) if tax else ZERO
+            rate = derive_rate(context, [(net, tax)], rates, where=where) if tax else ZERO
             lines.append(AmountLine("surcharge", path, net, tax, rate))
     return lines
 

@@ -78,7 +78,7 @@ def named_totals(context: Context, rates: Iterable[Decimal]) -> tuple[list[Amoun
         if amount:
             tax = getattr(extension, tax_name) or ZERO
             parts.append((name, amount))
-            rate = derive_rate(context, amount, tax, rates, where=tax_name) if tax else ZERO
+            rate = derive_rate(context, [(amount, tax)], rates, where=tax_name) if tax else ZERO
             found.append(AmountLine("gift_wrap", name, amount, tax, rate))
     return found, parts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mapper_gl_rules.booking.addresses import account_name, delivery_address
-from mapper_gl_rules.booking.header import Record, totals
+from mapper_gl_rules.booking.header import Record, document_key, totals
 from mapper_gl_rules.booking.postings import round_to
 from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import minor_unit
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from mapper_gl_rules.rules.model import Settings
     from mapper_gl_rules.source import Order
 
-__all__ = ["check_state", "sales_order"]
+__all__ = ["check_state", "replaced_order", "sales_order"]
 
 # Adobe's order states of which goods will never or not yet be delivered.
+_CANCELLED = "canceled"
 _NOT_NOW = {
-    "canceled": "was cancelled",
+    _CANCELLED: "was cancelled",
     "pending_payment": "waits for its payment",
     "payment_review": "is under payment review",
     "holded": "is on hold",
@@ -38,9 +39,24 @@ def check_state(order: Order) -> None:
         raise DocumentRefusedError(
             reason=f"the order {reason}",
             where="state",
-            what_to_do="Nothing: it is sent when the shop processes it.",
+            what_to_do="If it was sent before, its sales order is still open in Exact: close it."
+            if order.state == _CANCELLED
+            else "Nothing: it is sent when the shop processes it.",
             skip=True,
         )
+
+
+def replaced_order(order: Order) -> str | None:
+    """Give the number of the order that an edited order replaces, None for any other order.
+
+    The shop cancels the old order; it does not say there by which it was replaced.
+    """
+    if order.relation_parent_real_id:
+        return order.relation_parent_real_id
+    first, edits = order.original_increment_id, int(order.edit_increment or 0)
+    if not first or not edits or first == order.increment_id:
+        return None
+    return first if edits == 1 else f"{first}-{edits - 1}"
 
 
 def sales_order(header: Record, order: Order, facts: DocumentFacts, postings: Postings) -> Record:
@@ -59,6 +75,15 @@ def sales_order(header: Record, order: Order, facts: DocumentFacts, postings: Po
             skip=True,
         )
     round_to(lines, minor_unit(facts.currency))
+    old = replaced_order(order)
+    if old is not None:
+        # Exact keeps the old sales order open until a person closes it.
+        description = f"{header['description']}, replaces {old}"[:60]
+        header = {
+            **header,
+            "description": description,
+            "replaces": document_key({**header["source"], "increment_id": old}),
+        }
     return {
         **header,
         "order_date": facts.booking_date.isoformat(),

@@ -136,6 +136,13 @@ class OrderExtension(DocumentExtension, gc=False):
     custom_fees: list[CustomFee] | None = None
 
 
+class FixedProductTax(msgspec.Struct, gc=False):
+    """One fixed product tax of an order line, from the JSON text in `weee_tax_applied`."""
+
+    row_amount: Amount = None
+    row_amount_incl_tax: Amount = None
+
+
 class OrderItem(msgspec.Struct, gc=False):
     """A line of the order. Its row_total is altered on output, see `amounts.order`."""
 
@@ -156,6 +163,14 @@ class OrderItem(msgspec.Struct, gc=False):
     weee_tax_applied_row_amount: Amount = None
     weee_tax_applied: str | None = None
     product: Product | None = None
+
+    @property
+    def fixed_product_taxes(self) -> list[FixedProductTax]:
+        """The fixed product taxes; none where the text is no JSON of the shop."""
+        try:
+            return _fixed_product_taxes.decode(self.weee_tax_applied or "[]")
+        except msgspec.DecodeError:
+            return []
 
 
 class Payment(msgspec.Struct, gc=False):
@@ -323,5 +338,6 @@ class Document(msgspec.Struct, gc=False):
         return found if isinstance(found, DocumentExtension) else _NO_EXTENSION
 
 
+_fixed_product_taxes = msgspec.json.Decoder(list[FixedProductTax])
 _NO_EXTENSION = DocumentExtension()
 _NO_ORDER_EXTENSION = OrderExtension()
