@@ -84,7 +84,8 @@ def _check_row(context: Context, row: Row) -> None:
             where="order.items.tax_percent",
             what_to_do="Read the order again; if it stays, book the document by hand.",
         )
-    if row.hidden and not -context.step <= row.hidden <= row.discount + context.step:
+    slack = context.step * (2 + (row.quantity or ZERO))
+    if row.hidden and not -slack <= row.hidden <= row.discount + slack:
         raise DocumentRefusedError(
             reason=f"line {row.item.sku}: {show(row.hidden)} of VAT inside a discount of "
             f"{show(row.discount)}",
@@ -97,7 +98,7 @@ def _check_row(context: Context, row: Row) -> None:
         (row.raw - row.discount + row.hidden, row.raw),
         row.vat,
         rate or ZERO,
-        context.step * (2 + (row.quantity or ZERO)),
+        slack,
     )
 
 

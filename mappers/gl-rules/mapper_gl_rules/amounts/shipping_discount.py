@@ -110,8 +110,8 @@ def _on_shipping(context: Context, more: Decimal, discounts: Decimal) -> Decimal
 
 def _check_bounds(context: Context, amount: Decimal, hidden: Decimal, discounts: Decimal) -> None:
     """Refuse a discount below 0 or above what shipping costs."""
-    shipping = context.header.shipping_amount or ZERO
-    if 0 <= hidden <= amount and amount - hidden <= shipping + context.step:
+    shipping, cent = context.header.shipping_amount or ZERO, context.step
+    if amount > 0 and -cent <= hidden <= amount + cent and amount - hidden <= shipping + cent:
         return
     raise DocumentRefusedError(
         reason=f"the lines have a discount of {show(discounts)}, the header "
