@@ -267,6 +267,33 @@ def test_lint_finds_what_documents_would_show_too_late() -> None:
     assert any("also takes lines that would match" in one.text for one in warnings)
 
 
+@pytest.mark.parametrize(
+    ("earlier", "later", "warned"),
+    [
+        ("line: product, sku: A", "line: [product, discount], rate: 21", False),  # one product
+        ("line: product, website: b2b, rate: 21", "line: product, rate: 21, country: NL", False),
+        ("line: product, country: GB", "line: product, website: b2b", True),
+        ("line: [product, discount], country: GB", "line: discount", False),
+        ("line: product, website: b2b", "line: product, category: 3", True),
+        ("line: product, category: 3", "line: product, website: b2b", False),
+        ("line: product, sku_pattern: 'A-*'", "line: product, sku_pattern: 'B-*'", False),
+        ("line: product, sku_pattern: 'A*'", "line: product, sku_pattern: '*B'", True),
+        ("line: product, sku: AB", "line: product, sku_pattern: 'A*'", False),
+        ("line: product, country: DE", "line: product, country: NL", False),
+        ("line: product, country: NL", "line: product, supply: oss", False),  # NL is home
+    ],
+)
+def test_lint_warns_only_where_the_earlier_rule_is_no_exception(
+    make_rules: Any, earlier: str, later: str, warned: Any
+) -> None:
+    rules = make_rules(
+        f'name: earlier, when: {{{earlier}}}, book: {{gl: "1"}}',
+        f'name: later, when: {{{later}}}, book: {{gl: "2"}}',
+    )
+    found = [one.text for one in lint(rules) if one.kind == "overlapping"]
+    assert any("'earlier' also takes" in text and "later" in text for text in found) is warned
+
+
 def test_lint_exits_with_2_on_errors(rules: Any, tmp_path: Path) -> None:
     file = tmp_path / "bad.yml"
     file.write_text(BAD)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from time import process_time
 from typing import Any
 
 import pytest
 
 from mapper_gl_rules.dates import DocumentDates
+from mapper_gl_rules.exceptions import RulesError
 from mapper_gl_rules.rules import matching
 from mapper_gl_rules.rules.facts import DocumentFacts, LineFacts
 from mapper_gl_rules.rules.matching import Matcher
@@ -184,3 +186,22 @@ def test_product_attributes_come_from_the_tap(make_rules: Any, make_document: An
     document = make_document(("LAMP", 100, 21, {"product": product}), ("CUP", 10, 21))
     (booked,) = Booker(rules).document("invoice", document)
     assert [line["gl_account"] for line in booked.record["lines"]] == ["8005", "8000"]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*a" * 90 + "*b", "*?" * 90 + "b", "*[ab]" * 39 + "c", "*" + "a" * 190 + "b*c"]
+)
+def test_no_pattern_takes_for_ever(make_rules: Any, pattern: str) -> None:
+    tried = matcher(make_rules, "sku_pattern", f'"{pattern}"')
+    line = LineFacts(*(getattr(LINE, name) for name in LINE.__struct_fields__))
+    line.sku = "a" * 100_000
+    begin = process_time()
+    found = tried.match(DOCUMENT, line)
+    assert process_time() - begin < 5
+    assert found is not None
+    assert found.name == "products"
+
+
+def test_a_pattern_has_an_end(make_rules: Any) -> None:
+    with pytest.raises(RulesError, match="too long"):
+        matcher(make_rules, "sku_pattern", f'"{"*a" * 101}"')

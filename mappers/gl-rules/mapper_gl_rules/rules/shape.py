@@ -135,7 +135,9 @@ def _explain(error: ValidationError) -> tuple[str, str]:
         present: Any = error.instance
         missing = [name for name in required if name not in present]
         return f"{missing[0]} is missing", f"Add {missing[0]}."
-    inner = best_match(error.context) if error.context else None
+    context = error.context or []
+    # Of "one value or a list" the branch counts whose type is right.
+    inner = best_match([one for one in context if one.validator != "type"] or context)
     cause = inner or error
     allowed: Any = cause.validator_value
     value = _shown(error.instance)
@@ -150,7 +152,9 @@ def _explain(error: ValidationError) -> tuple[str, str]:
         return f"{value} is not right here", f"Write {hint}."
     if cause.validator == "pattern":
         return f"{value} is not right here", f"It must look like {allowed}."
-    return f"{value}: {cause.message}", "Correct the value."
+    if cause.validator == "maxLength":
+        return f"{value} is too long", f"It may have {allowed} characters."
+    return f"{value}: {cause.message[:_LONGEST]}", "Correct the value."
 
 
 def _shown(value: Any) -> str:

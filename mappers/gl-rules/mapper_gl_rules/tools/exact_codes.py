@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mapper_gl_rules.rules.vocabulary import CONDITIONS, OUTCOMES
+from mapper_gl_rules.rules.vocabulary import OUTCOMES
 from mapper_gl_rules.tools.master_data import division_of
-from mapper_gl_rules.tools.overlap import covers, overlaps
+from mapper_gl_rules.tools.overlap import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,29 +62,25 @@ def unusable_codes(
         yield from _in_division(rules, masters[number], f"division {number}: ", those)
 
 
-def _sends(rules: Rules) -> Iterator[tuple[int, Rule]]:
-    """Give the rules that choose a division, without the condition that they are for documents."""
+def _sends(rules: Rules) -> Iterator[tuple[int, Scope]]:
+    """Give the rules that choose a division, and for which documents."""
     for rule in rules.rules:
         if rule.book and rule.book.division is not None:
-            yield rule.book.division, _of_documents(rule)
-
-
-def _of_documents(rule: Rule) -> Rule:
-    when = {name: one for name, one in rule.when.items() if CONDITIONS[name].scope == "document"}
-    return type(rule)(rule.name, when)
+            yield rule.book.division, Scope(rule, document=True)
 
 
 def _is_own(rule: Rule, rules: Rules) -> bool:
     """Tell whether documents of the target's own division may come to a rule."""
     if rule.book and rule.book.division is not None:
         return False
-    return not any(covers(chosen, _of_documents(rule)) for _, chosen in _sends(rules))
+    return not any(chosen.covers(Scope(rule, document=True)) for _, chosen in _sends(rules))
 
 
 def _is_for(rule: Rule, rules: Rules, division: int) -> bool:
     """Tell whether documents of another division may come to a rule."""
     return any(
-        number == division and overlaps(chosen, _of_documents(rule), rules.settings.registrations)
+        number == division
+        and chosen.overlaps(Scope(rule, document=True), rules.settings.registrations)
         for number, chosen in _sends(rules)
     )
 

@@ -10,7 +10,7 @@ import msgspec
 from mapper_gl_rules.rules.conditions import predicate
 from mapper_gl_rules.rules.vocabulary import LINE_KINDS
 from mapper_gl_rules.tools.exact_codes import unusable_codes
-from mapper_gl_rules.tools.overlap import covers, is_narrower, overlaps
+from mapper_gl_rules.tools.overlap import Scope
 from mapper_gl_rules.vat import EU
 
 if TYPE_CHECKING:
@@ -65,9 +65,11 @@ def lint(
 def _order(rules: Rules) -> Iterator[Finding]:
     """Find rules that never match, and rules that take lines of later ones."""
     lines = [rule for rule in rules.rules if not _is_document(rule)]
+    scopes = [Scope(rule) for rule in lines]
     hidden = set()
-    for number, rule in enumerate(lines):
-        first = next((one for one in lines[:number] if covers(one, rule)), None)
+    for number, (rule, scope) in enumerate(zip(lines, scopes, strict=True)):
+        before = zip(lines[:number], scopes, strict=False)
+        first = next((one for one, wider in before if wider.covers(scope)), None)
         if first is not None:
             hidden.add(rule.name)
             yield Finding(
@@ -77,14 +79,15 @@ def _order(rules: Rules) -> Iterator[Finding]:
                 f"rule {rule.name!r} never matches: {first.name!r} (line {first.line}) "
                 "takes everything before it. Move it up or delete it.",
             )
-    for number, rule in enumerate(lines):
+    for number, (rule, scope) in enumerate(zip(lines, scopes, strict=True)):
+        after = zip(lines[number + 1 :], scopes[number + 1 :], strict=True)
         later = [
             other.name
-            for other in lines[number + 1 :]
-            if other.name not in hidden
+            for other, second in after
+            if scope.overlaps(second, rules.settings.registrations)
             and (rule.book, rule.refuse) != (other.book, other.refuse)
-            and not is_narrower(rule, other)
-            and overlaps(rule, other, rules.settings.registrations)
+            and other.name not in hidden
+            and not scope.is_narrower(second)
         ]
         if later:
             yield Finding(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mapper_gl_rules.rules.vocabulary import CONDITIONS
@@ -12,106 +13,125 @@ from mapper_gl_rules.rules.vocabulary import CONDITIONS
 if TYPE_CHECKING:
     from mapper_gl_rules.rules.model import Rule
 
-__all__ = ["covers", "is_narrower", "overlaps"]
+__all__ = ["Scope"]
 
-_WILD = frozenset("*?[")
+_WILD = re.compile(r"[*?\[]")
 # A condition on one fact may be written in two ways.
 _SAME_FACT = {"sku_pattern": "sku"}
 
 
-def covers(general: Rule, special: Rule) -> bool:
-    """Tell whether everything that matches `special` matches `general` too."""
-    return all(
-        any(
-            _within(special.when[other], value, name)
-            for other in special.when
-            if _fact(other) == _fact(name) and _comparable(other, name)
-        )
-        for name, value in general.when.items()
-    )
+class Scope:
+    """What the conditions of a rule let through, made once and compared often."""
 
+    __slots__ = ("_conditions", "_ranks")
 
-def is_narrower(one: Rule, other: Rule) -> bool:
-    """Tell whether a rule is an exception to another, so that it may well stand before it.
+    def __init__(self, rule: Rule, *, document: bool = False) -> None:
+        """Take the conditions of a rule.
 
-    It is one when it is as narrow on every fact that both look at, and looks at something
-    narrower than whatever else the other looks at: a SKU is narrower than a shop, and a shop
-    than a VAT percentage. Kinds of lines are left out: each kind could be a rule of its own.
-    """
-    mine, others = ({_fact(name) for name in rule.when} - {"line"} for rule in (one, other))
-    for name, value in one.when.items():
-        for second, values in other.when.items():
-            if name == "line" or _fact(name) != _fact(second):
+        Args:
+            rule: The rule.
+            document: Only the conditions on documents.
+        """
+        self._conditions: dict[str, list[tuple[str, Any]]] = {}
+        self._ranks: dict[str, int] = {}
+        # The kind of line tells most rules apart, so it is compared first.
+        for name in sorted(rule.when, key=lambda name: name != "line"):
+            condition = CONDITIONS[name]
+            if document and condition.scope != "document":
                 continue
-            if not (_comparable(name, second) and _within(value, values, second)):
-                return False
-    ranks = [CONDITIONS[name].rank for name in mine - others]
-    return covers(other, one) or max(ranks, default=-1) > max(
-        (CONDITIONS[name].rank for name in others - mine), default=-1
-    )
+            fact = _SAME_FACT.get(name, name)
+            self._conditions.setdefault(fact, []).append((name, _prepared(name, rule.when[name])))
+            self._ranks[fact] = max(condition.rank, self._ranks.get(fact, 0))
+
+    def covers(self, special: Scope) -> bool:
+        """Tell whether everything that `special` lets through is let through here, too."""
+        if not self._conditions.keys() <= special._conditions.keys():
+            return False
+        for fact, conditions in self._conditions.items():
+            others = special._conditions[fact]
+            for name, value in conditions:
+                if not any(_within(other, one, name, value) for other, one in others):
+                    return False
+        return True
+
+    def is_narrower(self, other: Scope) -> bool:
+        """Tell whether this is an exception to another rule, so that it may well stand before it.
+
+        It is one when it is as narrow on every fact that both look at, and looks at something
+        narrower than whatever else the other looks at: a SKU is narrower than a shop, and a shop
+        than a VAT percentage. Kinds of lines are left out: each kind could be a rule of its own.
+        """
+        for fact, conditions in self._conditions.items():
+            for name, value in other._conditions.get(fact, ()):
+                if fact == "line":
+                    continue
+                if not any(_within(mine, one, name, value) for mine, one in conditions):
+                    return False
+        mine = (rank for fact, rank in self._ranks.items() if fact not in other._ranks)
+        others = (rank for fact, rank in other._ranks.items() if fact not in self._ranks)
+        return other.covers(self) or max(mine, default=-1) > max(others, default=-1)
+
+    def overlaps(self, other: Scope, registrations: frozenset[str] = frozenset()) -> bool:
+        """Tell whether a line can match both rules, as far as conditions alone can say.
+
+        Args:
+            other: Another rule.
+            registrations: Countries whose supplies are domestic.
+        """
+        for fact, conditions in self._conditions.items():
+            for second, values in other._conditions.get(fact, ()):
+                for name, value in conditions:
+                    if not _may_meet(name, value, second, values):
+                        return False
+        return not (
+            self._is_elsewhere(other, registrations) or other._is_elsewhere(self, registrations)
+        )
+
+    def _is_elsewhere(self, other: Scope, registrations: frozenset[str]) -> bool:
+        """Tell that one rule is for domestic countries only and the other for other supplies."""
+        countries, supplies = self._conditions.get("country"), other._conditions.get("supply")
+        if not countries or not supplies:
+            return False
+        return countries[0][1] <= registrations and "domestic" not in supplies[0][1]
 
 
-def overlaps(one: Rule, other: Rule, registrations: frozenset[str] = frozenset()) -> bool:
-    """Tell whether a line can match both rules, as far as conditions alone can say.
-
-    Args:
-        one: A rule.
-        other: Another rule.
-        registrations: Countries whose supplies are domestic.
-    """
-    if _other_supply(one, other, registrations) or _other_supply(other, one, registrations):
-        return False
-    for name, value in one.when.items():
-        for second, values in other.when.items():
-            if _fact(name) == _fact(second) and not _may_meet(name, value, second, values):
-                return False
-    return True
+def _prepared(name: str, value: Any) -> Any:
+    """Make sets of values; what is no list of values stays as it is."""
+    if CONDITIONS[name].value in {"date", "amount"}:
+        return value
+    if isinstance(value, dict):
+        return {key: _texts(one) for key, one in value.items()}
+    return _texts(value)
 
 
-def _other_supply(one: Rule, other: Rule, registrations: frozenset[str]) -> bool:
-    """Tell that one rule is for domestic countries only and the other for other supplies."""
-    if "country" not in one.when or "supply" not in other.when:
-        return False
-    countries, supplies = set(_values(one.when["country"])), set(_values(other.when["supply"]))
-    return countries <= registrations and "domestic" not in supplies
-
-
-def _fact(name: str) -> str:
-    return _SAME_FACT.get(name, name)
-
-
-def _comparable(special: str, general: str) -> bool:
-    return special == general or (special, general) == ("sku", "sku_pattern")
-
-
-def _values(value: Any) -> list[str]:
+def _texts(value: Any) -> frozenset[str]:
     values = value if isinstance(value, list) else [value]
-    return [str(Decimal(str(one)).normalize()) if _is_number(one) else str(one) for one in values]
+    return frozenset(
+        f"{Decimal(str(one)).normalize()}" if _is_number(one) else str(one) for one in values
+    )
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
-def _within(special: Any, general: Any, name: str) -> bool:
-    """Tell whether the values of `special` are among those of `general`."""
-    if name == "from":
-        return bool(special >= general)
-    if name == "until":
-        return bool(special <= general)
-    if CONDITIONS[name].value == "amount":
+def _within(name: str, special: Any, second: str, general: Any) -> bool:
+    """Tell whether the values of one condition are among those of another on the same fact."""
+    if name != second and (name, second) != ("sku", "sku_pattern"):
+        return False
+    kind = CONDITIONS[second].value
+    if kind == "date":
+        return bool(special >= general if second == "from" else special <= general)
+    if kind == "amount":
         return _amount_within(special, general)
-    if isinstance(general, dict):
+    if kind == "attributes":
+        return all(key in special and special[key] <= values for key, values in general.items())
+    if kind == "pattern":
         return all(
-            key in special and set(_values(special[key])) <= set(_values(values))
-            for key, values in general.items()
+            any(one == pattern or fnmatchcase(one, pattern) for pattern in general)
+            for one in special
         )
-    if CONDITIONS[name].value == "pattern":
-        return all(
-            any(one == pattern or fnmatchcase(one, pattern) for pattern in _values(general))
-            for one in _values(special)
-        )
-    return set(_values(special)) <= set(_values(general))
+    return bool(special <= general)
 
 
 def _amount_within(special: str, general: str) -> bool:
@@ -124,14 +144,26 @@ def _amount_within(special: str, general: str) -> bool:
 
 def _may_meet(name: str, value: Any, second: str, values: Any) -> bool:
     """Tell whether two conditions on the same fact can both hold; in doubt they can."""
-    if isinstance(value, dict | date) or CONDITIONS[name].value in {"ids", "amount"}:
+    kind = CONDITIONS[name].value
+    if kind in {"ids", "amount", "date", "attributes"}:
         return True
-    one, other = set(_values(value)), set(_values(values))
-    if name == second and CONDITIONS[name].value != "pattern":
-        return not one.isdisjoint(other)
-    wild = {text for text in one | other if set(text) & _WILD}
-    if len(wild) > 1:
-        return True
-    return not one.isdisjoint(other) or any(
-        fnmatchcase(text, pattern) for pattern in wild for text in (one | other) - wild
-    )
+    if name == second and kind != "pattern":
+        return not value.isdisjoint(values)
+    return any(_patterns_meet(one, other) for one in value for other in values)
+
+
+def _patterns_meet(one: str, other: str) -> bool:
+    """Tell whether a text can match both patterns; of two patterns only the beginnings count."""
+    first, second = _beginning(one), _beginning(other)
+    shorter = min(len(first), len(second))
+    if first[:shorter] != second[:shorter]:
+        return False
+    if len(first) == len(one) or len(second) == len(other):  # one of them is no pattern
+        return one == other or fnmatchcase(one, other) or fnmatchcase(other, one)
+    return True
+
+
+@lru_cache(maxsize=10_000)
+def _beginning(pattern: str) -> str:
+    """Give what stands before the first sign of a pattern."""
+    return _WILD.split(pattern, maxsplit=1)[0]
