@@ -150,11 +150,11 @@ def _explain(error: ValidationError) -> tuple[str, str]:
         name = allowed if isinstance(allowed, str) else " or ".join(allowed)
         hint = {"string": "text, in quotes"}.get(name, f"a value of type {name}")
         return f"{value} is not right here", f"Write {hint}."
-    if cause.validator == "pattern":
-        return f"{value} is not right here", f"It must look like {allowed}."
-    if cause.validator == "maxLength":
-        return f"{value} is too long", f"It may have {allowed} characters."
-    return f"{value}: {cause.message[:_LONGEST]}", "Correct the value."
+    problem, advice = {
+        "pattern": ("is not right here", f"It must look like {allowed}."),
+        "maxLength": ("is too long", f"It may have {allowed} characters."),
+    }.get(str(cause.validator), (f"is not right: {cause.message[:_LONGEST]}", "Correct the value."))
+    return f"{value} {problem}", advice
 
 
 def _shown(value: Any) -> str:
