@@ -66,6 +66,9 @@ _HEADERS = {
 _AWAY = {408, 502, 503, 504, *range(520, 531)}
 
 
+_LATENCY_WEIGHT = 0.2  # of the latest answer
+
+
 class ExactClient:
     """Calls one Exact Online site for one app.
 
@@ -78,6 +81,7 @@ class ExactClient:
         tokens: Gives access tokens.
         budget: Says when a call may be made.
         calls: How often each method and resource was called, repeats included.
+        mean_latency: Seconds until Exact answers a call, of the latest ones.
     """
 
     def __init__(
@@ -109,6 +113,7 @@ class ExactClient:
         self._session = session or new_session()
         self._server_clock = server_clock
         self._lock = threading.Lock()
+        self.mean_latency = 0.0
 
     def close(self) -> None:
         """Close the connections and give unused calls back to the budget."""
@@ -376,7 +381,8 @@ class ExactClient:
     def _send(self, method: str, resource: str, url: str, body: bytes | None, token: str) -> Answer:
         with self._lock:
             self.calls[method, resource] += 1
-        return exchange(
+        began = self.budget.clock()
+        answer = exchange(
             self._session,
             method,
             url,
@@ -385,6 +391,10 @@ class ExactClient:
             headers=_HEADERS,
             body=body,
         )
+        with self._lock:
+            took = max(self.budget.clock() - began, 0.0)
+            self.mean_latency += (took - self.mean_latency) * _LATENCY_WEIGHT
+        return answer
 
 
 def open_client(
@@ -415,12 +425,7 @@ def open_client(
         ConfigError: A setting is missing or wrong.
         TransientApiError: The store of the login does not answer.
     """
-    if not config.get("division"):
-        msg = (
-            "The setting division is missing: the number of the Exact company, to be seen in the "
-            "address bar of Exact Online as _Division_=123456."
-        )
-        raise ConfigError(msg)
+    division = division_of(config)
     store, name, values = open_login(config)
     app = app_of(values, program)
     session = session or new_session()
@@ -443,9 +448,22 @@ def open_client(
         session=session,
         sleep=budget.sleep,
     )
-    return ExactClient(
-        app.base_url, int(config["division"]), tokens, budget, session, server_clock=server_clock
-    )
+    return ExactClient(app.base_url, division, tokens, budget, session, server_clock=server_clock)
+
+
+def division_of(config: Mapping[str, Any]) -> int:
+    """Return the setting ``division``.
+
+    Raises:
+        ConfigError: It is missing.
+    """
+    if not config.get("division"):
+        msg = (
+            "The setting division is missing: the number of the Exact company, to be seen in the "
+            "address bar of Exact Online as _Division_=123456."
+        )
+        raise ConfigError(msg)
+    return int(config["division"])
 
 
 def _next_page(url: str, following: str, resource: str, rows: list[Row], visited: set[str]) -> str:

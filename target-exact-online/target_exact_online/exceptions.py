@@ -5,6 +5,8 @@ Callers decide by type, never by reading messages.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from exact_online.errors import (
     AuthorizationRequiredError,
     ConfigError,
@@ -19,19 +21,61 @@ from exact_online.errors import (
     TransientApiError,
 )
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 TargetError = ExactError
 """Base of every error this target raises on purpose."""
 
+
+class RunLostError(RetriableError):
+    """The database connection that showed this run alive is gone, and so is its right to claim."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "The connection to the ledger's database was lost, so that other runs may take over "
+            "what this one had in hand (setting ledger_url). Nothing is lost; run again."
+        )
+
+
 __all__ = [
     "AuthorizationRequiredError",
+    "ChangedByPeopleError",
     "ConfigError",
     "DocumentRefusedError",
     "FatalError",
     "NotNowError",
+    "NotSeenError",
+    "NotYetError",
     "OutcomeUnknownError",
     "Problem",
     "RequestRefusedError",
     "RetriableError",
+    "RunLostError",
     "TargetError",
     "TransientApiError",
 ]
+
+
+class ChangedByPeopleError(DocumentRefusedError):
+    """Somebody changed the document in Exact since it was sent: it is left as it is."""
+
+
+class NotSeenError(DocumentRefusedError):
+    """Exact does not show a document that it has: its index lags, or somebody deleted it."""
+
+
+class NotYetError(NotNowError):
+    """Something that a document needs may be in Exact, which does not show it yet."""
+
+    def __init__(self, message: str, resource: str, retry_at: datetime) -> None:
+        """Describe what is waited for.
+
+        Args:
+            message: What happened, in plain English.
+            resource: Where it may have been created.
+            retry_at: When it is asked for again (UTC).
+        """
+        said = f"{message}. It is asked for again after {retry_at:%Y-%m-%d %H:%M:%S} UTC."
+        super().__init__(said, retry_at=retry_at, endpoint=resource)

@@ -1,51 +1,82 @@
-"""From a record of contract 2 to what Exact accepts, everything knowable checked first."""
+"""From a record of contract 2 to what Exact accepts, and back: one file per kind of document.
+
+Each file has all that is done to its kind: *prepare*, *send*, *find*, *update*, *compare*.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from exact_online import odata
 from target_exact_online.documents import (
-    accounts,
-    general_journal_entries,
-    sales_entries,
-    sales_invoices,
-    sales_orders,
+    finding,
+    journal_entry,
+    relation,
+    sales_entry,
+    sales_invoice,
+    sales_order,
 )
-from target_exact_online.documents.printing import compare
-from target_exact_online.documents.sending import send
-from target_exact_online.documents.settling import (
-    columns_of_many,
-    found_among,
-    settle,
-    settle_many,
-)
-from target_exact_online.documents.updating import update
+from target_exact_online.documents.journal_entry import paid_by
+from target_exact_online.documents.references import LONGEST, reference_of, stored_reference
+from target_exact_online.documents.sales_invoice import Compared, compare, finish
+from target_exact_online.documents.sales_order import update
+from target_exact_online.documents.sent import Sent
 from target_exact_online.exceptions import DocumentRefusedError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime
 
-    from target_exact_online.documents.prepared import DocumentSettings, Prepared
+    from exact_online.client import ExactClient
+    from target_exact_online.documents.kind import Kind
+    from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared, Stored
     from target_exact_online.master_data import MasterData
 
 __all__ = [
+    "MAX_TOGETHER",
     "STREAMS",
-    "columns_of_many",
+    "Compared",
+    "among",
     "compare",
-    "found_among",
+    "find",
+    "finish",
+    "having",
+    "paid_by",
     "prepare",
+    "recall",
+    "reference_of",
     "send",
-    "settle",
-    "settle_many",
+    "since",
+    "stored_reference",
     "update",
 ]
 
+
+MAX_TOGETHER = odata.MAX_TERMS
+"""References that can be asked for with one call."""
+
+
+class _Acts(NamedTuple):
+    kind: Kind
+    prepare: Callable[[dict[str, Any], MasterData, DocumentSettings], Prepared]
+    send: Callable[[Prepared, ExactClient], Stored] | None = None
+    find: Callable[[Sent, ExactClient], list[Found]] | None = None
+
+
 STREAMS = {
-    "accounts": accounts.prepare,
-    "sales_entries": sales_entries.prepare,
-    "sales_invoices": sales_invoices.prepare,
-    "sales_orders": sales_orders.prepare,
-    "general_journal_entries": general_journal_entries.prepare,
+    "accounts": _Acts(relation.KIND, relation.prepare),
+    "sales_entries": _Acts(
+        sales_entry.KIND, sales_entry.prepare, sales_entry.send, sales_entry.find
+    ),
+    "sales_invoices": _Acts(
+        sales_invoice.KIND, sales_invoice.prepare, sales_invoice.send, sales_invoice.find
+    ),
+    "sales_orders": _Acts(
+        sales_order.KIND, sales_order.prepare, sales_order.send, sales_order.find
+    ),
+    "general_journal_entries": _Acts(
+        journal_entry.KIND, journal_entry.prepare, journal_entry.send, journal_entry.find
+    ),
 }
 
 
@@ -66,4 +97,138 @@ def prepare(
     if stream not in STREAMS:
         what = f"The stream {stream!r} cannot be posted"
         raise DocumentRefusedError([Problem("document", what, f"Use {', '.join(STREAMS)}.")])
-    return STREAMS[stream](dict(record), master, settings)
+    prepared = STREAMS[stream].prepare
+    try:
+        return prepared(dict(record), master, settings)
+    except DocumentRefusedError as error:
+        # Nothing is refused by what was read yesterday.
+        if not master.read_again(error):
+            raise
+    return prepared(dict(record), master, settings)
+
+
+def send(prepared: Prepared, client: ExactClient) -> Stored:
+    """Store a document in Exact, check the answer, and print it when it is a sales invoice.
+
+    Args:
+        prepared: The document; its debtor and items exist.
+        client: Makes the calls.
+
+    Raises:
+        OutcomeUnknownError: It may have been stored: find it before sending again.
+        TransientApiError: Surely nothing was stored.
+        NotNowError: No calls left, and nothing was stored.
+        AuthorizationRequiredError: Exact does not let us in.
+        DocumentRefusedError: Exact does not accept it, or made something else of it.
+    """
+    act = STREAMS[prepared.stream].send
+    if act is None:
+        msg = f"{prepared.stream} are not sent as documents"
+        raise ValueError(msg)
+    return act(prepared, client)
+
+
+def find(sent: Sent, client: ExactClient) -> list[Found]:
+    """Return every row of Exact with a document's reference (and journal and side).
+
+    It needs only what was sent, and decides nothing: the caller removes rows that its ledger holds
+    for other documents. Absence proves nothing before Exact's index shows what is new.
+
+    Args:
+        sent: What was sent.
+        client: Asks.
+
+    Raises:
+        RetriableError: Exact cannot be asked now.
+    """
+    act = STREAMS[sent.stream].find
+    return [] if act is None else act(sent, client)
+
+
+def among(sent: Sent, rows: Sequence[Found], client: ExactClient) -> list[Found]:
+    """Return which of some rows have a document's reference; see `find`.
+
+    Args:
+        sent: What was sent, or would be.
+        rows: What `since` returned for its stream.
+        client: Asks, where the rows do not tell enough.
+    """
+    kind = STREAMS[sent.stream].kind
+    if not kind.has_reference:
+        return find(sent, client)  # journal entries are few, and carry their reference elsewhere
+    return finding.among(kind, sent, [one.row for one in rows])
+
+
+def since(stream: str, division: int, moment: datetime, client: ExactClient) -> list[Found] | None:
+    """Return what was created in Exact since a moment; None when that is more than 600.
+
+    Args:
+        stream: A stream of contract 2.
+        division: The division to ask.
+        moment: The moment (UTC).
+        client: Asks.
+    """
+    if stream == journal_entry.KIND.stream:
+        return journal_entry.since(division, moment, client)
+    acts = STREAMS[stream]
+    return [] if acts.find is None else finding.since(acts.kind, division, moment, client)
+
+
+def having(
+    stream: str, division: int, references: Collection[str], client: ExactClient
+) -> set[str]:
+    """Return those of at most `MAX_TOGETHER` references that Exact has, in any journal.
+
+    Args:
+        stream: A stream of contract 2.
+        division: The division to ask.
+        references: References as Exact stores them.
+        client: Asks.
+    """
+    if not references:
+        return set()
+    if stream == journal_entry.KIND.stream:
+        return journal_entry.having(division, references, client)
+    acts = STREAMS[stream]
+    return set() if acts.find is None else finding.having(acts.kind, division, references, client)
+
+
+def recall(
+    stream: str, record: Mapping[str, Any], document_key: str, division: int, at: datetime
+) -> Sent:
+    """Return what an earlier version, which did not record it, sent for a document.
+
+    It sent longer references, which Exact cut. What it may have sent otherwise, such as the date
+    of another period, is left open: it is not compared.
+
+    Args:
+        stream: Its stream.
+        record: Its record.
+        document_key: The ledger's name for it.
+        division: The division it was sent to.
+        at: When its call had begun at the latest (UTC).
+    """
+    kind = STREAMS[stream].kind
+    reference = str(record.get("your_ref") or "").strip()
+    amount = (record.get("totals") or {}).get("amount") or 0
+    description = ""
+    if kind is journal_entry.KIND:
+        amount = journal_entry.first_line(record).get("amount") or 0
+        description = journal_entry.text_before(record, reference)
+    elif kind.has_reference:
+        reference = reference[:LONGEST].strip()
+    printed = kind is sales_invoice.KIND
+    return Sent(
+        stream=kind.stream,
+        document_key=document_key,
+        resource=kind.resource,
+        division=division,
+        reference=reference,
+        amount=str(amount),
+        currency=str(record.get("currency") or ""),
+        date="",
+        at=at,
+        journal=str(record.get("journal") or "") if kind.journal else "",
+        description=description,
+        print_date=str(record.get("invoice_date") or "")[:10] if printed else "",
+    )

@@ -9,15 +9,21 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from target_exact_online.exceptions import DocumentRefusedError, Problem
-from target_exact_online.master_data.lookup import NotUsableError
+from target_exact_online.master_data import NotUsableError
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 _CENT = Decimal("0.01")
 _MAX_INT32 = 2_147_483_647
+LONGEST_EMAIL = 100
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s.,;]{2,}")
 _REPORT = "Report this with the document's key: the record does not follow the contract."
+
+
+def is_email(text: str) -> bool:
+    """Tell whether a text has the form of an e-mail address."""
+    return bool(_EMAIL.fullmatch(text))
 
 
 class Checks:
@@ -85,10 +91,23 @@ class Checks:
             )
         return text
 
-    def texts(
+    def optional(self, record: dict[str, Any], name: str, where: str, *, longest: int) -> str:
+        """Return a text that nobody books by; one that Exact cannot keep is left out."""
+        value = record.get(name)
+        text = "" if value is None else str(value).strip()
+        if len(text) <= longest:
+            return text
+        self.leave_out(where, name, f"it has {len(text)} characters, Exact keeps {longest}")
+        return ""
+
+    def leave_out(self, where: str, name: str, why: str) -> None:
+        """Note that an optional text is not sent, because it must not hold up revenue."""
+        self.warnings.append(f"The {_said(name)} is left out, because {why} ({where})")
+
+    def optionals(
         self, record: dict[str, Any], fields: dict[str, tuple[str, int]], where: str
     ) -> dict[str, Any]:
-        """Return the texts that a record has, under Exact's names.
+        """Return the optional texts that a record has and Exact can keep, under Exact's names.
 
         Args:
             record: Our fields.
@@ -96,17 +115,18 @@ class Checks:
             where: Whose fields they are.
         """
         texts = {
-            target: self.text(record, name, f"{where}, {name}", longest=longest)
+            target: self.optional(record, name, f"{where}, {name}", longest=longest)
             for name, (target, longest) in fields.items()
         }
         return {target: text for target, text in texts.items() if text}
 
-    def email(self, payload: dict[str, Any], where: str) -> None:
-        """Check the form of the e-mail address, if there is one."""
-        email = payload.get("Email")
-        if email and not _EMAIL.fullmatch(email):
+    def email(self, record: dict[str, Any], where: str) -> str:
+        """Return the e-mail address by which a relation is known, if there is one."""
+        email = self.text(record, "email", where, longest=LONGEST_EMAIL)
+        if email and not is_email(email):
             what = f"{email!r} is not an e-mail address"
             self.add(where, what, "Correct it in the shop.")
+        return email
 
     def day(self, record: dict[str, Any], name: str, where: str) -> date | None:
         """Return a calendar date; the local one, never a moment."""

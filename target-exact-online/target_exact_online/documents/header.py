@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from exact_online import odata
-from target_exact_online.documents.accounts import new_account
-from target_exact_online.master_data.lookup import NotUsableError
+from target_exact_online.documents.finding import link_to
+from target_exact_online.documents.references import reference_of
+from target_exact_online.documents.relation import new_account
+from target_exact_online.master_data import NotUsableError
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from target_exact_online.master_data.models import Account, Currency, Journal
 
 LONGEST_DESCRIPTION = 60
-LONGEST_REFERENCE = 40
 LONGEST_PAYMENT_REFERENCE = 25
 SALES, GENERAL = 20, 90
 _CENT = Decimal("0.01")
@@ -80,17 +81,38 @@ def check_sign(record: dict[str, Any], given: Totals, checks: Checks) -> None:
         )
 
 
-def references(record: dict[str, Any], checks: Checks) -> dict[str, Any]:
-    """Return the reference and the description that the payload carries."""
-    payload = {
-        "YourRef": checks.text(
-            record, "your_ref", "your_ref", longest=LONGEST_REFERENCE, required=True
-        ),
-        "Description": checks.text(
-            record, "description", "description", longest=LONGEST_DESCRIPTION
-        ),
-    }
-    return {name: value for name, value in payload.items() if value}
+def reference(record: dict[str, Any], checks: Checks) -> str:
+    """Return the reference as Exact will have it; the document is looked for by it."""
+    given = str(record.get("your_ref") or "").strip()
+    stored = reference_of(record)
+    if not given:
+        checks.add("your_ref", "The your ref is missing", "Report this with the document's key.")
+    if stored != given:
+        checks.warnings.append(f"Exact keeps 30 characters of {given!r}: it is {stored} there")
+    return stored
+
+
+def description(record: dict[str, Any], checks: Checks) -> dict[str, str]:
+    """Return the document's description, when it has one that fits."""
+    text = checks.optional(record, "description", "description", longest=LONGEST_DESCRIPTION)
+    return {"Description": text} if text else {}
+
+
+def order_link(
+    record: dict[str, Any], settings: DocumentSettings, checks: Checks
+) -> dict[str, str]:
+    """Return the address of the order in the shop's admin, which also names the document."""
+    if not settings.order_link:
+        return {}
+    source = record.get("source") or {}
+    try:
+        address = settings.order_link.format_map(
+            {name: quote(str(value), safe="") for name, value in source.items() if value}
+        )
+    except (LookupError, ValueError, AttributeError) as error:
+        checks.leave_out("order_link", "link to the order", f"the document has no {error}")
+        return {}
+    return {"ExternalLinkReference": link_to(address, str(record["document_key"]))}
 
 
 def payment(
@@ -107,11 +129,11 @@ def payment(
             checks.add("due_date", f"The due date {due} is before {on}", "Correct the rules.")
         payload["DueDate"] = iso(due)
     payload |= payment_condition(record, debtor, master, checks)
-    reference = checks.text(
+    text = checks.optional(
         record, "payment_reference", "payment_reference", longest=LONGEST_PAYMENT_REFERENCE
     )
-    if reference:
-        payload["PaymentReference"] = reference
+    if text:
+        payload["PaymentReference"] = text
     return payload
 
 
@@ -164,33 +186,27 @@ def currency(
     on: date | None,
     master: MasterData,
     checks: Checks,
+    *,
+    takes_rate: bool = True,
 ) -> tuple[str, Decimal | None]:
-    """Return the currency, and the rate when the document brings one.
+    """Return the currency and the rate: 1 for the company's own, None leaves it to Exact.
 
     The rate is the division's currency per unit of the document's; Exact multiplies by it.
+
+    Args:
+        record: The document.
+        journal: Its journal, None for an order.
+        on: The day it is booked.
+        master: Knows currencies and rates.
+        checks: Collects problems.
+        takes_rate: False: Exact has no place for a rate on this kind of document.
     """
     code = str(record.get("currency") or "")
     own = master.company.currency
     if not code:
         checks.add("currency", "The currency is missing", "Report this with the document's key.")
         return own, None
-    rate = checks.decimal(record, "exchange_rate", "exchange_rate")
-    if rate is not None and rate <= 0:
-        checks.add("exchange_rate", f"The rate {rate} is not positive", "Correct the rules.")
-    if code == own:
-        if rate not in (None, 1):
-            checks.add(
-                "exchange_rate",
-                f"The rate of {code} to itself cannot be {rate}",
-                "Leave the exchange rate out in the rules.",
-            )
-        rate = None
-    elif rate is None and on is not None and not master.has_rate(code, on):
-        checks.add(
-            "exchange_rate",
-            f"Exact has no exchange rate of {code} for {on}, and the document brings none",
-            "Enter the rate in Exact, or let the rules send the shop's rate.",
-        )
+    rate = _rate(record, code, journal, on, master, checks, takes_rate=takes_rate)
     with checks.at("currency"):
         _check_whole_units(record, master.currency(code), checks)
     if journal is not None:
@@ -200,13 +216,47 @@ def currency(
                 f"Journal {journal.code} takes only {journal.currency or own}, not {code}",
                 "Allow variable currencies on the journal, or choose another journal.",
             )
-        if rate is not None and not journal.any_rate:
+        if rate is not None and code != own and not journal.any_rate:
             checks.add(
                 "exchange_rate",
                 f"Journal {journal.code} does not take a rate from outside",
                 "Allow variable exchange rates on the journal, or leave the rate to Exact.",
             )
     return code, rate
+
+
+def _rate(
+    record: dict[str, Any],
+    code: str,
+    journal: Journal | None,
+    on: date | None,
+    master: MasterData,
+    checks: Checks,
+    *,
+    takes_rate: bool,
+) -> Decimal | None:
+    """Return the document's rate, or Exact's own where the journal takes nothing without one."""
+    rate = checks.decimal(record, "exchange_rate", "exchange_rate")
+    if rate is not None and rate <= 0:
+        checks.add("exchange_rate", f"The rate {rate} is not positive", "Correct the rules.")
+    if code == master.company.currency:
+        if rate not in (None, 1):
+            checks.add(
+                "exchange_rate",
+                f"The rate of {code} to itself cannot be {rate}",
+                "Leave the exchange rate out in the rules.",
+            )
+        return Decimal(1)
+    if rate is not None or on is None:
+        return rate
+    own_rate = master.rate(code, on)
+    if not own_rate:
+        checks.add(
+            "exchange_rate",
+            f"Exact has no exchange rate of {code} for {on}, and the document brings none",
+            "Enter the rate in Exact, or let the rules send the shop's rate.",
+        )
+    return own_rate if takes_rate and journal is not None and journal.any_rate else None
 
 
 def _check_whole_units(record: dict[str, Any], currency: Currency, checks: Checks) -> None:
@@ -305,7 +355,7 @@ def debtor(
             _check_account(account, on, journal)
             return Debtor(account)
         if create and settings.create_accounts:
-            new = new_account(create, match, str(record["document_key"]), (field,), checks)
+            new = new_account(create, match, str(record["document_key"]), field, checks)
             condition = create.get("payment_condition") or record.get("payment_condition")
             if condition:
                 new.payload[_CONDITION] = str(condition)
@@ -337,8 +387,3 @@ def _check_account(account: Account, on: date | None, journal: Journal | None) -
 def iso(value: date) -> str:
     """Return a date as Exact takes it: midnight, without a zone."""
     return f"{value.isoformat()}T00:00:00"
-
-
-def reference_filter(your_ref: str, extra: str = "") -> str:
-    """Return the filter that asks for a reference."""
-    return f"YourRef eq {odata.text(your_ref)}{extra}"

@@ -55,7 +55,8 @@ class Wanted:
     def _add(self, code: str, line: dict[str, Any], where: str, index: int, checks: Checks) -> None:
         quantity = checks.decimal(line, "quantity", f"{where}, quantity") or 0
         checks.text(line, "item", f"{where}, item", longest=LONGEST_CODE)
-        text = str(line.get("description") or code)[:LONGEST_DESCRIPTION]
+        text = str(line.get("description") or "").strip()
+        text = text if 0 < len(text) <= LONGEST_DESCRIPTION else code
         payload, indexes = self._new.setdefault(
             code,
             (

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from target_exact_online.documents.header import LONGEST_DESCRIPTION, iso
-from target_exact_online.master_data.lookup import NotUsableError
+from target_exact_online.master_data import NotUsableError
 
 if TYPE_CHECKING:
     from datetime import date
@@ -258,8 +258,10 @@ def quantity(
 
 
 def description(line: dict[str, Any], where: str, checks: Checks) -> dict[str, str]:
-    """Return the line's description, when it has one."""
-    text = checks.text(line, "description", f"{where}, description", longest=LONGEST_DESCRIPTION)
+    """Return the line's description, when it has one that fits."""
+    text = checks.optional(
+        line, "description", f"{where}, description", longest=LONGEST_DESCRIPTION
+    )
     return {"Description": text} if text else {}
 
 

@@ -1,13 +1,20 @@
-"""What is ready to be sent: an Exact payload with everything needed to ask for it afterwards."""
+"""What is ready to be sent, and what Exact turns out to have."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from target_exact_online.documents.sent import Sent
+
 if TYPE_CHECKING:
-    from datetime import date
+    from collections.abc import Callable
+    from datetime import date, datetime
     from decimal import Decimal
+
+    from target_exact_online.documents.kind import Kind
+    from target_exact_online.documents.sent import ExpectedLine
+    from target_exact_online.master_data.models import CreditNoteQuantity
 
 ClosedPeriodPolicy = Literal["refuse", "next_open_day"]
 
@@ -20,11 +27,19 @@ class DocumentSettings:
         create_accounts: Create a debtor that Exact does not have, when the record says how.
         create_items: Create an item that Exact does not have.
         closed_period: What to do with a date in a closed period.
+        credit_note_quantity: The sign of quantities on credit notes that Exact issues.
+        send_via_peppol: Exact delivers printed invoices through Peppol.
+        order_link: Template of the address of an order in the shop's admin, or nothing.
+        number_of: Returns the number that Exact gave a document (by its key), or None.
     """
 
     create_accounts: bool = False
     create_items: bool = False
     closed_period: ClosedPeriodPolicy = "refuse"
+    credit_note_quantity: CreditNoteQuantity = "auto"
+    send_via_peppol: bool = False
+    order_link: str = ""
+    number_of: Callable[[str], int | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +57,21 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """A debtor to create before the document can be posted.
+    """A relation to create before the document can be posted.
 
     Attributes:
         document_key: The document that needs it.
         payload: The body for ``crm/Accounts``.
         match_filter: The OData filter that finds it, asked before it is created.
-        fields: Payload fields that receive the new account's GUID.
+        field: The payload field that receives the new relation's GUID.
         details: Its addresses and contacts, created after the document.
-        lines: Indexes of the lines whose fields these are; empty: they are the document's own.
+        lines: Indexes of the lines whose field this is; empty: it is the document's own.
     """
 
     document_key: str
     payload: dict[str, Any]
     match_filter: str
-    fields: tuple[str, ...]
+    field: str
     details: tuple[Detail, ...] = ()
     lines: tuple[int, ...] = ()
 
@@ -79,57 +94,88 @@ class Prepared:
     """One validated document in Exact's own words.
 
     Attributes:
-        stream: The Singer stream it came from.
+        kind: What it is.
         document_key: The stable business key.
         division: The Exact division it goes to.
-        resource: Where to POST, e.g. ``salesentry/SalesEntries``.
         payload: The body, codes resolved to GUIDs, amounts as ``Decimal``.
-        lines_field: The payload's collection of lines.
-        id_field: The property of the answer that identifies the stored document.
-        number_field: The property of the answer that holds Exact's number.
-        your_ref: The shop's document number.
+        reference: The shop's document number as Exact stores it.
         currency: The document's currency (ISO 4217).
-        expected_total: What Exact must have stored, VAT included, in ``currency``, signed.
+        total: What Exact must have stored, VAT included, in ``currency``, signed.
         document_date: The local date it is booked on.
-        settle_resource: Where to ask whether the document exists.
-        settle_filter: The OData filter to ask with.
-        settle_amount: The amount of the row that is answered; None: `expected_total`.
+        rate: The division's currency for one unit of the document's; None: Exact's own rate.
         print_date: Print the invoice on this date, so that Exact books it (sales invoices only).
+        via_peppol: Deliver the printed invoice through Peppol.
+        remember_sign: Called with the sign of a credit note's quantities that Exact took; None
+            when only one may be tried.
         new_account: A debtor to create first, or None.
         new_items: Items to create first.
         delivery_address: The body of a delivery address to find or create first, or None.
         warnings: What a person should know although the document is fine.
-        expected_lines: Lines the generated entry must have (sales invoices only).
+        expected: Lines the generated entry must have (sales invoices only).
     """
 
-    stream: str
+    kind: Kind
     document_key: str
     division: int
-    resource: str
     payload: dict[str, Any]
-    lines_field: str
-    id_field: str
-    number_field: str
-    your_ref: str
+    reference: str
     currency: str
-    expected_total: Decimal
+    total: Decimal
     document_date: date
-    settle_resource: str
-    settle_filter: str
-    settle_amount: Decimal | None = None
+    rate: Decimal | None = None
     print_date: date | None = None
+    via_peppol: bool = False
+    remember_sign: Callable[[CreditNoteQuantity], None] | None = None
     new_account: NewAccount | None = None
     new_items: tuple[NewItem, ...] = ()
     delivery_address: dict[str, Any] | None = None
     warnings: tuple[str, ...] = ()
-    expected_lines: tuple[ExpectedLine, ...] = ()
+    expected: tuple[ExpectedLine, ...] = ()
+
+    @property
+    def stream(self) -> str:
+        """The stream of contract 2 it came from."""
+        return self.kind.stream
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Its lines in Exact's words."""
+        lines: list[dict[str, Any]] = self.payload.get(self.kind.lines, [])
+        return lines
+
+    def sent(self, at: datetime) -> Sent:
+        """Return the facts by which it can be found once it may be in Exact.
+
+        Args:
+            at: When it is sent (UTC).
+        """
+        kind, payload = self.kind, self.payload
+        first: dict[str, Any] = {} if kind.has_reference else next(iter(self.lines), {})
+        return Sent(
+            stream=kind.stream,
+            document_key=self.document_key,
+            resource=kind.resource,
+            division=self.division,
+            reference=self.reference,
+            amount=str(first.get("AmountFC", self.total)),
+            currency=self.currency,
+            date=self.document_date.isoformat(),
+            at=at,
+            journal=str(payload.get(kind.journal, "")),
+            account=str(payload.get(kind.account) or first.get("Account") or ""),
+            description=str(first.get("Description", "")),
+            print_date=self.print_date.isoformat() if self.print_date else "",
+            via_peppol=self.via_peppol,
+            link=str(payload.get("ExternalLinkReference", "")),
+            expected=self.expected,
+        )
 
     def with_account(self, account_id: str) -> Prepared:
         """Return a copy that books on this account (GUID)."""
         if (new := self.new_account) is None:
             return self
-        given = dict.fromkeys(new.fields, account_id)
-        return replace(self, payload=self._with(given, new.lines), new_account=None)
+        payload = self._with({new.field: account_id}, new.lines)
+        return replace(self, payload=payload, new_account=None)
 
     def with_delivery_address(self, address_id: str) -> Prepared:
         """Return a copy whose goods go to this address (GUID)."""
@@ -138,40 +184,17 @@ class Prepared:
 
     def with_item(self, item: NewItem, item_id: str) -> Prepared:
         """Return a copy whose lines refer to this created item (GUID)."""
-        return replace(
-            self,
-            payload=self._with({"Item": item_id}, item.lines),
-            new_items=tuple(other for other in self.new_items if other is not item),
-        )
+        others = tuple(other for other in self.new_items if other is not item)
+        return replace(self, payload=self._with({"Item": item_id}, item.lines), new_items=others)
 
     def _with(self, given: dict[str, str], indexes: tuple[int, ...]) -> dict[str, Any]:
         """Return the payload with these fields on these lines, or without lines on itself."""
         if not indexes:
             return self.payload | given
         lines = [
-            line | given if index in indexes else line
-            for index, line in enumerate(self.payload[self.lines_field])
+            line | given if index in indexes else line for index, line in enumerate(self.lines)
         ]
-        return self.payload | {self.lines_field: lines}
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedLine:
-    """One group of lines that the entry generated from a sales invoice must contain.
-
-    Attributes:
-        gl_account: The GL account's code.
-        vat_code: The VAT code, or an empty string.
-        cost_center: The cost center's code, or an empty string.
-        cost_unit: The cost unit's code, or an empty string.
-        amount: Net amount in the document's currency, signed.
-    """
-
-    gl_account: str
-    vat_code: str
-    cost_center: str
-    cost_unit: str
-    amount: Decimal
+        return self.payload | {self.kind.lines: lines}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +219,21 @@ class Found:
     Attributes:
         exact_id: Its GUID.
         number: Its number, or None when Exact has not given one yet.
-        amount: Its stored total, VAT included.
+        reference: Its reference as stored.
+        amount: Its stored amount, signed; see `Sent.amount`.
+        same: Whether everything that was compared is as it was sent.
+        differences: What is not, in words.
+        processed: Whether Exact has processed it; an invoice that is not, is not booked.
+        linked: Whether its link to the shop names this very document: a second witness.
         row: The row as Exact answered it.
     """
 
     exact_id: str
     number: int | None
+    reference: str
     amount: Decimal
-    row: dict[str, Any] = field(repr=False)
+    same: bool = False
+    differences: tuple[str, ...] = ()
+    processed: bool = False
+    linked: bool = False
+    row: dict[str, Any] = field(default_factory=dict, repr=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
+from target_exact_online.exceptions import ConfigError
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.locks import lock_number
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
-    from target_exact_online.master_data.reading import Kind, Row
+    from target_exact_online.master_data.kinds import Kind, Row
+
+_LONG_FRESH = 2 * 86_400  # longer than anything is trusted, shorter than deletions are kept
 
 metadata = sa.MetaData()
 
@@ -43,6 +46,10 @@ master_state = sa.Table(
     sa.Column("deleted_timestamp", sa.BigInteger, nullable=False),
     sa.Column("marker", sa.String(128), nullable=False),  # the division's move dates
 )
+
+
+class DamagedRowError(ConfigError):
+    """A cached row is not what was stored, or not what Exact usually answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,10 @@ class Cache:
         ).where(master_state.c.division == self._division, master_state.c.kind == kind)
         with reading(self._engine) as connection:
             row = connection.execute(query).one_or_none()
-        return State(*row) if row else State()
+        try:
+            return State(float(row[0]), int(row[1]), int(row[2]), str(row[3])) if row else State()
+        except (TypeError, ValueError):  # damaged: read as a whole
+            return State()
 
     def store(
         self,
@@ -154,13 +164,13 @@ class Cache:
         with reading(self._engine) as connection:
             return list(connection.execute(query).scalars())
 
-    def forget(self, name: str, read_at: float) -> None:
-        """Pretend that a kind was read at this earlier moment, so that it is read again."""
+    def forget(self, name: str) -> None:
+        """Have a kind read again by whoever needs it next; what changed is enough."""
         with self._engine.begin() as connection:
             connection.execute(
                 master_state.update()
                 .where(master_state.c.division == self._division, master_state.c.kind == name)
-                .values(read_at=read_at)
+                .values(read_at=master_state.c.read_at - _LONG_FRESH)
             )
 
     def _one_at_a_time(self, connection: Connection, name: str) -> None:
@@ -172,7 +182,7 @@ class Cache:
     def _values(self, kind: Kind, name: str, row: Row) -> dict[str, Any]:
         keys = kind.match_keys(row)
         personal = {"SearchCode", "VATNumber", "Email"} if keys else set()
-        kept = {field: value for field, value in row.items() if field not in personal}
+        kept = {field: row[field] for field in kind.kept(row) if field not in personal}
         return {
             "division": self._division,
             "kind": name,
@@ -186,5 +196,9 @@ class Cache:
 
 
 def _unpack(data: bytes) -> Row:
-    row: Row = msgspec.msgpack.decode(data)
+    try:
+        row: Row = msgspec.msgpack.decode(data, type=dict[str, Any])
+    except (msgspec.MsgspecError, TypeError) as error:
+        msg = f"A row of master data in the ledger is damaged ({type(error).__name__})."
+        raise DamagedRowError(msg) from error
     return row

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
+
+CreditNoteQuantity = Literal["auto", "positive", "negative"]
+"""The sign of quantities on credit notes that Exact issues; ``auto``: what the company wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +170,17 @@ class Currency:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRate:
-    """A rate of the company's own table, valid from a day until a newer one."""
+    """A rate of the company's own table, valid from a day until a newer one.
+
+    Attributes:
+        currency: The currency it is for (ISO 4217).
+        start: First day; None from ever.
+        rate: Units of the company's currency for one unit.
+    """
 
     currency: str
     start: date | None
+    rate: Decimal
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,14 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from exact_online import odata
+from target_exact_online.documents import values
 from target_exact_online.documents.header import iso
-from target_exact_online.exceptions import RequestRefusedError
+from target_exact_online.exceptions import (
+    DocumentRefusedError,
+    OutcomeUnknownError,
+    Problem,
+    RequestRefusedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +32,8 @@ DOCUMENTS = "documents/Documents"
 FILES = "documents/DocumentAttachments"
 ENTRIES = "salesentry/SalesEntries"
 _SALES_INVOICE = 10
+_LARGEST_BODY = 10_000_000
+_BODY_AROUND = 1_000  # names, GUID and punctuation around the file
 
 
 def subject(record: dict[str, Any]) -> str:
@@ -40,7 +48,20 @@ def file_name(record: dict[str, Any], extension: str) -> str:
     return f"{safe}.{extension}"
 
 
-class Copies:
+def check_size(content: bytes) -> None:
+    """Check that Exact takes a file, before it is made a third longer to be sent.
+
+    Raises:
+        DocumentRefusedError: It does not.
+    """
+    encoded = 4 * -(-len(content) // 3) + _BODY_AROUND
+    if encoded > _LARGEST_BODY:
+        what = f"The PDF has {len(content)} bytes, {encoded} as it is sent"
+        advice = f"Exact takes {_LARGEST_BODY}: attach a copy in Exact by hand."
+        raise DocumentRefusedError([Problem("document", what, advice)])
+
+
+class Calls:
     """Makes the calls in one division; every error is as `client` raises it."""
 
     def __init__(self, client: ExactClient, division: int | None) -> None:
@@ -124,11 +145,11 @@ class Copies:
             },
             division=self._division,
         )
-        return str(row["ID"])
+        return _own(row, FinancialTransactionEntryID=entry_id, Subject=subject)
 
-    def add_file(self, document_id: str, file_name: str, content: bytes) -> None:
-        """Put a file into Exact's document."""
-        self._client.post(
+    def add_file(self, document_id: str, file_name: str, content: bytes) -> str:
+        """Put a file into Exact's document; return the file's GUID."""
+        row = self._client.post(
             FILES,
             {
                 "Document": document_id,
@@ -137,3 +158,21 @@ class Copies:
             },
             division=self._division,
         )
+        return _own(row, Document=document_id, FileName=file_name)
+
+
+def _own(row: dict[str, Any], **sent: str) -> str:
+    """Return the GUID in an answer, unless it is another document's.
+
+    Raises:
+        OutcomeUnknownError: It is.
+    """
+    strange = [
+        name
+        for name, value in sent.items()
+        if row.get(name) is not None and not values.same(value, row[name])
+    ]
+    if strange or not isinstance(row.get("ID"), str):
+        msg = f"Exact's answer is another document's ({', '.join(strange) or 'ID'})"
+        raise OutcomeUnknownError(msg)
+    return str(row["ID"])

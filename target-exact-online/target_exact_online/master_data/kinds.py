@@ -59,6 +59,11 @@ class Kind:
     deleted_type: int | None = None
     match_keys: Callable[[Row], dict[str, str | None]] = lambda _: {}
 
+    def kept(self, row: Row) -> set[str]:
+        """Return the properties of a row that are kept: those that are read, and no others."""
+        named = set(self.select.split(",")) if self.select else set(row)
+        return named & row.keys()
+
     @property
     def by_delta(self) -> bool:
         """Tell whether only changes are read after the first time."""
@@ -72,12 +77,6 @@ def digest(value: str) -> str | None:
     """
     plain = "".join(value.split()).casefold()
     return hashlib.sha256(plain.encode()).hexdigest()[:40] if plain else None
-
-
-def address_key(account_id: str, payload: dict[str, Any]) -> str:
-    """Return the digest by which a relation's delivery address is found."""
-    fields = (f"{name}={payload[name]}" for name in sorted(payload))
-    return digest("|".join((account_id, *fields))) or ""
 
 
 def account_keys(row: Row) -> dict[str, str | None]:
@@ -108,7 +107,7 @@ def _division(row: Row) -> Division:
 
 def _gl_account(row: Row) -> GLAccount:
     return GLAccount(
-        id=row["ID"],
+        id=str(row["ID"]),
         code=text(row, "Code"),
         name=text(row, "Description"),
         type=number(row, "Type"),
@@ -127,7 +126,7 @@ def _cost_center(row: Row) -> CostCenter:
 
 def _vat_code(row: Row) -> VatCode:
     return VatCode(
-        id=row["ID"],
+        id=str(row["ID"]),
         code=text(row, "Code"),
         name=text(row, "Description"),
         type=text(row, "Type"),
@@ -163,7 +162,7 @@ def _journal(row: Row) -> Journal:
 
 def _item(row: Row) -> Item:
     return Item(
-        id=row["ID"],
+        id=str(row["ID"]),
         code=text(row, "Code"),
         name=text(row, "Description"),
         for_sale=bool(row.get("IsSalesItem")),
@@ -176,7 +175,7 @@ def _item(row: Row) -> Item:
 
 def _account(row: Row) -> Account:
     return Account(
-        id=row["ID"],
+        id=str(row["ID"]),
         code=text(row, "Code"),
         status=text(row, "Status"),
         blocked=bool(row.get("Blocked")),
@@ -290,8 +289,10 @@ EXCHANGE_RATES = Kind(
     "exchange_rates",
     "exchange rate",
     "financial/ExchangeRates",
-    "ID,SourceCurrency,StartDate",
-    lambda row: ExchangeRate(text(row, "SourceCurrency"), day(row, "StartDate")),
+    "ID,SourceCurrency,StartDate,Rate",
+    lambda row: ExchangeRate(
+        text(row, "SourceCurrency"), day(row, "StartDate"), fraction(row, "Rate")
+    ),
     code="SourceCurrency",
 )
 PERIODS = Kind(
@@ -311,13 +312,5 @@ JOURNAL_STATUS = Kind(
     key="Period",
     code="Journal",
 )
-# Never read as a whole: kept one by one when a document needs them.
-DELIVERY_ADDRESSES = Kind(
-    "delivery_addresses",
-    "delivery address",
-    "crm/Addresses",
-    "",
-    lambda row: row["ID"],
-    key="Digest",
-    code="ID",
-)
+# What the company taught us: never read from Exact.
+LEARNED = Kind("learned", "habit", "", "", lambda row: row.get("Value"), key="Name", code="Name")

@@ -15,7 +15,7 @@ from fpdf import FPDF, Align
 from fpdf.fonts import FontFace
 
 from target_exact_online._money import digits
-from target_exact_online.documents.copies import file_name, subject
+from target_exact_online.copies.calls import file_name, subject
 from target_exact_online.ledger import payload
 
 if TYPE_CHECKING:

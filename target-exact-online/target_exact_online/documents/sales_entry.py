@@ -9,17 +9,29 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from exact_online import odata
-from target_exact_online.documents import header, lines
+from target_exact_online.documents import answer_checks, finding, header, lines
 from target_exact_online.documents.checks import Checks
-from target_exact_online.documents.prepared import DocumentSettings, Prepared
+from target_exact_online.documents.kind import Kind
+from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared, Stored
 
 if TYPE_CHECKING:
     from datetime import date
 
+    from exact_online.client import ExactClient
+    from target_exact_online.documents.sent import Sent
     from target_exact_online.master_data import MasterData
 
-RESOURCE = "salesentry/SalesEntries"
+KIND = Kind(
+    stream="sales_entries",
+    resource="salesentry/SalesEntries",
+    lines="SalesEntryLines",
+    id="EntryID",
+    number="EntryNumber",
+    journal="Journal",
+    account="Customer",
+    date="EntryDate",
+    statuses=frozenset({20, 50}),
+)
 
 
 def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettings) -> Prepared:
@@ -35,10 +47,13 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     debtor = header.debtor(record, "Customer", on, journal, master, settings, checks)
     given = header.totals(record, checks)
     header.check_sign(record, given, checks)
-    payload: dict[str, Any] = header.references(record, checks)
+    reference = header.reference(record, checks)
+    payload: dict[str, Any] = {"YourRef": reference}
+    payload |= header.description(record, checks)
     payload |= header.payment(record, on, debtor, master, checks)
+    payload |= header.order_link(record, settings, checks)
     payload["Currency"] = currency
-    if rate is not None:
+    if rate is not None and currency != master.company.currency:
         payload["Rate"] = rate
     for field, target in (("entry_number", "EntryNumber"), ("order_number", "OrderNumber")):
         if number := checks.number(record, field, field):
@@ -50,25 +65,30 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     payload |= {"Journal": journal.code, "EntryDate": header.iso(on)}
     payload |= debtor.payload("Customer")
     return Prepared(
-        stream="sales_entries",
+        kind=KIND,
         document_key=str(record["document_key"]),
         division=master.division,
-        resource=RESOURCE,
         payload=payload,
-        lines_field="SalesEntryLines",
-        id_field="EntryID",
-        number_field="EntryNumber",
-        your_ref=payload["YourRef"],
+        reference=reference,
         currency=currency,
-        expected_total=given.amount,
+        total=given.amount,
         document_date=on,
-        settle_resource=RESOURCE,
-        settle_filter=header.reference_filter(
-            payload["YourRef"], f" and Journal eq {odata.text(journal.code)}"
-        ),
+        rate=rate,
         new_account=debtor.new,
         warnings=tuple(checks.warnings),
     )
+
+
+def send(prepared: Prepared, client: ExactClient) -> Stored:
+    """Store an entry, which books it; see `target_exact_online.documents.send`."""
+    row = client.post(KIND.resource, prepared.payload, division=prepared.division)
+    exact_id = answer_checks.checked(prepared, row, client)
+    return Stored(exact_id, finding.number_of(row, KIND.number))
+
+
+def find(sent: Sent, client: ExactClient) -> list[Found]:
+    """Return what Exact has with the entry's reference."""
+    return finding.find(KIND, sent, client, "ExternalLinkReference")
 
 
 def _lines(

@@ -1,0 +1,346 @@
+"""Which posted documents get a PDF copy in Exact, and how far that is.
+
+Which documents are due follows from the ledger's own log: those that were posted while copies were
+wanted. So no crash forgets one, and nobody else has to tell. The copy itself is made from the
+document's payload and kept nowhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from target_exact_online.ledger import chain, payload
+from target_exact_online.ledger.chain import Event
+from target_exact_online.ledger.database import UtcDateTime, reading
+from target_exact_online.ledger.runs import dead_runs
+from target_exact_online.ledger.tables import documents, events
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from target_exact_online.ledger.keys import LedgerKeys
+    from target_exact_online.ledger.runs import Run
+
+WAITING, ATTACHED, GIVEN_UP = "waiting", "attached", "given_up"
+_STREAM, _KINDS = "sales_entries", ("invoice", "credit_memo")
+_POSTED, _ALREADY_THERE = ("posted", "settled", "already_there"), "already_there"
+_EVER_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
+_FORGOTTEN = "The document was anonymised before its copy was attached."
+
+metadata = sa.MetaData()
+
+attachments = sa.Table(
+    "attachments",
+    metadata,
+    sa.Column("document_key", sa.String(255), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("exact_document_id", sa.String(64)),  # Exact's document for the file
+    sa.Column("sent_at", UtcDateTime),  # what comes next may be in Exact since then
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Column("next_retry_at", UtcDateTime, nullable=False),
+    sa.Column("claimed_by", sa.String(64)),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+)
+
+copies_since = sa.Table(
+    "copies_since",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),  # documents posted after this event are due
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy that waits to be attached.
+
+    Attributes:
+        document_key: The ledger's name for its document.
+        record: The document as it was posted.
+        division: Its company.
+        exact_id: The GUID of its entry in Exact.
+        exact_number: The number of its entry, or None.
+        exact_document_id: The GUID of Exact's document for the file, once it is known.
+        sent_at: Since when what comes next may be in Exact (UTC); None: it is not.
+        attempts: How often it was tried.
+        created_at: When it was remembered (UTC).
+    """
+
+    document_key: str
+    record: dict[str, Any]
+    division: int
+    exact_id: str
+    exact_number: str | None
+    exact_document_id: str | None
+    sent_at: datetime | None
+    attempts: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Keeps the copies of one ledger.
+
+    Attributes:
+        engine: The ledger's engine.
+        keys: The ledger's keys.
+    """
+
+    engine: Engine
+    keys: LedgerKeys
+
+    def begin(self, *, wanted: bool) -> None:
+        """Note whether documents that are posted from now on get copies.
+
+        Those that were posted before by a run that wanted copies are remembered first.
+        """
+        self.remember()
+        with self.engine.begin() as connection:
+            seq, _ = chain.lock_head(connection)
+            if not wanted:
+                connection.execute(copies_since.delete())
+            elif connection.scalar(sa.select(copies_since.c.seq)) is None:
+                connection.execute(copies_since.insert().values(id=1, seq=seq))
+
+    def remember(self) -> None:
+        """Note copies of the documents that were posted since the last time."""
+        with self.engine.begin() as connection:
+            head, _ = chain.lock_head(connection)
+            since = connection.scalar(sa.select(copies_since.c.seq))
+            if since is None or since >= head:
+                return
+            # A ledger that was lost may have attached a copy of what was there already.
+            may_be_there = sa.func.max(sa.case((events.c.kind == _ALREADY_THERE, 1), else_=0))
+            posted = (
+                sa.select(documents.c.document_key, may_be_there.label("may_be_there"))
+                .join(events, events.c.document_key == documents.c.document_key)
+                .where(
+                    events.c.seq > since,
+                    events.c.kind.in_(_POSTED),
+                    documents.c.stream == _STREAM,
+                    documents.c.kind.in_(_KINDS),
+                    documents.c.exact_id.is_not(None),
+                )
+                .group_by(documents.c.document_key)
+            )
+            now = datetime.now(UTC)
+            new = [
+                {
+                    "document_key": row.document_key,
+                    "state": WAITING,
+                    "sent_at": _EVER_SINCE if row.may_be_there else None,
+                    "attempts": 0,
+                    "next_retry_at": now,
+                    "created_at": now,
+                    "updated_at": now,
+                }
+                for row in connection.execute(posted)
+            ]
+            if new:
+                insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+                connection.execute(insert(attachments).on_conflict_do_nothing(), new)
+            connection.execute(copies_since.update().values(seq=head))
+
+    def take_over(self, run: Run) -> None:
+        """Let go of the claims of dead runs, and of documents whose content is forgotten."""
+        claimed = sa.select(attachments.c.claimed_by).where(attachments.c.claimed_by.is_not(None))
+        forgotten = (
+            sa.select(documents.c.document_key)
+            .join(attachments, attachments.c.document_key == documents.c.document_key)
+            .where(attachments.c.state == WAITING, documents.c.payload.is_(None))
+        )
+        with reading(self.engine) as connection:
+            owners = {str(owner) for owner in connection.scalars(claimed.distinct())}
+            gone = list(connection.scalars(forgotten))
+        dead = dead_runs(self.engine, owners - {run.run_id})
+        if not (dead or gone):
+            return
+        with self.engine.begin() as connection:
+            here = attachments.c.claimed_by.in_(dead)
+            connection.execute(attachments.update().where(here).values(claimed_by=None))
+            forget(connection, gone)
+
+    def due(self, now: datetime, *, limit: int) -> list[Copy]:
+        """Return copies that nobody has in hand and whose time has come, oldest first.
+
+        Args:
+            now: The time to compare with (UTC).
+            limit: How many at most.
+        """
+        columns = (
+            documents.c.division, documents.c.exact_id, documents.c.exact_number,
+            documents.c.payload,
+        )  # fmt: skip
+        statement = (
+            sa.select(attachments, *columns)
+            .join(documents, documents.c.document_key == attachments.c.document_key)
+            .where(
+                attachments.c.state == WAITING,
+                attachments.c.claimed_by.is_(None),
+                attachments.c.next_retry_at <= now,
+                documents.c.payload.is_not(None),
+                documents.c.exact_id.is_not(None),
+            )
+            .order_by(attachments.c.created_at, attachments.c.document_key)
+            .limit(limit)
+        )
+        with reading(self.engine) as connection:
+            return [self._opened(row) for row in connection.execute(statement)]
+
+    def claim(self, run: Run, one: Copy) -> bool:
+        """Take a copy in hand; return False when another run has it."""
+        here = attachments.c.claimed_by.is_(None), attachments.c.state == WAITING
+        with self.engine.begin() as connection:
+            taken = connection.execute(
+                attachments.update()
+                .where(attachments.c.document_key == one.document_key, *here)
+                .values(
+                    claimed_by=run.run_id,
+                    attempts=attachments.c.attempts + 1,
+                    updated_at=datetime.now(UTC),
+                )
+            )
+            return taken.rowcount == 1
+
+    def sending(self, one: Copy, at: datetime | None) -> None:
+        """Note that the next call begins now, or that nothing came of it (None)."""
+        with self.engine.begin() as connection:
+            _write(connection, one.document_key, sent_at=at)
+
+    def has_document(self, one: Copy, exact_document_id: str, *, sent_at: datetime | None) -> None:
+        """Note Exact's document for the file.
+
+        Args:
+            one: The copy.
+            exact_document_id: The GUID of Exact's document.
+            sent_at: Since when the file may be in it (UTC), or None.
+        """
+        values = {"exact_document_id": exact_document_id, "sent_at": sent_at}
+        with self.engine.begin() as connection:
+            _write(connection, one.document_key, **values)
+
+    def attached(self, run: Run, one: Copy, exact_document_id: str) -> None:
+        """Note that Exact has the copy."""
+        detail = {"run": run.run_id, "exact_document_id": exact_document_id}
+        values = {"exact_document_id": exact_document_id, "error": None, "sent_at": None}
+        self._end(one, ATTACHED, Event("attached", one.document_key, detail), **values)
+
+    def give_up(self, run: Run, one: Copy, reason: str) -> None:
+        """Note that a copy is not attached, and why; its document stays posted."""
+        event = Event("not_attached", one.document_key, {"run": run.run_id}, reason)
+        self._end(one, GIVEN_UP, event, error=reason)
+
+    def later(self, one: Copy, reason: str, *, next_retry_at: datetime) -> None:
+        """Leave a copy to a later run.
+
+        Args:
+            one: The copy.
+            reason: Why it is not attached.
+            next_retry_at: When it is tried again (UTC).
+        """
+        values = {"error": reason, "next_retry_at": next_retry_at, "claimed_by": None}
+        with self.engine.begin() as connection:
+            _write(connection, one.document_key, **values)
+
+    def waiting(self) -> int:
+        """Return how many copies wait."""
+        counted = sa.select(sa.func.count()).where(attachments.c.state == WAITING)
+        with reading(self.engine) as connection:
+            return connection.execute(counted).scalar_one()
+
+    def _end(self, one: Copy, state: str, event: Event, **values: Any) -> None:
+        with self.engine.begin() as connection:
+            _log(connection, self.keys, event)
+            _write(connection, one.document_key, state=state, claimed_by=None, **values)
+
+    def _opened(self, row: sa.Row[Any]) -> Copy:
+        return Copy(
+            row.document_key,
+            payload.decode(self.keys.decrypt(row.payload)),
+            row.division,
+            row.exact_id,
+            row.exact_number,
+            row.exact_document_id,
+            row.sent_at,
+            row.attempts,
+            row.created_at,
+        )
+
+
+def look_up(connection: Connection, document_key: str) -> sa.Row[Any] | None:
+    """Return what is known of a document's copy, or None."""
+    statement = sa.select(attachments).where(attachments.c.document_key == document_key)
+    return connection.execute(statement).one_or_none()
+
+
+def try_again(
+    connection: Connection,
+    keys: LedgerKeys,
+    condition: sa.ColumnElement[bool],
+    by: str,
+    *,
+    dry_run: bool,
+) -> list[str]:
+    """Have copies that wait, or were given up, tried by the next run; return their documents.
+
+    Args:
+        connection: A write transaction.
+        keys: The ledger's keys.
+        condition: Which documents.
+        by: Who wants it.
+        dry_run: Only say which.
+    """
+    statement = (
+        sa.select(documents.c.document_key)
+        .join(attachments, attachments.c.document_key == documents.c.document_key)
+        .where(
+            condition,
+            attachments.c.state != ATTACHED,
+            attachments.c.claimed_by.is_(None),
+            documents.c.payload.is_not(None),
+        )
+        .order_by(documents.c.document_key)
+    )
+    found = list(connection.scalars(statement))
+    for key in () if dry_run else found:
+        _log(connection, keys, Event("attach_again", key, {"by": by}))
+        _write(connection, key, state=WAITING, next_retry_at=datetime.now(UTC))
+    return found
+
+
+def forget(connection: Connection, document_keys: Sequence[str]) -> None:
+    """Give up copies of documents whose content is forgotten, in the caller's transaction."""
+    here = attachments.c.document_key.in_(document_keys)
+    connection.execute(attachments.update().where(here).values(error=None))
+    connection.execute(
+        attachments.update()
+        .where(here, attachments.c.state == WAITING)
+        .values(state=GIVEN_UP, error=_FORGOTTEN, claimed_by=None, updated_at=datetime.now(UTC))
+    )
+
+
+def _write(connection: Connection, document_key: str, **values: Any) -> None:
+    connection.execute(
+        attachments.update()
+        .where(attachments.c.document_key == document_key)
+        .values(updated_at=datetime.now(UTC), **values)
+    )
+
+
+def _log(connection: Connection, keys: LedgerKeys, event: Event) -> None:
+    """Append an event of a document, with the fingerprint of its row."""
+    seq, _ = chain.lock_head(connection)
+    here = documents.c.document_key == event.document_key
+    connection.execute(documents.update().where(here).values(last_seq=seq + 1))
+    row = connection.execute(sa.select(documents).where(here)).one()
+    event.detail["facts"] = chain.facts_of(keys, row._asdict())
+    chain.append(connection, keys, [event])

@@ -1,0 +1,97 @@
+"""Versions of sales orders that were begun to be made in Exact: parts of them may be there.
+
+They are kept until a change is whole. So a change that broke off is told from the work of people,
+even when the shop had changed the order again by then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from cryptography.fernet import InvalidToken
+
+from target_exact_online.exceptions import ConfigError
+from target_exact_online.ledger import payload
+from target_exact_online.ledger.database import reading
+from target_exact_online.ledger.keys import LedgerKeys, open_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.engine import Engine
+
+begun_changes = sa.Table(
+    "begun_changes",
+    sa.MetaData(),
+    sa.Column("division", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("exact_id", sa.String(64), primary_key=True),
+    sa.Column("payload", sa.LargeBinary, nullable=False),  # names of goods and texts: encrypted
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What of an order is compared.
+
+    Attributes:
+        header: Properties of the order.
+        lines: Its lines.
+    """
+
+    header: dict[str, Any]
+    lines: Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The begun changes of all processes with one ledger.
+
+    Attributes:
+        engine: The ledger's engine.
+    """
+
+    engine: Engine
+
+    def versions(self, division: int, exact_id: str) -> list[Version]:
+        """Return the versions of an order of which parts may be in Exact."""
+        query = sa.select(begun_changes.c.payload).where(*_is(division, exact_id))
+        with reading(self.engine) as connection:
+            stored = connection.scalar(query)
+        if stored is None:
+            return []
+        try:
+            found = payload.decode(self._keys.decrypt(stored))["versions"]
+        except (InvalidToken, ValueError, KeyError) as error:
+            msg = (
+                f"What the ledger holds of the change of order {exact_id} is damaged. Restore the "
+                "ledger from a backup (setting ledger_url)."
+            )
+            raise ConfigError(msg) from error
+        return [Version(one["header"], one["lines"]) for one in found]
+
+    def add(self, division: int, exact_id: str, versions: Sequence[Version]) -> None:
+        """Keep the versions of which parts may be in Exact from now on."""
+        content = {"versions": [{"header": one.header, "lines": one.lines} for one in versions]}
+        sealed = self._keys.encrypt(payload.encode(content))
+        with self.engine.begin() as connection:
+            connection.execute(begun_changes.delete().where(*_is(division, exact_id)))
+            connection.execute(
+                begun_changes.insert().values(division=division, exact_id=exact_id, payload=sealed)
+            )
+
+    def done(self, division: int, exact_id: str) -> None:
+        """Forget the versions of an order whose change is whole."""
+        with self.engine.begin() as connection:
+            connection.execute(begun_changes.delete().where(*_is(division, exact_id)))
+
+    @cached_property
+    def _keys(self) -> LedgerKeys:
+        """The ledger's keys, opened when the first change needs them."""
+        return open_keys(self.engine)
+
+
+def _is(division: int, exact_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return begun_changes.c.division == division, begun_changes.c.exact_id == exact_id

@@ -1,0 +1,167 @@
+"""Ask Exact by what was sent: every row with the reference, and how far each is the same.
+
+Nothing is decided here. A reference is not unique in Exact, absence in one answer is no proof
+because its index lags, and a row may belong to another document: the caller knows the ledger.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from exact_online import odata
+from exact_online.limits import Priority
+from target_exact_online.documents import values
+from target_exact_online.documents.prepared import Found
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from exact_online.client import ExactClient
+    from target_exact_online.documents.kind import Kind
+    from target_exact_online.documents.sent import Sent
+
+MOST_ROWS = 600
+PROCESSED = 50
+_LINK = "ExternalLinkReference"
+_PARTS_OF_A_KEY = 3  # at least: instance, kind, number
+
+
+def link_to(address: str, document_key: str) -> str:
+    """Return the address of an order in the shop that also names the document it is for."""
+    return f"{address}#{quote(document_key, safe=':')}"
+
+
+def find(kind: Kind, sent: Sent, client: ExactClient, *more: str) -> list[Found]:
+    """Return every row of Exact with a document's reference, journal and side.
+
+    Args:
+        kind: What it is.
+        sent: What was sent.
+        client: Asks.
+        *more: Properties to read beside the usual ones.
+    """
+    asked = f"YourRef eq {odata.text(sent.reference)}"
+    if kind.journal:
+        asked += f" and {kind.journal} eq {odata.text(sent.journal)}"
+    rows = client.get(
+        kind.resource,
+        division=sent.division,
+        select=_columns(kind, *more),
+        filter=asked,
+        priority=Priority.SETTLING,
+    )
+    return among(kind, sent, rows)
+
+
+def among(kind: Kind, sent: Sent, rows: Iterable[dict[str, Any]]) -> list[Found]:
+    """Return those of some rows that have a document's reference, journal and side."""
+    found = (compared(kind, sent, row) for row in rows if _is_candidate(kind, sent, row))
+    return [one for one in found if one is not None]
+
+
+def compared(kind: Kind, sent: Sent, row: dict[str, Any]) -> Found | None:
+    """Return a row with what differs from what was sent, or None when it is another document's."""
+    link = str(row.get(_LINK) or "")
+    of = unquote(link.partition("#")[2])
+    if of.count(":") >= _PARTS_OF_A_KEY - 1 and of != sent.document_key:
+        return None
+    facts = {kind.date: sent.date, "Currency": sent.currency, kind.account: sent.account}
+    amount = values.total(row)
+    differences = [
+        f"{name} is {values.said(row[name])} instead of {values.said(wanted)}"
+        for name, wanted in facts.items()
+        if name and wanted and row.get(name) is not None and not values.same(wanted, row[name])
+    ]
+    if amount is not None and amount != Decimal(sent.amount):
+        differences.insert(0, f"the amount is {amount} instead of {sent.amount}")
+    return Found(
+        exact_id=str(row.get(kind.id)),
+        number=number_of(row, kind.number),
+        reference=str(row.get("YourRef") or ""),
+        amount=amount or Decimal(0),
+        same=not differences,
+        differences=tuple(differences),
+        processed=row.get("Status") == PROCESSED,
+        linked=of == sent.document_key,
+        row=row,
+    )
+
+
+def since(
+    kind: Kind,
+    division: int,
+    moment: datetime,
+    client: ExactClient,
+    *more: str,
+    expand: str | None = None,
+) -> list[Found] | None:
+    """Return what was created in Exact since a moment, or None when that is too much to read.
+
+    Exact may take the moment for local time, which is later: then older rows are among them.
+    """
+    rows = list(
+        client.get(
+            kind.resource,
+            division=division,
+            select=_columns(kind, "Created", *more),
+            expand=expand,
+            filter=f"Created ge {datetime_literal(moment)}",
+            top=MOST_ROWS + 1,
+            priority=Priority.SETTLING,
+        )
+    )
+    if len(rows) > MOST_ROWS:
+        return None
+    return [
+        Found(
+            exact_id=str(row.get(kind.id)),
+            number=number_of(row, kind.number),
+            reference=str(row.get("YourRef") or ""),
+            amount=values.total(row) or Decimal(0),
+            processed=row.get("Status") == PROCESSED,
+            row=row,
+        )
+        for row in rows
+    ]
+
+
+def having(kind: Kind, division: int, references: Collection[str], client: ExactClient) -> set[str]:
+    """Return those of a few references that Exact has."""
+    rows = client.get(
+        kind.resource,
+        division=division,
+        select=f"{kind.id},YourRef",
+        filter=odata.any_of("YourRef", map(odata.text, references)),
+        priority=Priority.SETTLING,
+    )
+    return {str(row.get("YourRef") or "") for row in rows} & set(references)
+
+
+def number_of(row: dict[str, Any], name: str) -> int | None:
+    """Return a document's number, or None when there is none."""
+    value = row.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def datetime_literal(moment: datetime) -> str:
+    """Return a moment as a literal of a filter."""
+    return f"datetime'{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}'"
+
+
+def _columns(kind: Kind, *more: str) -> str:
+    own = ("YourRef", "AmountFC", kind.account, kind.date) if kind.has_reference else ()
+    names = (kind.id, kind.number, kind.journal, "Currency", "Status", *own, *more)
+    return ",".join(filter(None, names))
+
+
+def _is_candidate(kind: Kind, sent: Sent, row: dict[str, Any]) -> bool:
+    """Tell whether a row has the reference, and gives or takes as the document does."""
+    if not values.same(sent.reference, row.get("YourRef")):
+        return False
+    if kind.journal and not values.same(sent.journal, row.get(kind.journal)):
+        return False
+    amount = values.total(row)
+    return amount is None or not amount or (amount < 0) == sent.is_credit

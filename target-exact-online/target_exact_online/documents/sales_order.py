@@ -1,0 +1,310 @@
+"""Sales orders: for logistics, never booked."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING, Any
+
+from exact_online import odata
+from target_exact_online.documents import answer_checks, finding, header, items, lines, values
+from target_exact_online.documents.begun import Version
+from target_exact_online.documents.checks import Checks
+from target_exact_online.documents.kind import Kind
+from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared, Stored
+from target_exact_online.documents.relation import delivery_address
+from target_exact_online.exceptions import (
+    ChangedByPeopleError,
+    DocumentRefusedError,
+    NotSeenError,
+    Problem,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from exact_online.client import ExactClient
+    from target_exact_online.documents.begun import Begun
+    from target_exact_online.documents.sent import Sent
+    from target_exact_online.master_data import MasterData
+
+KIND = Kind(
+    stream="sales_orders",
+    resource="salesorder/SalesOrders",
+    lines="SalesOrderLines",
+    id="OrderID",
+    number="OrderNumber",
+    journal="",
+    account="OrderedBy",
+    date="OrderDate",
+    statuses=frozenset({12}),
+)
+LINES = "salesorder/SalesOrderLines"
+_OPEN = 12
+_HEADER = ("YourRef", "Description", "DeliveryDate", "DeliveryAddress", "PaymentCondition")
+_FREE_TEXTS = frozenset({"Description", "DeliveryDate"})  # Exact fills them in from nothing
+_LINE = (
+    "Item", "Quantity", "AmountFC", "VATCode", "VATAmount", "CostCenter", "CostUnit", "Description",
+)  # fmt: skip
+_CENT, _PRICE = Decimal("0.01"), Decimal("0.000001")
+
+
+def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettings) -> Prepared:
+    """Check a record of the stream `sales_orders` and make its payload.
+
+    Raises:
+        DocumentRefusedError: With everything that is wrong.
+    """
+    checks = Checks()
+    on = checks.day(record, "order_date", "order_date")
+    if on is None and record.get("order_date") in (None, ""):
+        checks.add("order_date", "The order date is missing", "Report this with the key.")
+    delivery = checks.day(record, "delivery_date", "delivery_date")
+    currency, rate = header.currency(record, None, on, master, checks)
+    debtor = header.debtor(record, "OrderedBy", on, None, master, settings, checks)
+    given = header.totals(record, checks)
+    reference = header.reference(record, checks)
+    payload: dict[str, Any] = {"YourRef": reference, "Currency": currency}
+    payload |= header.description(record, checks)
+    payload |= header.payment_condition(record, debtor, master, checks)
+    if rate is not None and currency != master.company.currency:
+        checks.warnings.append("Exact uses its own exchange rate for sales orders")
+    if number := checks.number(record, "order_number", "order_number"):
+        payload["OrderNumber"] = number
+    given_address = record.get("delivery_address")
+    address = delivery_address(given_address, "delivery_address", checks) if given_address else None
+    wanted = items.Wanted(settings)
+    payload["SalesOrderLines"] = _lines(record, on, given, debtor, master, wanted, checks)
+    checks.raise_if_any()
+    assert on is not None  # noqa: S101  # checked above
+    payload["OrderDate"] = header.iso(on)
+    if delivery:
+        payload["DeliveryDate"] = header.iso(delivery)
+    payload |= debtor.payload("OrderedBy")
+    return Prepared(
+        kind=KIND,
+        document_key=str(record["document_key"]),
+        division=master.division,
+        payload=payload,
+        reference=reference,
+        currency=currency,
+        total=given.amount,
+        document_date=on,
+        rate=rate if currency == master.company.currency else None,
+        new_account=debtor.new,
+        delivery_address=address,
+        warnings=tuple(checks.warnings),
+        new_items=wanted.new_items(),
+    )
+
+
+def _lines(
+    record: dict[str, Any],
+    on: date | None,
+    given: header.Totals,
+    debtor: header.Debtor,
+    master: MasterData,
+    wanted: items.Wanted,
+    checks: Checks,
+) -> list[dict[str, Any]]:
+    payload: list[dict[str, Any]] = []
+    net = vat = Decimal(0)
+    for where, line in lines.numbered(record, checks):
+        amounts = lines.amounts(line, where, checks)
+        net += amounts.net
+        vat += amounts.vat
+        found = wanted.item(line, where, len(payload), on, master, checks)
+        default = (found.vat_code if found else "") or debtor.default_vat_code
+        code = lines.vat_code(line, where, on, default, amounts, master, checks)
+        quantity = lines.quantity(line, where, found, checks)
+        entry: dict[str, Any] = {"Quantity": quantity, "AmountFC": amounts.net}
+        entry |= _price(amounts.net, quantity, where, checks)
+        if found is not None:
+            entry["Item"] = found.id
+        if code is not None:
+            entry["VATCode"] = code.code
+            if lines.takes_vat(code):
+                entry["VATAmount"] = amounts.vat
+        entry |= lines.dimensions(line, where, on, None, master, checks)
+        entry |= lines.description(line, where, checks)
+        payload.append(entry)
+    header.check_sums(given, net, vat, checks)
+    return payload
+
+
+def _price(
+    net: Decimal, quantity: Decimal | None, where: str, checks: Checks
+) -> dict[str, Decimal]:
+    """Return the price of one piece; without it Exact takes the item's own."""
+    if not quantity:
+        what = "The quantity is missing" if quantity is None else "The quantity is 0"
+        checks.add(f"{where}, quantity", what, "Report this with the document's key.")
+        return {}
+    price = (net / quantity).quantize(_PRICE)
+    if (price * quantity).quantize(_CENT, ROUND_HALF_UP) != net:
+        what = f"No price of six decimals makes {net} of {quantity} pieces"
+        checks.add(f"{where}, amount", what, "Split the line in the shop.")
+    return {"NetPrice": price}
+
+
+def send(prepared: Prepared, client: ExactClient) -> Stored:
+    """Store an order; see `target_exact_online.documents.send`."""
+    row = client.post(KIND.resource, prepared.payload, division=prepared.division)
+    exact_id = answer_checks.checked(prepared, row, client)
+    return Stored(exact_id, finding.number_of(row, KIND.number))
+
+
+def find(sent: Sent, client: ExactClient) -> list[Found]:
+    """Return what Exact has with the order's reference."""
+    return finding.find(KIND, sent, client)
+
+
+def update(
+    prepared: Prepared,
+    before: Prepared | None,
+    exact_id: str,
+    client: ExactClient,
+    begun: Begun,
+) -> Stored:
+    """Make a sent order in Exact what the shop's order is now, unless people changed it there.
+
+    Lines that stay are left alone, and new ones are added before old ones go: an order cannot lose
+    its last line. Every step can be repeated: an update that broke off is simply begun anew, and
+    what it did is known from the versions.
+
+    Args:
+        prepared: The order as it should be.
+        before: The version that was sent, or None when nobody knows it.
+        exact_id: The GUID of the order in Exact.
+        client: Makes the calls.
+        begun: Keeps what of earlier changes may be in Exact.
+
+    Raises:
+        ChangedByPeopleError: The order in Exact is none of the versions, nor a mix of them.
+        NotSeenError: Exact does not show the order: its index lags, or somebody deleted it.
+        DocumentRefusedError: The order is delivered, invoiced, or of another debtor.
+        RetriableError: It may be changed in part: update it again.
+    """
+    order = _read(prepared, exact_id, client)
+    _check_changeable(prepared, order)
+    wanted = _version(prepared)
+    versions = begun.versions(prepared.division, exact_id)
+    if changes := _by_people(wanted, before, versions, order):
+        number = order.get(KIND.number)
+        what = f"Order {number} was changed in Exact: {'; '.join(changes)}"
+        advice = "It was left as it is. Make the shop's change there by hand."
+        raise ChangedByPeopleError([Problem("document", what, advice)])
+    change = {
+        name: value for name, value in wanted.header.items() if not values.same(value, order[name])
+    }
+    missing, superfluous = _unmatched(wanted.lines, order[KIND.lines])
+    if change or missing or superfluous:
+        begun.add(prepared.division, exact_id, [*versions, wanted])
+    if change:
+        client.put(KIND.resource, exact_id, change, division=prepared.division)
+    for line in missing:
+        client.post(LINES, line | {"OrderID": exact_id}, division=prepared.division)
+    for line in superfluous:
+        client.delete(LINES, str(line["ID"]), division=prepared.division)
+    now = _read(prepared, exact_id, client) if change or missing or superfluous else order
+    if (made := values.total(now)) != prepared.total:
+        what = f"Exact makes {made} of the changed order of {prepared.total}"
+        advice = f"Compare order {now.get(KIND.number)} in Exact with the shop."
+        raise DocumentRefusedError([Problem("totals, amount", what, advice)])
+    begun.done(prepared.division, exact_id)
+    return Stored(exact_id, finding.number_of(now, KIND.number))
+
+
+def _read(prepared: Prepared, exact_id: str, client: ExactClient) -> dict[str, Any]:
+    lines = ",".join(f"{KIND.lines}/{name}" for name in ("ID", *_LINE))
+    rows = client.get(
+        KIND.resource,
+        division=prepared.division,
+        select=f"OrderID,OrderNumber,OrderedBy,Status,AmountFC,{','.join(_HEADER)},{lines}",
+        filter=f"OrderID eq {odata.guid(exact_id)}",
+        expand=KIND.lines,
+    )
+    for row in rows:
+        if isinstance(row.get(KIND.lines), list):
+            return dict.fromkeys(_HEADER) | row
+    what = f"Exact does not show the order {prepared.reference}"
+    advice = "If somebody deleted it there, replay the document with --again to send it anew."
+    raise NotSeenError([Problem("document", what, advice)])
+
+
+def _check_changeable(prepared: Prepared, order: dict[str, Any]) -> None:
+    number = order.get(KIND.number)
+    if order.get("Status") != _OPEN:
+        what = f"Order {number} is already delivered, invoiced or cancelled in Exact"
+        advice = "Compare both, and change it in Exact by hand if that is needed."
+        raise DocumentRefusedError([Problem("document", what, advice)])
+    if not values.same(prepared.payload.get("OrderedBy"), order.get("OrderedBy")):
+        what = f"The debtor of order {number} changed, and Exact does not allow that"
+        advice = "Delete the order in Exact, then replay the document with --again."
+        raise DocumentRefusedError([Problem("debtor", what, advice)])
+
+
+def _by_people(
+    wanted: Version, before: Prepared | None, begun: list[Version], order: dict[str, Any]
+) -> list[str]:
+    """Return what neither the version sent nor changes of ours that broke off explain."""
+    if before is None:
+        return ["the version that was sent is not known"]
+    sent = _version(before)
+    versions = [sent, *begun, wanted]
+    found = [
+        f"{name} is {values.said(order[name])}, sent was {values.said(value)}"
+        for name, value in sent.header.items()
+        if not any(
+            values.same(one.header[name], order[name]) for one in versions if name in one.header
+        )
+    ]
+    found += [
+        f"{name} is {values.said(order[name])}, sent was nothing"
+        for name in _FREE_TEXTS & wanted.header.keys() - sent.header.keys()
+        if order[name] not in (None, "")
+        and not any(values.same(one.header.get(name), order[name]) for one in versions)
+    ]
+    if not any(_explains(one, versions, order[KIND.lines]) for one in versions):
+        gone, others = _unmatched(sent.lines, order[KIND.lines])
+        found += [
+            f"a line of {values.said(one['AmountFC'])} was changed or deleted" for one in gone
+        ]
+        found += [f"a line of {values.said(one.get('AmountFC'))} was added" for one in others]
+    return found
+
+
+def _explains(whole: Version, versions: list[Version], there: list[dict[str, Any]]) -> bool:
+    """Tell whether Exact has a whole version, and beside it only lines of other ones.
+
+    Old lines go only after all the new ones are there.
+    """
+    missing, rest = _unmatched(whole.lines, there)
+    known = list(whole.lines)
+    for one in versions:
+        known += _unmatched(one.lines, known)[0]
+    return not missing and not _unmatched(known[len(whole.lines) :], rest)[1]
+
+
+def _version(prepared: Prepared) -> Version:
+    header = {name: prepared.payload[name] for name in _HEADER if name in prepared.payload}
+    return Version(header, prepared.lines)
+
+
+def _unmatched(
+    wanted: Sequence[dict[str, Any]], there: Sequence[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the wanted lines that Exact lacks, and those of Exact that nobody wants."""
+    missing, left = [], list(there)
+    for line in wanted:
+        match = next((one for one in left if _same_line(line, one)), None)
+        if match is None:
+            missing.append(line)
+        else:
+            left.remove(match)
+    return missing, left
+
+
+def _same_line(wanted: dict[str, Any], there: dict[str, Any]) -> bool:
+    """Tell whether a line of Exact is this one; its price follows from the amount."""
+    return all(values.same(wanted[name], there.get(name)) for name in _LINE if name in wanted)

@@ -1,0 +1,48 @@
+"""Values as Exact answers them, beside those that were sent."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}T00:00:00")
+
+
+def same(wanted: Any, there: Any) -> bool:
+    """Tell whether a value of Exact is the one that was sent."""
+    if there is None:
+        return wanted in (None, "", Decimal(0), False)
+    if isinstance(there, datetime):
+        return str(wanted)[:10] == there.date().isoformat()
+    if isinstance(wanted, (Decimal, int)) and not isinstance(wanted, bool):
+        return number(there) == wanted
+    if isinstance(wanted, str):
+        return str(there).strip().casefold() == wanted.strip().casefold()
+    return bool(wanted == there)
+
+
+def said(value: Any) -> str:
+    """Return a value as people read it."""
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        return value[:10]
+    return "empty" if value in (None, "") else str(value)
+
+
+def total(row: dict[str, Any]) -> Decimal | None:
+    """Return the total in an answer, or None when it has none."""
+    return number(row.get("AmountFC"))
+
+
+def number(value: Any) -> Decimal | None:
+    """Return a value as an exact number, or None when it is none."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None

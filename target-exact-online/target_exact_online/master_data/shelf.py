@@ -1,0 +1,293 @@
+"""When master data is read: the first time, by age, and at once when something is missing.
+
+What changes seldom is trusted for a day. A code that is unknown, or that cannot be used as it is
+cached, is read again before anything is refused; so is what Exact refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from target_exact_online.exceptions import ConfigError, FatalError
+from target_exact_online.master_data import kinds
+from target_exact_online.master_data.cache import Cache, DamagedRowError, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sqlalchemy.engine import Engine
+
+    from exact_online.client import ExactClient
+    from target_exact_online.exceptions import DocumentRefusedError
+    from target_exact_online.master_data.kinds import Kind, Row
+    from target_exact_online.master_data.models import Division
+
+FRESH_SECONDS = 86_400.0
+"""How long master data is trusted."""
+
+_LOGGER = logging.getLogger("target-exact-online")
+_DELETED_KEPT_SECONDS = 50 * 86_400.0  # sync/Deleted keeps two months
+# The field of a problem: what may have changed in Exact.
+_BEHIND = {
+    "gl_account": ("gl_accounts",),
+    "vat_code": ("vat_codes", "vat_percentages", "gl_accounts"),
+    "vat_amount": ("vat_codes", "vat_percentages"),
+    "vat_percentage": ("vat_codes", "vat_percentages"),
+    "cost_center": ("cost_centers", "gl_accounts"),
+    "cost_unit": ("cost_units", "gl_accounts"),
+    "journal": ("journals",),
+    "entry_date": ("journal_status", "periods"),
+    "invoice_date": ("journal_status", "periods"),
+    "payment_condition": ("payment_conditions", "accounts"),
+    "currency": ("currencies", "journals"),
+    "exchange_rate": ("exchange_rates", "journals"),
+    "debtor": ("accounts",),
+    "account": ("accounts", "gl_accounts"),
+    "item": ("items",),
+    "quantity": ("items",),
+}
+
+
+class NotUsableError(FatalError):
+    """A code cannot be used; says what is wrong and what to do."""
+
+    def __init__(self, what: str, what_to_do: str) -> None:
+        """Describe the problem.
+
+        Args:
+            what: What is wrong, with the value.
+            what_to_do: The next step for a person.
+        """
+        super().__init__(f"{what}. {what_to_do}")
+        self.what = what
+        self.what_to_do = what_to_do
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One small kind in memory: objects by code."""
+
+    by_code: dict[str, Any]
+    rows: tuple[Any, ...]
+
+
+class Shelf:
+    """The master data of one division, as far as it was read; thread safe.
+
+    Attributes:
+        division: Whose master data it is.
+    """
+
+    def __init__(
+        self,
+        client: ExactClient,
+        engine: Engine,
+        division: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare; nothing is read yet.
+
+        Args:
+            client: Reads what the cache does not have.
+            engine: The ledger's engine.
+            division: Whose master data it is.
+            clock: Seconds since 1970, UTC.
+        """
+        self.division = division
+        self._client = client
+        self._cache = Cache(engine, division)
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._tables: dict[str, Table] = {}
+        self._found: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self._used: dict[str, tuple[Kind, str | None, float]] = {}
+        self._read_again: set[str] = set()
+
+    @property
+    def company(self) -> Division:
+        """The division itself.
+
+        Raises:
+            ConfigError: The division does not exist for this user.
+        """
+        table = self._table(kinds.DIVISION, where=f"Code eq {self.division}")
+        if not table.rows:
+            msg = (
+                f"Exact shows no division {self.division} to this user (setting division). Check "
+                "the number, and that the app is permitted for this company."
+            )
+            raise ConfigError(msg)
+        company: Division = table.rows[0]
+        return company
+
+    def read_again(self, error: DocumentRefusedError) -> bool:
+        """Read again, once per run, what a refusal is about; return whether anything was read.
+
+        Args:
+            error: Why a document cannot be booked, by what is cached.
+        """
+        with self._lock:
+            stale = [name for name in self._behind(error) if name not in self._read_again]
+            for name in stale:
+                self._again(name)
+            return bool(stale)
+
+    def distrust(self, error: DocumentRefusedError) -> None:
+        """Have read again by whoever needs it next what Exact refused although it looked right."""
+        with self._lock:
+            for name in self._behind(error):
+                self._cache.forget(name)
+                if name not in self._read_again:
+                    self._read_again.add(name)
+                    self._used.pop(name)
+
+    def remember(self, kind: Kind, row: Row) -> None:
+        """Keep a row that was just created or found, so that the next document finds it."""
+        with self._lock:
+            state = self._cache.state(kind.name)
+            self._cache.store(kind, kind.name, [row], state, replace=False)
+            self._forget_found(kind, row)
+
+    def _behind(self, error: DocumentRefusedError) -> list[str]:
+        fields = {one.where.rpartition(", ")[2] for one in error.problems}
+        fields |= {one.where.partition(", ")[0] for one in error.problems}
+        wanted = {name for field in fields for name in _BEHIND.get(field, ())}
+        return [name for name, (kind, *_) in self._used.items() if kind.name in wanted]
+
+    def _table(self, kind: Kind, *, name: str | None = None, where: str | None = None) -> Table:
+        """Return a small kind as a whole."""
+        name = name or kind.name
+        with self._lock:
+            self._ensure(kind, name, where)
+            if name not in self._tables:
+                rows = self._built(kind, name, where)
+                by_code = {one.code: one for one in rows if hasattr(one, "code")}
+                self._tables[name] = Table(by_code, rows)
+            return self._tables[name]
+
+    def _found_by(self, kind: Kind, column: str, value: str) -> tuple[Any, ...]:
+        """Return the rows of a large kind with a key."""
+        with self._lock:
+            self._ensure(kind, kind.name, None)
+            key = (f"{kind.name}.{column}", value)
+            if key not in self._found:
+                self._found[key] = self._built(kind, kind.name, None, **{column: value})
+            return self._found[key]
+
+    def _built(self, kind: Kind, name: str, where: str | None, **keys: str) -> tuple[Any, ...]:
+        """Return objects of cached rows; damaged ones are read anew, once."""
+        try:
+            return self._build(kind, name, **keys)
+        except DamagedRowError as error:
+            _LOGGER.warning("%s It is read anew.", error)
+            self._refresh(kind, name, where, complete=True)
+        return self._build(kind, name, **keys)
+
+    def _build(self, kind: Kind, name: str, **keys: str) -> tuple[Any, ...]:
+        rows = self._cache.rows(name, **keys)
+        try:
+            return tuple(kind.build(row) for row in rows if row[kind.key] is not None)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            msg = (
+                f"A {kind.label} of division {self.division} cannot be understood "
+                f"({type(error).__name__})."
+            )
+            raise DamagedRowError(msg) from error
+
+    def _missing(self, kind: Kind) -> bool:
+        """Read a kind again because something is not in it; once per run."""
+        with self._lock:
+            if kind.name in self._read_again:
+                return False
+            self._again(kind.name)
+            return True
+
+    def _again(self, name: str) -> None:
+        self._read_again.add(name)
+        kind, where, _ = self._used[name]
+        self._refresh(kind, name, where)
+
+    def _ensure(self, kind: Kind, name: str, where: str | None) -> None:
+        now = self._clock()
+        if name in self._used and self._is_fresh(self._used[name][2], now):
+            return
+        state = self._cache.state(name)
+        self._used[name] = (kind, where, state.read_at)
+        if not self._is_fresh(state.read_at, now):
+            self._refresh(kind, name, where)
+
+    def _is_fresh(self, read_at: float, now: float) -> bool:
+        """Tell whether that is less than a day ago; a moment that has not come is not believed."""
+        return now - FRESH_SECONDS < read_at <= now
+
+    def _refresh(self, kind: Kind, name: str, where: str | None, *, complete: bool = False) -> None:
+        if kind.by_delta:
+            read_at = self._refresh_by_delta(kind, name, complete=complete)
+        else:
+            read_at = self._clock()
+            rows = list(
+                self._client.get(
+                    kind.resource, division=self.division, select=kind.select, filter=where
+                )
+            )
+            self._cache.store(kind, name, rows, State(read_at=read_at), replace=True)
+        self._used[name] = (kind, where, read_at)
+        self._tables.pop(name, None)
+        self._found.clear()
+
+    def _refresh_by_delta(self, kind: Kind, name: str, *, complete: bool) -> float:
+        """Read what changed since the last time; everything when that cannot be trusted.
+
+        What was deleted is asked for by age only: what is missing was not deleted.
+        """
+        state = self._cache.state(name)
+        marker = self.company.moved
+        now = self._clock()
+        # The first time, after a move of the division, after two months, by another clock.
+        gap = now - state.read_at
+        complete = complete or state.marker != marker or not 0 <= gap <= _DELETED_KEPT_SECONDS
+        if complete:
+            state = State()
+        rows = self._changed(kind.resource, kind.select, f"Timestamp gt {state.timestamp}L")
+        deleted: list[Row] = []
+        by_age = not complete and gap > FRESH_SECONDS
+        if by_age:
+            since = f"Timestamp gt {state.deleted_timestamp}L and EntityType eq {kind.deleted_type}"
+            deleted = self._changed("sync/Deleted", "Timestamp,EntityKey,EntityType", since)
+        self._cache.store(
+            kind,
+            name,
+            rows,
+            State(
+                read_at=now if complete or by_age else state.read_at,
+                timestamp=_highest(rows, state.timestamp),
+                deleted_timestamp=_highest(deleted, state.deleted_timestamp),
+                marker=marker,
+            ),
+            deleted=[str(row.get("EntityKey")) for row in deleted],
+            replace=complete,
+        )
+        return now
+
+    def _changed(self, resource: str, select: str, where: str) -> list[Row]:
+        return list(self._client.get(resource, division=self.division, select=select, filter=where))
+
+    def _forget_found(self, kind: Kind, row: Row) -> None:
+        """Forget what was, or was not, found by the keys that a row has now or had before."""
+        keys = {str(row.get(kind.code) or "").strip(), *kind.match_keys(row).values()}
+        self._found = {
+            (where, value): found
+            for (where, value), found in self._found.items()
+            if not where.startswith(f"{kind.name}.")
+            or (value.strip() not in keys and all(one.id != row[kind.key] for one in found))
+        }
+
+
+def _highest(rows: Iterable[Row], known: int) -> int:
+    """Return the highest row version; one that is none is not counted."""
+    versions = (str(row.get("Timestamp") or "") for row in rows)
+    return max((int(one) for one in versions if one.isdecimal()), default=known)

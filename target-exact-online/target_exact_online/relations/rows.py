@@ -1,0 +1,275 @@
+"""The rows of things that were created, or may have been; one for each.
+
+What a thing is called is kept as a keyed hash, what was sent for it encrypted, and only until
+Exact has it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+import sqlalchemy as sa
+from cryptography.fernet import InvalidToken
+from sqlalchemy.dialects import postgresql, sqlite
+
+from target_exact_online.documents.prepared import Detail  # noqa: TC001  # msgspec needs it
+from target_exact_online.exceptions import ConfigError
+from target_exact_online.ledger.database import UtcDateTime, reading
+from target_exact_online.ledger.keys import LedgerKeys, open_keys
+from target_exact_online.ledger.tables import documents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from target_exact_online.relations.things import Thing, What
+
+relations = sa.Table(
+    "relations",
+    sa.MetaData(),
+    sa.Column("division", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("what", sa.String(16), primary_key=True),
+    sa.Column("identity", sa.String(64), primary_key=True),  # keyed hash
+    sa.Column("document_key", sa.String(255), nullable=False),
+    sa.Column("owner_id", sa.String(64), nullable=False),
+    sa.Column("exact_id", sa.String(64)),
+    sa.Column("sent_at", UtcDateTime),  # it may be in Exact since then, until Exact answers
+    sa.Column("payload", sa.LargeBinary),  # personal data: encrypted
+    sa.Column("created_at", UtcDateTime, nullable=False),
+)
+_here = relations.c
+
+
+class _Payload(msgspec.Struct):
+    match_filter: str = ""
+    details: tuple[Detail, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is recorded of one thing.
+
+    Attributes:
+        division: Its company.
+        what: What it is.
+        identity: The keyed hash of what makes it this one.
+        document_key: The document that needed it first.
+        owner_id: The GUID of the relation it belongs to, or an empty string.
+        exact_id: Its GUID, once Exact has it for sure.
+        sent_at: Since when it may be in Exact (UTC); None when it was not sent, or was answered.
+        question: The question that finds a relation.
+        details: A relation's addresses and contacts that have no rows yet, or what an address or
+            contact itself is.
+        order_number: The order of the document, or None.
+    """
+
+    division: int
+    what: What
+    identity: str
+    document_key: str
+    owner_id: str
+    exact_id: str | None
+    sent_at: datetime | None
+    question: str = field(repr=False)
+    details: tuple[Detail, ...] = field(repr=False)
+    order_number: str | None = None
+
+
+class Rows:
+    """The rows of all processes with this ledger."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Use this ledger.
+
+        Args:
+            engine: The ledger's engine.
+        """
+        self.engine = engine
+
+    def find(self, thing: Thing) -> Row | None:
+        """Return what is recorded of a thing, or None when it was never sent."""
+        found = self._select(*self._is(thing))
+        return found[0] if found else None
+
+    def unfinished(self) -> list[Row]:
+        """Return what may be in Exact, and what is still to be created, oldest first."""
+        return self._select(_here.payload.is_not(None))
+
+    def again(self, row: Row) -> Row | None:
+        """Return an unfinished row as it is now, or None when another process finished it."""
+        found = self._select(*_is(row), _here.payload.is_not(None))
+        return found[0] if found else None
+
+    def details_of(self, document_key: str) -> list[Row]:
+        """Return the addresses and contacts that are still to be created for a document."""
+        return self._select(
+            _here.document_key == document_key,
+            _here.payload.is_not(None),
+            _here.what.in_(("address", "contact")),
+        )
+
+    def holds(self, thing: Thing, exact_id: str) -> bool:
+        """Tell whether another thing of this kind has this GUID in Exact."""
+        other = sa.select(sa.func.count()).where(
+            _here.division == thing.division,
+            _here.what == thing.what,
+            _here.exact_id == exact_id,
+            _here.identity != self._hash(thing),
+        )
+        with reading(self.engine) as connection:
+            return bool(connection.scalar(other))
+
+    def sending(
+        self, thing: Thing, document_key: str, at: datetime, details: tuple[Detail, ...] = ()
+    ) -> None:
+        """Note that a thing is sent now: from here on it may be in Exact."""
+        with self.engine.begin() as connection:
+            self._put(connection, thing, document_key, details, sent_at=at)
+
+    def wanted(self, things: Iterable[tuple[Thing, Detail]], document_key: str) -> None:
+        """Note what is to be created for a relation after its document."""
+        with self.engine.begin() as connection:
+            for thing, one in things:
+                self._put(connection, thing, document_key, (one,), replace=False)
+
+    def there(self, thing: Thing, document_key: str, exact_id: str) -> None:
+        """Note that Exact has a thing; what was sent for it is forgotten."""
+        with self.engine.begin() as connection:
+            self._put(connection, thing, document_key, (), exact_id=exact_id)
+
+    def not_there(self, thing: Thing, *, wanted: bool) -> None:
+        """Note that Exact surely does not have a thing.
+
+        Args:
+            thing: What was sent.
+            wanted: Whether a later run creates it by itself.
+        """
+        here = self._is(thing)
+        with self.engine.begin() as connection:
+            connection.execute(
+                relations.update().where(*here).values(sent_at=None)
+                if wanted
+                else relations.delete().where(*here)
+            )
+
+    def waits(self, row: Row, at: datetime) -> None:
+        """Correct since when a thing may be in Exact."""
+        with self.engine.begin() as connection:
+            connection.execute(relations.update().where(*_is(row)).values(sent_at=at))
+
+    def is_there(self, row: Row, exact_id: str) -> None:
+        """Note that Exact has what an earlier run sent."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                relations.update()
+                .where(*_is(row))
+                .values(exact_id=exact_id, sent_at=None, payload=None)
+            )
+
+    def remove(self, row: Row) -> None:
+        """Forget a row."""
+        with self.engine.begin() as connection:
+            connection.execute(relations.delete().where(*_is(row)))
+
+    def doubt(self, division: int, exact_ids: Sequence[str], at: datetime) -> None:
+        """Forget which things have these GUIDs: they may be in Exact, or were deleted there."""
+        here = _here.division == division, _here.exact_id.in_(exact_ids)
+        with self.engine.begin() as connection:
+            connection.execute(relations.update().where(*here).values(exact_id=None, sent_at=at))
+
+    def _put(
+        self,
+        connection: Connection,
+        thing: Thing,
+        document_key: str,
+        details: tuple[Detail, ...],
+        *,
+        exact_id: str | None = None,
+        sent_at: datetime | None = None,
+        replace: bool = True,
+    ) -> None:
+        payload = None
+        if exact_id is None:
+            content = _Payload(thing.question, details)
+            payload = self._keys.encrypt(msgspec.json.encode(content))
+        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        statement = insert(relations).values(
+            division=thing.division,
+            what=thing.what,
+            identity=self._hash(thing),
+            document_key=document_key,
+            owner_id=thing.owner_id,
+            exact_id=exact_id,
+            sent_at=sent_at,
+            payload=payload,
+            created_at=datetime.now(UTC),
+        )
+        new = {"exact_id": exact_id, "sent_at": sent_at, "payload": payload}
+        keys = [_here.division, _here.what, _here.identity]
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=keys, set_=new)
+            if replace
+            else statement.on_conflict_do_nothing()
+        )
+
+    def _is(self, thing: Thing) -> tuple[sa.ColumnElement[bool], ...]:
+        return (
+            _here.division == thing.division,
+            _here.what == thing.what,
+            _here.identity == self._hash(thing),
+        )
+
+    def _hash(self, thing: Thing) -> str:
+        return self._keys.fingerprint(thing.identity.encode())
+
+    @cached_property
+    def _keys(self) -> LedgerKeys:
+        """The ledger's keys, opened when the first thing needs them."""
+        return open_keys(self.engine)
+
+    def _select(self, *conditions: sa.ColumnElement[bool]) -> list[Row]:
+        query = (
+            sa.select(relations, documents.c.order_number)
+            .outerjoin(documents, documents.c.document_key == _here.document_key)
+            .where(*conditions)
+            .order_by(_here.created_at, _here.what, _here.identity)
+        )
+        with reading(self.engine) as connection:
+            return [self._row(row) for row in connection.execute(query)]
+
+    def _row(self, row: sa.Row[tuple[object, ...]]) -> Row:
+        content = _Payload()
+        if row.payload is not None:
+            try:
+                content = msgspec.json.decode(self._keys.decrypt(row.payload), type=_Payload)
+            except (InvalidToken, msgspec.MsgspecError) as error:
+                msg = (
+                    f"What the ledger holds of a relation of {row.document_key} is damaged. "
+                    "Restore the ledger from a backup (setting ledger_url)."
+                )
+                raise ConfigError(msg) from error
+        return Row(
+            row.division,
+            row.what,
+            row.identity,
+            row.document_key,
+            row.owner_id,
+            row.exact_id,
+            row.sent_at,
+            content.match_filter,
+            content.details,
+            row.order_number,
+        )
+
+
+def _is(row: Row) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        _here.division == row.division,
+        _here.what == row.what,
+        _here.identity == row.identity,
+    )
