@@ -138,6 +138,7 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         # FULL: an intent that is committed survives a power cut, or a document could be doubled.
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA secure_delete=ON")  # what is forgotten is overwritten
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -11,9 +11,13 @@ import msgspec
 _ENCODER = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
-# Where a document came from and which rules made it may change without the document changing.
-_NOT_CONTENT = frozenset({"source", "rules_version", "description"})
-_NOT_LINE_CONTENT = frozenset({"rule", "description"})
+# Where a document came from, how it is named and which rules made it may change without the
+# document changing; so may what is only told beside the amounts.
+_NOT_CONTENT = frozenset(
+    {"document_key", "division", "source", "rules_version", "description", "document_date"}
+    | {"tax_point", "payment_reference", "transaction_id", "pays", "includes"}
+)
+_NOT_LINE_CONTENT = frozenset({"rule", "description", "supply", "country", "role"})
 _RELATIONS = frozenset({"debtor", "account"})  # of a document, and of a journal line
 
 

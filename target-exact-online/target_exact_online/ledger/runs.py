@@ -1,13 +1,16 @@
 """Which runs are alive: a claim of a dead run may be taken over, a claim of a living one never.
 
 A run holds a lock for as long as its process lives, and the operating system or the server lets go
-of it when the process dies, however it dies. No clock and no heartbeat decides.
+of it when the process dies, however it dies. No clock and no heartbeat decides. On PostgreSQL the
+connection that holds the lock also does the claiming and recording: when it is lost, so is the
+right to claim.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +18,14 @@ from typing import TYPE_CHECKING
 
 import filelock
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
+from target_exact_online.exceptions import RunLostError
 from target_exact_online.ledger.locks import lock_number
 from target_exact_online.ledger.tables import runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy.engine import Connection, Engine
 
@@ -44,36 +49,63 @@ class Run:
         self._engine = engine
         self._lock: filelock.FileLock | None = None
         self._session: Connection | None = None
+        self._lost = False
+        self._one_at_a_time = threading.Lock()
         if engine.dialect.name == "sqlite":
             self._lock = _file_lock(engine, self.run_id)
             self._lock.acquire(timeout=0)
         else:
-            self._session = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            self._session.execute(sa.select(sa.func.pg_advisory_lock(lock_number(self.run_id))))
-        with engine.begin() as connection:
+            self._session = engine.connect()
+            with self._session.begin():  # the lock is the session's: it outlives the transaction
+                self._session.execute(sa.select(sa.func.pg_advisory_lock(lock_number(self.run_id))))
+        with self.transaction() as connection:
             connection.execute(
                 runs.insert().values(
                     run_id=self.run_id, host=socket.gethostname(), started_at=self.started_at
                 )
             )
 
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Write to the ledger as a living run; thread safe, one transaction at a time.
+
+        Raises:
+            RunLostError: The connection that showed this run alive is gone.
+        """
+        if self._session is None:
+            with self._engine.begin() as connection:
+                yield connection
+            return
+        with self._one_at_a_time:
+            if self._lost:  # a new connection would have no lock
+                raise RunLostError
+            try:
+                with self._session.begin():
+                    yield self._session
+            except DBAPIError as error:
+                self._lost = error.connection_invalidated or self._session.invalidated
+                if self._lost:
+                    raise RunLostError from error
+                raise
+
     def finish(self) -> None:
-        """End the run and let go of its lock."""
-        with self._engine.begin() as connection:
+        """End the run and let go of its lock; a run whose connection is lost has ended already."""
+        with contextlib.suppress(RunLostError, DBAPIError), self.transaction() as connection:
             connection.execute(
                 runs.update()
                 .where(runs.c.run_id == self.run_id)
                 .values(finished_at=datetime.now(UTC))
             )
+            if self._session is not None:
+                # Explicitly: the pooled connection behind it lives on, and so would its lock.
+                unlock = sa.func.pg_advisory_unlock(lock_number(self.run_id))
+                connection.execute(sa.select(unlock))
         if self._lock is not None:
             self._lock.release()
             with contextlib.suppress(OSError):
                 Path(self._lock.lock_file).unlink()
         if self._session is not None:
-            # Explicitly: the pooled connection behind it lives on, and so would its lock.
-            self._session.execute(sa.select(sa.func.pg_advisory_unlock(lock_number(self.run_id))))
             self._session.close()
-            self._session = None
 
 
 def dead_runs(engine: Engine, run_ids: Iterable[str]) -> set[str]:

@@ -1,45 +1,71 @@
-"""What the ledger knows about documents, and the few transactions that change it.
+"""The ledger: every document's row, and the one way in which it changes.
 
-Two transactions per batch of documents make the promise "once": :meth:`Ledger.claim` commits the
-intent before any call, :meth:`Ledger.record` commits what came of it.
+A change is an event that `posting.state` decides about, the row that comes of it and an entry of
+the chained log, in one transaction. Whoever writes holds the log's head first, so that changes
+never cross.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from target_exact_online.ledger import chain, days, payload
-from target_exact_online.ledger.attachments import Attachments
-from target_exact_online.ledger.backlog import Backlog
+from target_exact_online.ledger import chain, payload
 from target_exact_online.ledger.chain import Event
-from target_exact_online.ledger.database import disposed_on_error, open_engine, reading
-from target_exact_online.ledger.entries import (
-    KNOWN_NAMES,
-    Known,
-    arrival_event,
-    describe,
-    result_event,
-)
+from target_exact_online.ledger.database import disposed_on_error, open_engine
 from target_exact_online.ledger.keys import open_keys
-from target_exact_online.ledger.runs import Run, dead_runs
-from target_exact_online.ledger.tables import chain as chain_table
-from target_exact_online.ledger.tables import documents
-from target_exact_online.ledger.versions import Versions
+from target_exact_online.ledger.postings import postings_of
+from target_exact_online.ledger.rows import (
+    Document,
+    describe,
+    is_same_origin,
+    older_key,
+    row_of,
+    summary_of,
+)
+from target_exact_online.ledger.tables import documents, events, postings
+from target_exact_online.ledger.upgrade import upgrade
+from target_exact_online.posting import events as events_of
+from target_exact_online.posting import state
+from target_exact_online.posting.events import Arrived, Dissolved, Summed
+from target_exact_online.posting.state import Effect
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from sqlalchemy.engine import Connection, Engine
 
-    from target_exact_online.ledger.entries import Arrival, Result
     from target_exact_online.ledger.keys import LedgerKeys
+    from target_exact_online.ledger.runs import Run
+    from target_exact_online.posting.state import Step
 
-_LONG_PAST = timedelta(minutes=10)  # longer than any call waits for its minute and its answer
+_UNSENT = ("held", "parked", "failed", "skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is recorded with an event besides what the event itself decides; None leaves it.
+
+    Attributes:
+        sent: What is sent, as JSON, with the intent.
+        status: The HTTP status of the last answer.
+        answered_at: When Exact said that it has it, by Exact's clock (UTC).
+        period: Exact's financial year and period.
+        entry_date: The day on which it was booked (ISO), when that differs from the document's.
+    """
+
+    sent: str | None = None
+    status: int | None = None
+    answered_at: datetime | None = None
+    period: tuple[int, int] | None = None
+    entry_date: str | None = None
+
+
+NO_FACTS = Facts()
 
 
 class Ledger:
@@ -48,253 +74,448 @@ class Ledger:
     Attributes:
         engine: The database.
         keys: What encrypts payloads and links events.
-        backlog: What waits.
-        versions: Later versions of posted documents.
-        attachments: PDF copies of posted documents.
     """
 
     def __init__(self, engine: Engine, keys: LedgerKeys) -> None:
         """Use an opened ledger; see :meth:`open`."""
         self.engine = engine
         self.keys = keys
-        self.backlog = Backlog(engine, keys)
-        self.versions = Versions(engine, keys)
-        self.attachments = Attachments(engine, keys)
 
     @classmethod
-    def open(cls, url: str) -> Ledger:
-        """Open a ledger, creating it when it is not there.
+    def open(cls, url: str, division: int | None = None) -> Ledger:
+        """Open a ledger, creating it or bringing it up to date when needed.
 
         Args:
             url: The setting ``ledger_url``.
+            division: The setting ``division``: the company of documents for which an older
+                version recorded none.
 
         Raises:
             ConfigError: When the database or its key cannot be used.
         """
         engine = open_engine(url)
         with disposed_on_error(engine):
-            return cls(engine, open_keys(engine))
+            keys = open_keys(engine)
+            upgrade(engine, keys, division)
+            return cls(engine, keys)
 
     def close(self) -> None:
         """Close the database's connections."""
         self.engine.dispose()
 
-    def known(self, document_keys: Collection[str]) -> dict[str, Known]:
-        """Return what is known of these documents, by key."""
-        if not document_keys:
-            return {}
-        with reading(self.engine) as connection:
-            rows = connection.execute(
-                _KNOWN.where(documents.c.document_key.in_(list(document_keys)))
-            )
-            return {row.document_key: Known(*row) for row in rows}
+    def wipe(self) -> None:
+        """Leave nothing of what was forgotten in the file's free pages or its log."""
+        if self.engine.dialect.name == "sqlite":
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("COMMIT")
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def claim(self, run: Run, arrivals: Sequence[Arrival]) -> set[str]:
+    def arrive(self, run: Run, arrived: Sequence[Document]) -> list[tuple[Document, Step]]:
         """Take documents into the ledger, in one transaction.
 
         Args:
-            run: The run that claims.
-            arrivals: The documents and the states they enter with, each key once.
+            run: The run that received them.
+            arrived: The documents in order; a key may come more than once.
 
         Returns:
-            The keys that this call did take; one that another process took first is not among
-            them, and must not be sent.
+            Each document under the ledger's own name for it, and what became of it.
         """
-        now = datetime.now(UTC)
-        with self.engine.begin() as connection:
-            taken = self._insert(connection, run, [a for a in arrivals if a.replaces is None], now)
-            taken |= self._replace(connection, run, [a for a in arrivals if a.replaces], now)
-            entered = [a for a in arrivals if a.document.document_key in taken]
-            days.remember(connection, entered)
-            chain.append(
-                connection, self.keys, [arrival_event(run, arrival) for arrival in entered]
-            )
-        return taken
+        done = []
+        with run.transaction() as connection:
+            pen = _Pen(connection, self.keys, {"run": run.run_id})
+            pen.read(_names(arrived))
+            for one in arrived:
+                document = pen.identified(one)
+                done.append((document, pen.arrive(document)))
+            pen.write()
+        return done
 
-    def record(self, run: Run, results: Sequence[Result]) -> None:
-        """Write what came of claimed documents, in one transaction.
+    def move(
+        self,
+        run: Run | None,
+        document_key: str,
+        event: events_of.Event,
+        facts: Facts = NO_FACTS,
+        *,
+        expected: int | None = None,
+    ) -> Step | None:
+        """Let something happen to a document.
 
         Args:
-            run: The run that holds the claims.
-            results: One result per document.
+            run: The living run that does it, or None for a person's command.
+            document_key: The ledger's name for the document.
+            event: What happens.
+            facts: What is recorded with it.
+            expected: Only if this is still the document's last event.
+
+        Returns:
+            What became of it; None when somebody else changed it meanwhile: decide again.
         """
-        if not results:
-            return
-        now = datetime.now(UTC)
-        with self.engine.begin() as connection:
-            written = connection.execute(
-                _RECORD,
-                [
-                    {
-                        "key": result.document_key,
-                        "claimant": run.run_id,
-                        "new_state": result.state,
-                        "exact_id": result.exact_id,
-                        "exact_number": result.exact_number,
-                        "attempts": result.attempts,
-                        "status": result.status,
-                        "error": result.error,
-                        "next_retry_at": result.next_retry_at,
-                        "claimed_by": run.run_id if result.state == "sending" else None,
-                        "sent_at": now,
-                        "updated_at": now,
-                    }
-                    for result in results
-                ],
-            )
-            if written.rowcount != len(results):
-                msg = "the ledger was changed under a living run: a claim of this run is gone"
-                raise RuntimeError(msg)
-            self.attachments.remember(connection, results)
-            chain.append(connection, self.keys, [result_event(run, result) for result in results])
+        with self._transaction(run) as connection:
+            pen = _Pen(connection, self.keys, _by(run))
+            pen.read([document_key])
+            if expected is not None and pen.rows[document_key]["last_seq"] != expected:
+                return None
+            done = pen.move(document_key, event, facts)
+            pen.write()
+            return done
 
-    def counts(self) -> Counter[str]:
-        """Return how many documents are in each state."""
-        counted = sa.select(documents.c.state, sa.func.count()).group_by(documents.c.state)
-        with reading(self.engine) as connection:
-            return Counter(dict(connection.execute(counted).tuples().all()))
-
-    def head(self) -> str:
-        """Return the hash of the last event."""
-        with reading(self.engine) as connection:
-            head: str = connection.execute(sa.select(chain_table.c.hash)).scalar_one()
-            return head
-
-    def take_over(self, run: Run) -> int:
-        """Take over the claims of dead runs; return how many.
+    def move_all(
+        self,
+        run: Run | None,
+        document_keys: Iterable[str],
+        event: events_of.Event,
+        detail: Mapping[str, Any] | None = None,
+        *,
+        forget: bool = False,
+    ) -> list[str]:
+        """Let the same happen to many documents, in one transaction; return whom it touched.
 
         Args:
-            run: The run that will settle them.
+            run: As of `move`.
+            document_keys: The documents.
+            event: What happens.
+            detail: Facts for the log, such as who did it.
+            forget: Their content goes, too.
         """
-        owners = self._claim_owners()
-        dead = dead_runs(self.engine, owners - {run.run_id})
-        if not dead:
-            return 0
-        now = datetime.now(UTC)
-        with self.engine.begin() as connection:
-            keys = connection.scalars(
-                sa.select(documents.c.document_key)
-                .where(documents.c.state == "sending", documents.c.claimed_by.in_(dead))
-                .order_by(documents.c.sent_at, documents.c.document_key)
-                .with_for_update(skip_locked=True)
-            ).all()
-            connection.execute(
-                documents.update()
-                .where(documents.c.document_key.in_(keys))
-                .values(
-                    claimed_by=run.run_id,
-                    # The dead run's call may have begun just now; one long past stays long past.
-                    sent_at=sa.case(
-                        (documents.c.sent_at < now - _LONG_PAST, documents.c.sent_at), else_=now
-                    ),
-                    updated_at=now,
-                )
-            )
-            detail = {"run": run.run_id, "state": "sending"}
-            chain.append(connection, self.keys, [Event("taken_over", key, detail) for key in keys])
-        return len(keys)
+        touched = []
+        with self._transaction(run) as connection:
+            pen = _Pen(connection, self.keys, _by(run) | dict(detail or {}))
+            pen.read(document_keys)
+            for key in sorted(pen.rows):
+                if forget:
+                    pen.forget(key)
+                if pen.move(key, event, NO_FACTS).kind:
+                    touched.append(key)
+            pen.write()
+        return touched
 
-    def _claim_owners(self) -> set[str]:
-        with reading(self.engine) as connection:
-            return set(
-                connection.scalars(
-                    sa.select(documents.c.claimed_by)
-                    .where(documents.c.state == "sending", documents.c.claimed_by.is_not(None))
-                    .distinct()
-                )
-            )
+    def build_entry(self, run: Run, entry: Document, members: Mapping[str, int]) -> Step | None:
+        """Take the entry of a day into the ledger, with the documents that are part of it.
 
-    def _insert(
-        self, connection: Connection, run: Run, arrivals: Sequence[Arrival], now: datetime
-    ) -> set[str]:
-        if not arrivals:
-            return set()
-        rows = [self._row(run, arrival, now) for arrival in arrivals]
-        return set(connection.scalars(_insert_new(connection), rows))
+        Args:
+            run: The run that built it.
+            entry: The entry.
+            members: The ledger's names of the documents behind it, and their last events.
 
-    def _row(self, run: Run, arrival: Arrival, now: datetime) -> dict[str, Any]:
-        sending = arrival.state == "sending"
-        return describe(arrival.document) | {
-            "payload": self.keys.encrypt(payload.encode(arrival.document.record)),
-            "state": arrival.state,
-            "attempts": 0,
-            "error": arrival.error,
-            "next_retry_at": arrival.next_retry_at,
-            "claimed_by": run.run_id if sending else None,
-            "sent_at": now if sending else None,
-            "created_at": now,
-            "updated_at": now,
+        Returns:
+            What became of it; None when one of the documents changed meanwhile: build it again.
+        """
+        with run.transaction() as connection:
+            pen = _Pen(connection, self.keys, {"run": run.run_id})
+            pen.read([entry.document_key, *members])
+            if any(pen.rows[key]["last_seq"] != last for key, last in members.items()):
+                return None
+            known = pen.rows.get(entry.document_key)
+            if known is not None and not state.may_rebuild(row_of(known)):
+                return None
+            done = pen.arrive(entry)
+            pen.join(entry.document_key, list(members))
+            pen.write()
+            return done
+
+    def _transaction(self, run: Run | None) -> AbstractContextManager[Connection]:
+        return self.engine.begin() if run is None else run.transaction()
+
+
+def _by(run: Run | None) -> dict[str, Any]:
+    return {} if run is None else {"run": run.run_id}
+
+
+def _names(arrived: Iterable[Document]) -> set[str]:
+    """Return every name under which the ledger may know these documents."""
+    names = set()
+    for one in arrived:
+        names |= {one.number, f"{one.number}@{one.division}"}
+        if (older := older_key(one)) is not None:
+            names.add(older)
+    return names
+
+
+@dataclass(slots=True)
+class _Pen:
+    """Rows of one transaction: read, moved by events, and written with their log.
+
+    Attributes:
+        connection: The transaction; the log's head is locked in it.
+        keys: The ledger's keys.
+        detail: What all of its events carry.
+        rows: All columns of the documents it has read, as they are by now.
+    """
+
+    connection: Connection
+    keys: LedgerKeys
+    detail: dict[str, Any]
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _new: set[str] = field(default_factory=set)
+    _touched: dict[str, None] = field(default_factory=dict)
+    _events: list[Event] = field(default_factory=list)
+    _postings: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    _seq: int = 0
+
+    def read(self, names: Iterable[str]) -> None:
+        """Read the rows of these documents, those that there are."""
+        if not self._seq:
+            self._seq, _ = chain.lock_head(self.connection)
+        wanted = [name for name in names if name not in self.rows]
+        for start in range(0, len(wanted), 500):
+            some = wanted[start : start + 500]
+            found = sa.select(documents).where(documents.c.document_key.in_(some))
+            for row in self.connection.execute(found):
+                self.rows[row.document_key] = row._asdict()
+
+    def identified(self, document: Document) -> Document:
+        """Return the document under the ledger's name for it; see `Document.document_key`."""
+        number, division = document.number, document.division
+        known = self.rows.get(number)
+        if known is not None:
+            other = known["division"] != division
+            return replace(document, document_key=f"{number}@{division}") if other else document
+        older = older_key(document)
+        before = self.rows.get(older) if older is not None else None
+        if (
+            before is not None
+            and before["division"] == division
+            and is_same_origin(before, document)
+        ):
+            return replace(document, document_key=str(older))
+        return document
+
+    def arrive(self, document: Document) -> Step:
+        """Take a document in."""
+        event = _arrival(document)
+        values = self.rows.get(document.document_key)
+        if values is None:
+            self.rows[document.document_key] = _begun(document)
+            self._new.add(document.document_key)
+            done = state.new_row(document.document_key, event)
+        else:
+            done = state.step(row_of(values), event)
+        self._take(done, document, NO_FACTS)
+        return done
+
+    def move(self, document_key: str, event: events_of.Event, facts: Facts) -> Step:
+        """Let an event happen to a document, and to those whose entry it is."""
+        before = row_of(self.rows[document_key])
+        done = state.step(before, event)
+        self._take(done, None, facts)
+        self._tell_members(before, done)
+        return done
+
+    def join(self, entry_key: str, members: Sequence[str]) -> None:
+        """Make these documents, and no others, part of an entry that is not sent."""
+        inside = sa.select(documents.c.document_key).where(documents.c.summary_key == entry_key)
+        gone = [key for key in self.connection.scalars(inside) if key not in members]
+        self.read(gone)
+        for key, entry in [*((key, None) for key in gone), *((key, entry_key) for key in members)]:
+            if self.rows[key]["summary_key"] != entry:
+                self.rows[key]["summary_key"] = entry
+                self._log(key, "summed" if entry else "left_out", None, {"summary_key": entry})
+
+    def forget(self, document_key: str) -> None:
+        """Let the content and the words of a document go."""
+        self.rows[document_key] |= {
+            "payload": None,
+            "newer_payload": None,
+            "changing_payload": None,
         }
+        forgotten = events.update().where(events.c.document_key == document_key)
+        self.connection.execute(forgotten.values(note=None))
 
-    def _replace(
-        self, connection: Connection, run: Run, arrivals: Sequence[Arrival], now: datetime
-    ) -> set[str]:
-        if not arrivals:
-            return set()
-        held = connection.execute(
-            _KNOWN.where(
-                documents.c.document_key.in_([a.document.document_key for a in arrivals])
-            ).with_for_update(skip_locked=True)  # another machine has them in hand
-        )
-        untouched = {row.document_key: Known(*row) for row in held}
-        rows = [
-            {f"new_{name}": value for name, value in self._row(run, arrival, now).items()}
-            | {
-                "new_attempts": known.attempts
-                if known.payload_hash == arrival.document.payload_hash
-                else 0
-            }
-            for arrival in arrivals
-            if (known := arrival.replaces) and untouched.get(known.document_key) == known
+    def write(self) -> None:
+        """Write what changed, and its events with the fingerprints of the rows as they are now."""
+        for key, lines in self._postings.items():
+            self.connection.execute(postings.delete().where(postings.c.document_key == key))
+            if lines:
+                self.connection.execute(postings.insert(), lines)
+        new = [self.rows[key] for key in self._touched if key in self._new]
+        old = [
+            {f"new_{name}": value for name, value in self.rows[key].items()}
+            for key in self._touched
+            if key not in self._new
         ]
-        if rows:
-            connection.execute(_REPLACE, rows)
-        return {row["new_document_key"] for row in rows}
+        if new:
+            self.connection.execute(documents.insert(), new)
+        if old:
+            self.connection.execute(_UPDATE, old)
+        chain.append(self.connection, self.keys, self._events)
+
+    def _take(self, done: Step, document: Document | None, facts: Facts) -> None:
+        if not done.kind:
+            return
+        key = done.row.document_key
+        values = self.rows[key]
+        if values["summary_key"] and (document is not None or done.kind == "skipped"):
+            self._leave_entry(values, done)
+        values |= asdict(done.row) | _given(facts)
+        for effect in done.effects:
+            self._move_content(effect, values, document)
+        values["updated_at"] = datetime.now(UTC)
+        self._log(key, done.kind, done.note)
+
+    def _move_content(
+        self, effect: Effect, values: dict[str, Any], document: Document | None
+    ) -> None:
+        """Move versions between their places in a row."""
+        match effect:
+            case Effect.TAKE_CONTENT if document is not None:
+                values |= describe(document) | summary_of(document)
+                values |= {"payload": self._sealed(document), "newer_payload": None}
+                values |= {"sent": None, "answered_at": None}
+            case Effect.KEEP_NEWER if document is not None:
+                values |= {"newer_payload": self._sealed(document), "newer_stream": document.stream}
+            case Effect.DROP_NEWER:
+                values |= {"newer_payload": None, "newer_stream": None}
+            case Effect.TAKE_NEWER:
+                self._take_newer(values)
+            case Effect.BEGIN_CHANGE:
+                values["changing_payload"] = values["newer_payload"]
+            case Effect.END_CHANGE:
+                self._end_change(values)
+            case Effect.DROP_CHANGE:
+                values["changing_payload"] = None
+            case Effect.BOOK:
+                self._book(values)
+            case _:
+                pass  # told to people by the run
+
+    def _leave_entry(self, values: dict[str, Any], done: Step) -> None:
+        """Let the day's entry be built again when a document of it is not what it was."""
+        if Effect.TAKE_CONTENT not in done.effects and done.kind != "skipped":
+            return
+        entry_key, values["summary_key"] = values["summary_key"], None
+        self.read([entry_key])
+        self._take(state.step(row_of(self.rows[entry_key]), Dissolved()), None, NO_FACTS)
+        self.join(entry_key, [])
+
+    def _take_newer(self, values: dict[str, Any]) -> None:
+        if values["newer_payload"] is None:  # anonymised meanwhile
+            return
+        record = payload.decode(self.keys.decrypt(values["newer_payload"]))
+        newer = Document(
+            record,
+            values["newer_stream"],
+            values["document_key"],
+            values["division"],
+            values["payload_hash"],
+        )
+        values |= describe(newer) | summary_of(newer)
+        values |= {"payload": values["newer_payload"], "newer_payload": None, "newer_stream": None}
+        refusal = _arrival(newer).reason
+        if refusal is not None:
+            skipped = bool(record.get("skip"))
+            values |= {"state": "skipped" if skipped else "parked", "error": refusal}
+
+    def _end_change(self, values: dict[str, Any]) -> None:
+        content, values["changing_payload"] = values["changing_payload"], None
+        if content is None:  # anonymised meanwhile
+            return
+        record = payload.decode(self.keys.decrypt(content))
+        changed = Document(
+            record,
+            values["stream"],
+            values["document_key"],
+            values["division"],
+            values["payload_hash"],
+        )
+        values |= describe(changed) | {"payload": content}
+
+    def _book(self, values: dict[str, Any]) -> None:
+        if values["payload"] is None:
+            return
+        record = payload.decode(self.keys.decrypt(values["payload"]))
+        document = Document(
+            record,
+            values["stream"],
+            values["document_key"],
+            values["division"],
+            values["payload_hash"],
+        )
+        period = values["period_year"], values["period_no"]
+        lines = postings_of(document, period, values["entry_date"])
+        self._postings[values["document_key"]] = lines
+        values["postings_hash"] = chain.postings_hash(self.keys, lines) if lines else None
+
+    def _log(
+        self, key: str, kind: str, note: str | None, more: Mapping[str, Any] | None = None
+    ) -> None:
+        values = self.rows[key]
+        self._touched[key] = None
+        detail = self.detail | {name: values[name] for name in _TOLD} | dict(more or {})
+        detail = {name: value for name, value in detail.items() if value is not None}
+        values["last_seq"] = self._seq + len(self._events) + 1
+        detail["facts"] = chain.facts_of(self.keys, values)
+        self._events.append(Event(kind, key, detail, note))
+
+    def _tell_members(self, before: state.Row, done: Step) -> None:
+        """Let the documents behind a day's entry follow it."""
+        if self.rows[before.document_key]["kind"] != "day":
+            return
+        told = {_seen(before), _seen(done.row)}
+        if not done.kind or len(told) == 1:
+            return
+        members = sa.select(documents.c.document_key).where(
+            documents.c.summary_key == before.document_key
+        )
+        keys = list(self.connection.scalars(members.order_by(documents.c.document_key)))
+        self.read(keys)
+        event = Summed(done.row.state, done.row.exact_number)
+        for key in keys:
+            followed = state.step(row_of(self.rows[key]), event)
+            self._take(followed, None, NO_FACTS)
+
+    def _sealed(self, document: Document) -> bytes:
+        return self.keys.encrypt(payload.encode(document.record))
 
 
-def _insert_new(connection: Connection) -> Any:
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(documents).on_conflict_do_nothing()
-    return statement.returning(documents.c.document_key)
+def _seen(row: state.Row) -> str:
+    """Return what an entry's state means for the documents behind it."""
+    return "unsent" if row.state in _UNSENT and not row.may_be_in_exact else row.state
 
 
-_KNOWN = sa.select(*(documents.c[name] for name in KNOWN_NAMES))
+def _arrival(document: Document) -> Arrived:
+    record = document.record
+    reason = refusal_of(record) if document.stream == state.REFUSED_STREAM else None
+    skip = bool(record.get("skip"))
+    return Arrived(document.stream, document.payload_hash, reason, skip=skip)
 
-# A newer version of a document that is not posted replaces everything but this.
-_KEPT = {"document_key", "created_at", "newer_payload", "newer_hash"} | {
-    "exact_id",
-    "exact_number",
-    "status",
-}
 
-_REPLACE = (
+def refusal_of(record: Mapping[str, Any]) -> str:
+    """Return why a record of the stream `refused_documents` cannot be booked, in one sentence."""
+    where = record.get("where") or "document"
+    return f"{record.get('reason')} ({where}). {record.get('what_to_do') or ''}".rstrip()
+
+
+def _begun(document: Document) -> dict[str, Any]:
+    """Return all columns of a document that the ledger sees for the first time."""
+    now = datetime.now(UTC)
+    empty: dict[str, Any] = dict.fromkeys(column.name for column in documents.c)
+    return empty | {"document_key": document.document_key, "created_at": now, "updated_at": now}
+
+
+def _given(facts: Facts) -> dict[str, Any]:
+    year, number = facts.period or (None, None)
+    found = {
+        "sent": facts.sent,
+        "status": facts.status,
+        "answered_at": facts.answered_at,
+        "period_year": year,
+        "period_no": number,
+        "entry_date": facts.entry_date,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+_TOLD = ("state", "stream", "division", "payload_hash", "exact_id", "exact_number", "status")
+
+_UPDATE = (
     documents.update()
     .where(documents.c.document_key == sa.bindparam("new_document_key"))
     .values(
         {
             column.name: sa.bindparam(f"new_{column.name}")
             for column in documents.c
-            if column.name not in _KEPT
+            if column.name not in {"document_key", "created_at"}
         }
-    )
-)
-
-_RECORD = (
-    documents.update()
-    .where(
-        documents.c.document_key == sa.bindparam("key"),
-        documents.c.claimed_by == sa.bindparam("claimant"),
-    )
-    .values(
-        state=sa.bindparam("new_state"),
-        exact_id=sa.bindparam("exact_id"),
-        exact_number=sa.bindparam("exact_number"),
-        attempts=sa.bindparam("attempts"),
-        status=sa.bindparam("status"),
-        error=sa.bindparam("error"),
-        next_retry_at=sa.bindparam("next_retry_at"),
-        claimed_by=sa.bindparam("claimed_by"),
-        sent_at=sa.bindparam("sent_at"),
-        updated_at=sa.bindparam("updated_at"),
     )
 )

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 import sqlalchemy as sa
 
 from target_exact_online.ledger.database import UtcDateTime
 
 metadata = sa.MetaData()
+
+
+class Money(sa.types.TypeDecorator[Decimal]):
+    """An exact amount: ``numeric`` on PostgreSQL, its digits as text on SQLite."""
+
+    impl = sa.String(40)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        """Return the database's own exact type, or text where it has none."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(sa.Numeric(24, 4))
+        return dialect.type_descriptor(sa.String(40))
+
+    def process_bind_param(self, value: Decimal | None, dialect: sa.Dialect) -> object:
+        """Store all digits."""
+        return value if value is None or dialect.name == "postgresql" else format(value, "f")
+
+    def process_result_value(self, value: object, dialect: sa.Dialect) -> Decimal | None:
+        """Return the amount, without the zeros that a database adds."""
+        del dialect
+        if value is None:
+            return None
+        amount = Decimal(str(value))
+        return amount.quantize(Decimal("0.01")) if amount == round(amount, 2) else amount
+
 
 documents = sa.Table(
     "documents",
@@ -14,17 +43,35 @@ documents = sa.Table(
     sa.Column("document_key", sa.String(255), primary_key=True),
     sa.Column("stream", sa.String(64), nullable=False),
     sa.Column("kind", sa.String(32)),
-    sa.Column("division", sa.Integer),
+    sa.Column("division", sa.Integer, nullable=False),
+    sa.Column("store_code", sa.String(64)),
+    sa.Column("entity_id", sa.String(64)),  # the shop's own, beside the number that it prints
     sa.Column("your_ref", sa.String(64)),
     sa.Column("order_number", sa.String(64)),
     sa.Column("currency", sa.String(3)),
     sa.Column("amount", sa.String(40)),  # digits as text: SQLite would keep a binary float
+    sa.Column("vat_amount", sa.String(40)),
+    sa.Column("net_amount", sa.String(40)),
+    sa.Column("entry_date", sa.String(10)),  # the booking date that was asked for
+    sa.Column("period_year", sa.Integer),  # Exact's, once it is booked
+    sa.Column("period_no", sa.Integer),
+    sa.Column("source_created_at", sa.String(40)),
     sa.Column("rules_version", sa.String(128)),
     sa.Column("payload", sa.LargeBinary),
     sa.Column("payload_hash", sa.String(64), nullable=False),
     sa.Column("newer_payload", sa.LargeBinary),
     sa.Column("newer_hash", sa.String(64)),
+    sa.Column("newer_stream", sa.String(64)),
+    sa.Column("changing_payload", sa.LargeBinary),  # what Exact's order is being made
+    sa.Column("changing_hash", sa.String(64)),
+    sa.Column("summary_group", sa.String(255)),  # the day whose entry it belongs to
+    sa.Column("summary_key", sa.String(255)),  # that entry, once it is built
+    sa.Column("closes_at", UtcDateTime),
     sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("may_be_in_exact", sa.Boolean, nullable=False),  # sent, and Exact has not said
+    sa.Column("sent", sa.Text),  # what was sent last, as JSON without personal data
+    sa.Column("sent_at", UtcDateTime),  # when that call had begun at the latest
+    sa.Column("answered_at", UtcDateTime),  # by Exact's clock: when Exact said that it has it
     sa.Column("exact_id", sa.String(64)),
     sa.Column("exact_number", sa.String(64)),
     sa.Column("attempts", sa.Integer, nullable=False),
@@ -32,9 +79,36 @@ documents = sa.Table(
     sa.Column("error", sa.Text),
     sa.Column("next_retry_at", UtcDateTime),
     sa.Column("claimed_by", sa.String(64)),
-    sa.Column("sent_at", UtcDateTime),
+    sa.Column("by_person", sa.Boolean, nullable=False),
+    sa.Column("postings_hash", sa.String(64)),
+    sa.Column("last_seq", sa.BigInteger, nullable=False),  # of its last event
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+)
+
+postings = sa.Table(
+    "postings",
+    metadata,
+    sa.Column("document_key", sa.String(255), primary_key=True),
+    sa.Column("line_no", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("division", sa.Integer, nullable=False),
+    sa.Column("entry_date", sa.String(10)),
+    sa.Column("period_year", sa.Integer),
+    sa.Column("period_no", sa.Integer),
+    sa.Column("currency", sa.String(3)),
+    sa.Column("gl_account", sa.String(64)),
+    sa.Column("cost_center", sa.String(64)),
+    sa.Column("cost_unit", sa.String(64)),
+    sa.Column("vat_code", sa.String(16)),
+    sa.Column("vat_percentage", Money),
+    sa.Column("supply", sa.String(32)),
+    sa.Column("country", sa.String(2)),
+    sa.Column("amount", Money, nullable=False),
+    sa.Column("vat_amount", Money),
+    sa.Column("amount_dc", Money),
+    sa.Column("rule", sa.String(255)),
+    sa.Column("role", sa.String(32), nullable=False),
+    sa.Column("derived", sa.Boolean, nullable=False),  # a line that Exact makes by itself
 )
 
 events = sa.Table(
@@ -57,6 +131,7 @@ chain = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False),
     sa.Column("sealed_key", sa.LargeBinary, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("facts_from", sa.Integer),  # the event from which all events carry facts
 )
 
 runs = sa.Table(
@@ -75,27 +150,5 @@ known_references = sa.Table(
     sa.Column("stream", sa.String(64), primary_key=True),
     sa.Column("complete", sa.Boolean, nullable=False),
     sa.Column("found", sa.Text, nullable=False),  # a JSON list of references
-)
-
-day_documents = sa.Table(
-    "day_documents",
-    metadata,
-    sa.Column("document_key", sa.String(255), primary_key=True),
-    sa.Column("entry_key", sa.String(255), primary_key=True),
-)
-
-attachments = sa.Table(
-    "attachments",
-    metadata,
-    sa.Column("document_key", sa.String(255), primary_key=True),
-    sa.Column("exact_id", sa.String(64), nullable=False),  # of the entry
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("ask_first", sa.Boolean, nullable=False),  # whether Exact may have it already
-    sa.Column("exact_document_id", sa.String(64)),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("error", sa.Text),
-    sa.Column("next_retry_at", UtcDateTime, nullable=False),
-    sa.Column("claimed_by", sa.String(64)),
-    sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("looked_at", UtcDateTime),  # by Exact's clock, and a day more
 )

@@ -1,0 +1,269 @@
+"""What is asked of the ledger while documents are posted. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from target_exact_online.ledger import payload
+from target_exact_online.ledger.database import reading
+from target_exact_online.ledger.rows import SUMMARY_STREAM, Document, row_of
+from target_exact_online.ledger.runs import dead_runs
+from target_exact_online.ledger.tables import chain, documents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from target_exact_online.ledger.store import Ledger
+    from target_exact_online.posting.state import Row
+
+_OPEN = ("held", "sending", "failed", "parked")
+_MANY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A document out of the ledger, with what the ledger knows of it.
+
+    Attributes:
+        document: Its content; its record is empty when it was anonymised.
+        row: Its row.
+        sent: What was sent for it last, as JSON, or None.
+        summary_key: The entry of the day that it is part of, or None.
+    """
+
+    document: Document
+    row: Row
+    sent: str | None
+    summary_key: str | None
+
+
+def look_up(ledger: Ledger, document_key: str) -> Waiting | None:
+    """Return one document, or None when the ledger does not know it."""
+    return next(iter(_select(ledger, documents.c.document_key == document_key, 1)), None)
+
+
+def changing_version(ledger: Ledger, document_key: str) -> Document | None:
+    """Return the version that Exact's own document is being made, or None."""
+    query = sa.select(documents).where(documents.c.document_key == document_key)
+    with reading(ledger.engine) as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None or row.changing_payload is None:
+        return None
+    record = payload.decode(ledger.keys.decrypt(row.changing_payload))
+    return Document(record, row.stream, document_key, row.division, row.changing_hash)
+
+
+def due(
+    ledger: Ledger,
+    *,
+    now: datetime,
+    looked_at: datetime | None,
+    after: int,
+    upto: int | None = None,
+    kind: str | None = None,
+    limit: int = 50,
+) -> Sequence[Waiting]:
+    """Return documents that may be sent, in the order in which something last happened to them.
+
+    Args:
+        ledger: The ledger.
+        now: Held documents whose time is not later than this (UTC) are due.
+        looked_at: Failed and parked ones are due when their time is not later than this (UTC);
+            None: none of them is.
+        after: Only those whose last event is later than this one.
+        upto: Only those whose last event is not later than this one.
+        kind: Only this kind, e.g. ``credit_memo``.
+        limit: How many at most.
+    """
+    time = documents.c.next_retry_at
+    held = (documents.c.state == "held") & (time.is_(None) | (time <= now))
+    again: sa.ColumnElement[bool] = sa.false()
+    if looked_at is not None:
+        again = documents.c.state.in_(("failed", "parked")) & (time <= looked_at)
+    return _select(
+        ledger,
+        sa.and_(
+            documents.c.state.in_(_OPEN),
+            held | again,
+            documents.c.may_be_in_exact.is_(False),
+            documents.c.stream.not_in((SUMMARY_STREAM, "refused_documents")),
+            documents.c.payload.is_not(None),
+            documents.c.last_seq > after,
+            *([documents.c.last_seq <= upto] if upto is not None else []),
+            *([documents.c.kind == kind] if kind else []),
+        ),
+        limit,
+    )
+
+
+def unsettled(ledger: Ledger, *, looked_at: datetime, limit: int = 200) -> Sequence[Waiting]:
+    """Return documents that may be in Exact and that no run has in hand, oldest call first.
+
+    Args:
+        ledger: The ledger.
+        looked_at: Parked ones are due when their time is not later than this (UTC).
+        limit: How many at most.
+    """
+    parked = (documents.c.state == "parked") & (documents.c.next_retry_at <= looked_at)
+    return _select(
+        ledger,
+        sa.and_(
+            documents.c.may_be_in_exact,
+            documents.c.claimed_by.is_(None),
+            documents.c.stream != SUMMARY_STREAM,
+            (documents.c.state == "sending") | parked,
+        ),
+        limit,
+        documents.c.sent_at,
+    )
+
+
+def abandoned(ledger: Ledger, run_id: str) -> list[str]:
+    """Return the documents that dead runs had in hand.
+
+    Args:
+        ledger: The ledger.
+        run_id: The run that asks, alive for sure.
+    """
+    claimed = sa.select(documents.c.claimed_by, documents.c.document_key).where(
+        documents.c.may_be_in_exact, documents.c.claimed_by.is_not(None)
+    )
+    with reading(ledger.engine) as connection:
+        found = connection.execute(claimed.order_by(documents.c.sent_at)).all()
+    dead = dead_runs(ledger.engine, {row.claimed_by for row in found} - {run_id})
+    return [row.document_key for row in found if row.claimed_by in dead]
+
+
+def to_change(ledger: Ledger, stream: str, *, limit: int = 200) -> list[str]:
+    """Return posted documents of which a version waits that Exact should get."""
+    query = (
+        sa.select(documents.c.document_key)
+        .where(
+            documents.c.newer_hash.is_not(None),
+            documents.c.newer_payload.is_not(None),
+            documents.c.stream == stream,
+            documents.c.newer_stream == stream,
+            documents.c.state == "posted",
+            documents.c.payload.is_not(None),
+            documents.c.error.is_(None),
+        )
+        .order_by(documents.c.last_seq)
+        .limit(limit)
+    )
+    with reading(ledger.engine) as connection:
+        return list(connection.scalars(query))
+
+
+def to_compare(ledger: Ledger, stream: str, *, limit: int = 1_000) -> Sequence[Waiting]:
+    """Return posted documents of which Exact's own number is not known yet."""
+    condition = sa.and_(
+        documents.c.stream == stream,
+        documents.c.state == "posted",
+        documents.c.exact_number.is_(None),
+        documents.c.payload.is_not(None),
+        documents.c.answered_at.is_not(None),
+    )
+    return _select(ledger, condition, limit)
+
+
+def owners(ledger: Ledger, division: int, exact_ids: Iterable[str]) -> dict[str, str]:
+    """Return which documents hold these GUIDs of Exact, by GUID."""
+    wanted = list(exact_ids)
+    held: dict[str, str] = {}
+    with reading(ledger.engine) as connection:
+        for start in range(0, len(wanted), _MANY):
+            query = sa.select(documents.c.exact_id, documents.c.document_key).where(
+                documents.c.division == division,
+                documents.c.exact_id.in_(wanted[start : start + _MANY]),
+            )
+            held |= dict(connection.execute(query).tuples().all())
+    return held
+
+
+def last_answer(ledger: Ledger, division: int, stream: str) -> datetime | None:
+    """Return when Exact last said that it has a document of this stream (its clock, UTC)."""
+    query = sa.select(sa.func.max(documents.c.answered_at)).where(
+        documents.c.division == division, documents.c.stream == stream
+    )
+    with reading(ledger.engine) as connection:
+        moment: datetime | None = connection.scalar(query)
+        return moment
+
+
+def number_of(ledger: Ledger, document_key: str) -> int | None:
+    """Return the number that Exact gave a document, or None when it has none."""
+    query = sa.select(documents.c.exact_number).where(documents.c.document_key == document_key)
+    with reading(ledger.engine) as connection:
+        number = connection.scalar(query)
+    return int(number) if number and str(number).isdigit() else None
+
+
+def counts(ledger: Ledger) -> dict[str, int]:
+    """Return how many documents are in each state that is not an end."""
+    query = (
+        sa.select(documents.c.state, sa.func.count())
+        .where(documents.c.state.in_(_OPEN))
+        .group_by(documents.c.state)
+    )
+    with reading(ledger.engine) as connection:
+        return dict(connection.execute(query).tuples().all())
+
+
+def head(ledger: Ledger) -> tuple[int, str]:
+    """Return number and hash of the last event."""
+    with reading(ledger.engine) as connection:
+        row = connection.execute(sa.select(chain.c.seq, chain.c.hash)).one()
+        return row.seq, row.hash
+
+
+def days_to_close(ledger: Ledger, now: datetime) -> list[str]:
+    """Return the groups of daily documents that are over and not in an entry yet."""
+    query = (
+        sa.select(documents.c.summary_group)
+        .where(
+            documents.c.summary_group.is_not(None),
+            documents.c.state == "held",
+            documents.c.summary_key.is_(None),
+        )
+        .group_by(documents.c.summary_group)
+        .having(sa.func.max(documents.c.closes_at) <= now)
+        .order_by(documents.c.summary_group)
+    )
+    with reading(ledger.engine) as connection:
+        return list(connection.scalars(query))
+
+
+def documents_of_day(ledger: Ledger, group: str) -> Sequence[Waiting]:
+    """Return all documents of a day's group, oldest first."""
+    return _select(ledger, documents.c.summary_group == group, None, documents.c.created_at)
+
+
+def members(ledger: Ledger, entry_key: str) -> Sequence[Waiting]:
+    """Return the documents behind a day's entry."""
+    return _select(ledger, documents.c.summary_key == entry_key, None)
+
+
+def _select(
+    ledger: Ledger,
+    condition: sa.ColumnElement[bool],
+    limit: int | None,
+    first: sa.ColumnElement[Any] | None = None,
+) -> Sequence[Waiting]:
+    order = documents.c.last_seq if first is None else first
+    query = (
+        sa.select(documents).where(condition).order_by(order, documents.c.document_key).limit(limit)
+    )
+    with reading(ledger.engine) as connection:
+        rows = connection.execute(query).all()
+    return [_opened(ledger, row) for row in rows]
+
+
+def _opened(ledger: Ledger, row: sa.Row[Any]) -> Waiting:
+    stored = row.payload
+    record = {} if stored is None else payload.decode(ledger.keys.decrypt(stored))
+    document = Document(record, row.stream, row.document_key, row.division, row.payload_hash)
+    return Waiting(document, row_of(row._asdict()), row.sent, row.summary_key)
