@@ -14,8 +14,8 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine
 from sqlalchemy.exc import SQLAlchemyError
 
 from exact_online.cli import login_commands
-from target_exact_online.commands import anonymise, audit, documents
-from target_exact_online.doctor import doctor
+from target_exact_online.desk.commands import anonymise, audit, documents
+from target_exact_online.desk.doctor import doctor
 from target_exact_online.exceptions import TargetError
 from target_exact_online.run import TerminatedError
 from target_exact_online.summary import EXIT_ERROR

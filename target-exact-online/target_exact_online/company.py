@@ -2,65 +2,62 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from exact_online.client import open_client
 from target_exact_online import documents
-from target_exact_online.creating import Creating
-from target_exact_online.documents import accounts
+from target_exact_online.documents import relation
+from target_exact_online.documents.begun import Begun
 from target_exact_online.documents.prepared import DocumentSettings, Stored
-from target_exact_online.exceptions import DocumentRefusedError
+from target_exact_online.exceptions import DocumentRefusedError, FatalError
 from target_exact_online.ledger.locks import exclusive
 from target_exact_online.master_data import MasterData
-from target_exact_online.references import References
+from target_exact_online.relations import Relations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Engine
 
     from exact_online.client import ExactClient
     from exact_online.limits import Left
-    from target_exact_online.creating import LeftOver
-    from target_exact_online.documents.prepared import Found, NewAccount, Prepared
-    from target_exact_online.ledger.entries import Document
-
-_MAX_WORKERS = 4
-_SECONDS_PER_CALL = 0.5  # a usual answer of Exact; more workers than this needs would only wait
-_LEFT_ALONE = (
-    "Exact had this relation already, and it was left as it is: compare its addresses and contacts."
-)
+    from target_exact_online.documents import Compared
+    from target_exact_online.documents.prepared import Found, Prepared
+    from target_exact_online.documents.sent import Sent
+    from target_exact_online.ledger.rows import Document
+    from target_exact_online.relations import LeftOver
 
 
-class ExactCompany:
+@dataclass(slots=True)
+class Company:
     """Prepares, sends and finds documents in one or more divisions of one app.
 
     Attributes:
         client: Makes the calls.
-        division: The division of documents that name none.
-        tokens: Gives the client its access tokens.
+        engine: The ledger's engine, where budget and master data are kept.
+        settings: What may be created or moved.
+        absent_after: How long a call may be at work in Exact, and Exact's lists behind it.
     """
 
-    def __init__(
-        self,
-        client: ExactClient,
-        engine: Engine,
-        settings: DocumentSettings,
-        settle_after: timedelta,
-    ) -> None:
-        """Use these; see :func:`open_company`."""
-        self.client = client
-        self.division = client.division
-        self.tokens = client.tokens
-        self._budget = client.budget
-        self._engine = engine
-        self._settings = settings
-        self._masters: dict[int, MasterData] = {}
-        self._references = References(client, engine)
-        self._creating = Creating(client, engine, self.master, settle_after)
+    client: ExactClient
+    engine: Engine
+    settings: DocumentSettings
+    absent_after: timedelta
+    _masters: dict[int, MasterData] = field(default_factory=dict)
+    _relations: Relations = field(init=False)
+    _begun: Begun = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare what is created; nothing is called yet."""
+        self._relations = Relations(self.client, self.engine, self.master, self.absent_after)
+        self._begun = Begun(self.engine)
+
+    @property
+    def division(self) -> int:
+        """The division of documents that name none."""
+        return self.client.division
 
     def master(self, division: int) -> MasterData:
         """Return the master data of a division, read when it is first needed.
@@ -69,7 +66,7 @@ class ExactCompany:
             ConfigError: The division cannot be used.
         """
         if division not in self._masters:
-            self._masters[division] = MasterData.load(self.client, self._engine, division)
+            self._masters[division] = MasterData.load(self.client, self.engine, division)
         return self._masters[division]
 
     def prepare(self, document: Document) -> Prepared:
@@ -78,11 +75,22 @@ class ExactCompany:
         Raises:
             DocumentRefusedError: It cannot be booked as it is.
         """
-        master = self.master(document.record.get("division") or self.division)
-        return documents.prepare(document.stream, document.record, master, self._settings)
+        master = self.master(document.division)
+        record = document.record | {"document_key": document.document_key}
+        return documents.prepare(document.stream, record, master, self.settings)
+
+    def complete(self, prepared: Prepared) -> Prepared:
+        """Create the debtor, the delivery address and the items that a document needs.
+
+        Raises:
+            TargetError: By type; the document itself was not sent.
+        """
+        if prepared.kind is relation.KIND:
+            return prepared  # it is the relation itself
+        return self._relations.ensure(prepared)
 
     def send(self, prepared: Prepared) -> Stored:
-        """Store a document in Exact, and before it the debtor and the items it needs.
+        """Store a document in Exact; what it needs is there.
 
         A new debtor's addresses and contacts follow: what becomes of them does not hold the
         document up.
@@ -90,116 +98,135 @@ class ExactCompany:
         Raises:
             TargetError: By type: nothing was stored, or it is unknown whether it was.
         """
-        new = prepared.new_account
-        if new is not None and prepared.resource == accounts.RESOURCE:
-            stored = self._relation(prepared, new)
-        else:
-            stored = self._document(prepared)
-        if new is not None and new.details:
-            warnings = self._creating.complete(new, prepared.division)
-            stored = replace(stored, warnings=(*stored.warnings, *warnings))
-        return stored
+        if prepared.kind is relation.KIND:
+            return self._relations.create(prepared)
+        try:
+            stored = documents.send(prepared, self.client)
+        except DocumentRefusedError as error:
+            self._distrust(prepared, error)
+            # A number that is taken may be taken by this very document.
+            found = self._taken(prepared) if error.duplicate else None
+            if found is None:
+                raise
+            stored = Stored(found.exact_id, found.number)
+        warnings = self._relations.complete(prepared)
+        return replace(stored, warnings=(*stored.warnings, *warnings))
 
-    def update(self, prepared: Prepared, exact_id: str) -> Stored:
+    def find(self, sent: Sent) -> list[Found]:
+        """Return what Exact has with the reference of a document that was sent."""
+        return documents.find(sent, self.client)
+
+    def among(self, sent: Sent, rows: Sequence[Found]) -> list[Found]:
+        """Return which of some rows have the reference of a document."""
+        return documents.among(sent, rows, self.client)
+
+    def finish(self, sent: Sent, found: Found) -> Stored:
+        """Do the rest of what was begun with a document that Exact has."""
+        if not sent.print_date:
+            return Stored(found.exact_id, found.number)
+        return documents.finish(sent, found, self.client)
+
+    def since(self, stream: str, division: int, moment: datetime) -> list[Found] | None:
+        """Return what was created in Exact since a moment; None when it is too much to read."""
+        return documents.since(stream, division, moment, self.client)
+
+    def having(self, stream: str, division: int, references: Sequence[str]) -> set[str]:
+        """Return those of a few references that Exact has."""
+        return documents.having(stream, division, references, self.client)
+
+    def update(self, before: Document, newer: Document, exact_id: str) -> Stored:
         """Make a sales order in Exact what it should be now; one process at a time.
 
+        Args:
+            before: The version that was sent.
+            newer: What it should be.
+            exact_id: Exact's order.
+
         Raises:
-            DocumentRefusedError: It cannot be changed any more.
+            DocumentRefusedError: It cannot be changed any more, or people changed it.
             RetriableError: It may be changed in part: update it again.
         """
-        prepared = self._with_new_master_data(prepared)
-        with exclusive(self._engine, f"{prepared.division}:{exact_id}"):
+        try:
+            sent = self._relations.known(self.prepare(before))
+        except DocumentRefusedError:
+            sent = None  # what it refers to has changed since
+        prepared = self.complete(self.prepare(newer))
+        with exclusive(self.engine, f"{prepared.division}:{exact_id}"):
             try:
-                return documents.update(prepared, exact_id, self.client)
+                return documents.update(prepared, sent, exact_id, self.client, self._begun)
             except DocumentRefusedError as error:
                 self._distrust(prepared, error)
                 raise
 
-    def complete_left_over(self) -> Iterator[LeftOver]:
-        """Create the addresses and contacts that earlier runs could not create."""
-        return self._creating.complete_left_over()
+    def compare(self, printed: Mapping[str, tuple[Sent, str]]) -> dict[str, Compared]:
+        """Return what Exact has booked of printed invoices.
 
-    def _relation(self, prepared: Prepared, new: NewAccount) -> Stored:
-        """Store a record of the stream `accounts`."""
-        account_id, ours = self._creating.account(new, prepared.division)
-        left_alone = () if ours or not new.details else (_LEFT_ALONE,)
-        return Stored(account_id, None, left_alone)
-
-    def _document(self, prepared: Prepared) -> Stored:
-        prepared = self._with_new_master_data(prepared)
-        try:
-            return documents.send(prepared, self.client)
-        except DocumentRefusedError as error:
-            self._distrust(prepared, error)
-            # A number that is taken may be taken by this very document.
-            found = self.find(prepared) if error.duplicate else None
-            if found is None:
-                raise
-            return Stored(found.exact_id, found.number)
-
-    def _distrust(self, prepared: Prepared, error: DocumentRefusedError) -> None:
-        if error.by_exact:  # what the cache says is not what Exact has
-            self.master(prepared.division).distrust()
-
-    def _with_new_master_data(self, prepared: Prepared) -> Prepared:
-        division = prepared.division
-        if (new := prepared.new_account) is not None:
-            prepared = prepared.with_account(self._creating.account(new, division)[0])
-        if (address := prepared.delivery_address) is not None:
-            account_id = prepared.payload["OrderedBy"]
-            prepared = prepared.with_delivery_address(
-                self._creating.delivery_address(address, account_id, division)
-            )
-        for item in prepared.new_items:
-            prepared = prepared.with_item(item, self._creating.item(item.payload, division))
-        return prepared
-
-    def find(self, prepared: Prepared) -> Found | None:
-        """Ask whether Exact has a document."""
-        return documents.settle(prepared, self.client)
-
-    def compare(self, printed: Sequence[Prepared]) -> dict[str, tuple[int | None, list[str]]]:
-        """Return number and differences of printed invoices, by document key."""
-        answers: dict[str, tuple[int | None, list[str]]] = {}
-        for division in {one.division for one in printed}:
-            some = [one for one in printed if one.division == division]
-            answers |= documents.compare(some, self.client)
+        Args:
+            printed: What was sent and Exact's GUID, by document key.
+        """
+        answers: dict[str, Compared] = {}
+        for division in {sent.division for sent, _ in printed.values()}:
+            some = {key: one for key, one in printed.items() if one[0].division == division}
+            found = documents.compare(list(some.values()), self.client)
+            answers |= dict(zip(some, found, strict=True))
         return answers
 
-    def foreign(
-        self, claims: Sequence[tuple[Document, Prepared]]
-    ) -> dict[str, Found | DocumentRefusedError]:
-        """Return what Exact has, from before this ledger, of documents that are new to it."""
-        return self._references.foreign(claims)
+    def complete_left_over(self) -> Iterator[LeftOver]:
+        """Create the addresses and contacts that earlier runs could not create."""
+        return self._relations.complete_left_over()
 
-    def workers(self) -> int:
-        """Return how many calls at once the minute's limit gives."""
-        per_minute = self._budget.minute_limit(division=self.division)
-        return max(1, min(_MAX_WORKERS, math.floor(per_minute / 60 * _SECONDS_PER_CALL)))
+    def period(self, prepared: Prepared) -> tuple[int, int] | None:
+        """Return Exact's financial year and period of a document, if master data has them."""
+        if not prepared.kind.journal:
+            return None  # an order is booked in none
+        try:
+            period = self.master(prepared.division).period(prepared.document_date)
+        except FatalError:
+            return None
+        return period.year, period.period
 
-    def calls_left(self) -> int:
-        """Return the calls left today, as far as the last answers told."""
-        return self._budget.left(division=self.division).day[0]
+    def now(self) -> datetime:
+        """Return the time at Exact (UTC), as far as its answers told; else our own."""
+        return datetime.fromtimestamp(self.client.budget.clock(), UTC)
+
+    def calls_at_once(self) -> float:
+        """Return how many calls at once use up the minute's limit, at the pace of answers."""
+        per_minute = self.client.budget.minute_limit(division=self.division)
+        return per_minute / 60 * self.client.mean_latency
 
     def limits_left(self) -> Left:
         """Return what is left of the limits, as far as the last answers told."""
-        return self._budget.left(division=self.division)
+        return self.client.budget.left(division=self.division)
 
     def cancel(self) -> None:
         """Let no call wait for the next minute any more, because the run ends."""
-        self._budget.cancel()
+        self.client.budget.cancel()
 
     def close(self) -> None:
         """Close connections and give unused calls back."""
         self.client.close()
 
+    def _taken(self, prepared: Prepared) -> Found | None:
+        same = [one for one in self.find(prepared.sent(datetime.now(UTC))) if one.same]
+        return same[0] if len(same) == 1 else None
 
-def open_company(config: Mapping[str, Any], engine: Engine) -> ExactCompany:
+    def _distrust(self, prepared: Prepared, error: DocumentRefusedError) -> None:
+        if error.by_exact:  # what the cache says is not what Exact has
+            self.master(prepared.division).distrust(error)
+            self._relations.distrust(prepared, error)
+
+
+def open_company(
+    config: Mapping[str, Any],
+    engine: Engine,
+    number_of: Callable[[str], int | None] = lambda _: None,
+) -> Company:
     """Connect to the company that the settings name; nothing is called yet.
 
     Args:
         config: The target's settings.
         engine: The ledger's engine, where budget and master data are kept.
+        number_of: Returns the number that Exact gave a document, by its key.
 
     Raises:
         ConfigError: A setting is missing or wrong.
@@ -209,6 +236,16 @@ def open_company(config: Mapping[str, Any], engine: Engine) -> ExactCompany:
         create_accounts=config.get("create_accounts", False),
         create_items=config.get("create_items", False),
         closed_period=config.get("closed_period", "refuse"),
+        credit_note_quantity=config.get("credit_note_quantity", "auto"),
+        send_via_peppol=config.get("send_via_peppol", False),
+        order_link=config.get("order_link") or "",
+        number_of=number_of,
     )
-    settle_after = timedelta(seconds=config.get("settle_after_seconds", 60))
-    return ExactCompany(client, engine, settings, settle_after)
+    return Company(
+        client,
+        engine,
+        settings,
+        timedelta(
+            seconds=config.get("settle_after_seconds", 60) + config.get("index_lag_seconds", 30)
+        ),
+    )

@@ -8,20 +8,29 @@ import threading
 from datetime import timedelta
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from target_exact_online import report
-from target_exact_online.attaching import Attaching
+from exact_online.client import division_of
+from target_exact_online import copies
 from target_exact_online.company import open_company
+from target_exact_online.desk import report
+from target_exact_online.desk.progress import Progress
 from target_exact_online.exceptions import NotNowError, TargetError, TransientApiError
+from target_exact_online.ledger import queries
 from target_exact_online.ledger.runs import Run
 from target_exact_online.ledger.store import Ledger
-from target_exact_online.outbox import Outbox
-from target_exact_online.posting import Posting
-from target_exact_online.progress import Progress
+from target_exact_online.posting.backlog import Backlog
+from target_exact_online.posting.gate import Gate
+from target_exact_online.posting.intake import Intake
+from target_exact_online.posting.outbox import Outbox
+from target_exact_online.posting.restored import Restored
+from target_exact_online.posting.run import Posting
+from target_exact_online.posting.take_over import Settling
 from target_exact_online.summary import EXIT_ERROR, Summary
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from target_exact_online.company import Company
 
 
 class Plugin(Protocol):
@@ -73,47 +82,103 @@ def run_target(target: Plugin, file_input: IO[str] | None) -> int:
     Raises:
         TargetError: What ended the run; the summary and the report are written before.
     """
-    with contextlib.closing(Ledger.open(target.config["ledger_url"])) as ledger:
+    config = target.config
+    copies.check_installed(config)
+    with contextlib.closing(Ledger.open(config["ledger_url"], division_of(config))) as ledger:
         return _run(target, ledger, file_input)
+
+
+def build_outbox(
+    config: Mapping[str, Any],
+    ledger: Ledger,
+    run: Run,
+    company: Company,
+    gate: Gate,
+    summary: Summary,
+    *,
+    write_state: Callable[[dict[str, Any]], None],
+    on_progress: Callable[[int], None],
+) -> Outbox:
+    """Put the parts of one run together; nothing is called yet.
+
+    Args:
+        config: The settings.
+        ledger: The audit trail.
+        run: This process's run.
+        company: Where documents go.
+        gate: Whether calls may be made.
+        summary: Counts what happens.
+        write_state: Writes one STATE for the tap.
+        on_progress: Called with the number of queued messages.
+    """
+    backlog = Backlog(ledger, gate, config["priority"])
+    settling = Settling(
+        ledger,
+        run,
+        company,
+        gate,
+        summary,
+        settle_after=timedelta(seconds=config["settle_after_seconds"]),
+        index_lag=timedelta(seconds=config["index_lag_seconds"]),
+        max_attempts=config["max_attempts"],
+    )
+    posting = Posting(
+        ledger,
+        run,
+        company,
+        backlog,
+        settling,
+        Restored(ledger, company, backlog),
+        gate,
+        summary,
+        config["max_attempts"],
+    )
+    intake = Intake(
+        ledger,
+        run,
+        backlog,
+        summary,
+        write_state,
+        on_progress,
+        lambda: company.master(company.division),
+    )
+    return Outbox(posting, intake, company)
 
 
 def _run(target: Plugin, ledger: Ledger, file_input: IO[str] | None) -> int:
     config = target.config
     summary = Summary()
     stop = threading.Event()
+    gate = Gate(summary, stop)
     with contextlib.ExitStack() as cleanup:
-        company = open_company(config, ledger.engine)
+        company = open_company(config, ledger.engine, lambda key: queries.number_of(ledger, key))
         cleanup.callback(company.close)
-        summary.login = company.tokens.look_after()
+        summary.login = company.client.tokens.look_after()
         run = Run(ledger.engine)
         cleanup.callback(run.finish)
-        posting = Posting(
-            ledger,
-            run,
-            company,
-            summary,
-            max_attempts=config["max_attempts"],
-            settle_after=timedelta(seconds=config["settle_after_seconds"]),
-            stop=stop,
-        )
-        attaching = Attaching(
-            ledger,
-            run,
-            company,
-            summary,
-            closed=lambda: posting.held is not None or stop.is_set(),
-            settle_after=timedelta(seconds=config["settle_after_seconds"]),
-        )
-        ledger.attachments.wanted = config["attach_documents"]
         progress = cleanup.enter_context(Progress(summary, target.logger))
-        target.outbox = Outbox(
-            posting,
-            target._write_state_message,  # noqa: SLF001  # the SDK's own way to write STATE
-            stop,
-            progress.update,
-            priority=config["priority"],
-            at_last=attaching.attach if config["attach_documents"] else None,
+        target.outbox = build_outbox(
+            config,
+            ledger,
+            run,
+            company,
+            gate,
+            summary,
+            write_state=target._write_state_message,  # noqa: SLF001  # the SDK's own way
+            on_progress=progress.update,
         )
+        attaching = copies.Copies(
+            ledger,
+            run,
+            company.client,
+            summary,
+            company.limits_left,
+            lambda: gate.closed,
+            company.absent_after,
+        )
+        attaching.begin(wanted=config["attach_documents"])
+        if config["attach_documents"]:
+            target.outbox.at_last = attaching.attach
         error: TargetError | None = None
         try:
             target.outbox.start()
@@ -125,21 +190,23 @@ def _run(target: Plugin, ledger: Ledger, file_input: IO[str] | None) -> int:
         except TargetError as fatal:
             error, exit_code = fatal, EXIT_ERROR
         finally:
-            target.outbox.stop()
+            target.outbox.end()
         summary.calls = company.client.call_count
-        summary.calls_left = company.calls_left() if summary.calls else None
-    held = posting.held
+        summary.calls_left = company.limits_left().day[0] if summary.calls else None
+    held = gate.held
     if isinstance(held, TransientApiError) or (isinstance(held, NotNowError) and held.away):
         error, exit_code = error or held, EXIT_ERROR
-    counts = ledger.counts()
-    summary.held = counts["received"]
-    summary.still_parked = max(counts["parked"] - len(summary.parked), 0)
-    if config["attach_documents"]:
-        summary.attachments_waiting = ledger.attachments.waiting()
-    summary.chain_head = ledger.head()
+    _count(summary, ledger)
     report.show(summary, target.logger, exit_code, error)
     if config.get("report_file"):
         report.write(config["report_file"], summary, exit_code, error)
     if error is not None:
         raise error
     return exit_code
+
+
+def _count(summary: Summary, ledger: Ledger) -> None:
+    counts = queries.counts(ledger)
+    summary.held = counts.get("held", 0)
+    summary.still_parked = max(counts.get("parked", 0) - len(summary.parked), 0)
+    _, summary.chain_head = queries.head(ledger)

@@ -118,7 +118,32 @@ CONFIG = th.PropertiesList(
         title="Attach documents",
         default=False,
         description="Attach a PDF copy of each posted invoice and credit memo (stream "
-        "`sales_entries`) to its entry, with the record as a file in it. Two calls more for each.",
+        "`sales_entries`) to its entry, with the record as a file in it. Two calls more for each. "
+        "Needs the extra `copies`.",
+    ),
+    th.Property(
+        "credit_note_quantity",
+        th.StringType,
+        title="Credit note quantity",
+        default="auto",
+        allowed_values=["auto", "positive", "negative"],
+        description="The sign of quantities on credit notes that Exact issues. Companies differ: "
+        "`auto` tries positive first, looks at the total before printing, and remembers.",
+    ),
+    th.Property(
+        "send_via_peppol",
+        th.BooleanType,
+        title="Send via Peppol",
+        default=False,
+        description="Have Exact deliver the invoices that it prints through Peppol.",
+    ),
+    th.Property(
+        "order_link",
+        th.StringType,
+        title="Order link",
+        description="Address of an order in the shop's admin, such as "
+        "`https://shop/admin/sales/order/view/order_id/{order_entity_id}`: each sales entry gets "
+        "a link to its order. Names in braces are those of the document's `source`.",
     ),
     th.Property(
         "closed_period",
@@ -153,6 +178,14 @@ CONFIG = th.PropertiesList(
         default=60,
         description="How long a call without an answer may still be at work in Exact. After that "
         "Exact is asked for the document, and only if it is not there, it is sent again.",
+    ),
+    th.Property(
+        "index_lag_seconds",
+        th.IntegerType,
+        title="Index lag",
+        default=30,
+        description="How long Exact's lists may lag behind what it has stored. A document counts "
+        "as not there only when Exact was asked this much later than `settle_after_seconds`.",
     ),
     th.Property(
         "max_wait_seconds",

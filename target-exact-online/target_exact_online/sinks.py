@@ -12,14 +12,15 @@ from singer_sdk.sinks.core import BaseJSONSchemaValidator
 
 from target_exact_online import schemas
 from target_exact_online.ledger import payload
-from target_exact_online.ledger.entries import REFUSED_STREAM, Document
+from target_exact_online.ledger.rows import Document
+from target_exact_online.posting.state import REFUSED_STREAM
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from singer_sdk import Target
 
-    from target_exact_online.outbox import Outbox
+    from target_exact_online.posting.outbox import Outbox
 
 
 class ContractValidator(BaseJSONSchemaValidator):
@@ -50,6 +51,11 @@ class HasOutbox(Protocol):
     """What of the target is needed here; see `target_exact_online.target`."""
 
     outbox: Outbox
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The settings, validated."""
+        ...
 
 
 class DocumentSink(RecordSink):
@@ -89,25 +95,27 @@ class DocumentSink(RecordSink):
             if self._validator is not None:
                 self._validator.validate(record)
         except InvalidRecord as error:
-            self._owner.outbox.submit(_refused(self.stream_name, record, str(error.error_message)))
+            record = _refused(self.stream_name, record, str(error.error_message))
+            self._submit(REFUSED_STREAM, record)
         else:
-            self._owner.outbox.submit(Document.of(self.stream_name, record))
+            self._submit(self.stream_name, record)
+
+    def _submit(self, stream: str, record: dict[str, Any]) -> None:
+        division = int(self._owner.config["division"])
+        self._owner.outbox.submit(Document.of(stream, record, division))
 
 
-def _refused(stream: str, record: dict[str, Any], reason: str) -> Document:
+def _refused(stream: str, record: dict[str, Any], reason: str) -> dict[str, Any]:
     """Return what parks a record that is not a document of contract 2."""
     key = record.get("document_key")
     if not isinstance(key, str) or not key:
         key = f"{stream}:{hashlib.sha256(payload.encode(record)).hexdigest()[:24]}"
     source = record.get("source")
-    return Document.of(
-        REFUSED_STREAM,
-        {
-            "document_key": key,
-            "reason": f"The record of stream {stream} is not valid: {reason}",
-            "where": None,
-            "what_to_do": "Correct what produces the record, and send it again.",
-            "source": source if isinstance(source, dict) else {},
-            "record": record,
-        },
-    )
+    return {
+        "document_key": key,
+        "reason": f"The record of stream {stream} is not valid: {reason}",
+        "where": None,
+        "what_to_do": "Correct what produces the record, and send it again.",
+        "source": source if isinstance(source, dict) else {},
+        "record": record,
+    }

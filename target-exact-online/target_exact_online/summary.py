@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from target_exact_online.ledger.entries import Document
+    from target_exact_online.ledger.rows import Document
 
 FailOn = Literal["parked", "failed", "never"]
 EXIT_OK = 0
@@ -139,11 +139,12 @@ class Summary:
         with self._lock:
             self.attached += 1
 
-    def count_not_attached(self, document: Document, reason: str) -> None:
+    def count_not_attached(self, document_key: str, order_number: str | None, reason: str) -> None:
         """Count a PDF copy that was given up; the document itself is posted."""
         with self._lock:
             self.not_attached += 1
-        self.warn(document, f"It is posted, but its PDF copy is not attached: {reason}")
+        reason = f"It is posted, but its PDF copy is not attached: {reason}"
+        self.note(document_key, order_number, reason)
 
     def count_parked(self, document: Document, reason: str) -> None:
         """Count a document that waits for a person."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.sinks import Sink
 
-    from target_exact_online.outbox import Outbox
+    from target_exact_online.posting.outbox import Outbox
 
 OBJECTS_PER_COLLECTION = 100_000
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from target_exact_online.exceptions import NotNowError, TargetError
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     from target_exact_online.summary import Summary
 
 _MAX_OUTAGE = 3  # unreachable this often in a row: the rest waits in the ledger
+_LONGEST_SLEEP = 1.0
 
 
 class Gate:
@@ -19,18 +22,30 @@ class Gate:
 
     Attributes:
         held: The reason why nothing more is sent in this run, or None.
+        monotonic: Seconds that no setting of a clock changes.
     """
 
-    def __init__(self, summary: Summary, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        summary: Summary,
+        stop: threading.Event,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] | None = None,
+    ) -> None:
         """Start open.
 
         Args:
             summary: Is told why documents are held.
             stop: Set when no further call may begin.
+            monotonic: Seconds that no setting of a clock changes.
+            sleep: Waits some seconds; by default until `stop` is set.
         """
         self.held: TargetError | None = None
-        self._summary = summary
+        self.monotonic = monotonic
         self._stop = stop
+        self._sleep = sleep or stop.wait
+        self._summary = summary
         self._blocked: set[str] = set()
         self._outages = 0
         self._fatal: BaseException | None = None
@@ -40,9 +55,14 @@ class Gate:
         """Whether no further call may begin."""
         return self.held is not None or self._fatal is not None or self._stop.is_set()
 
-    def keeps(self, resource: str) -> bool:
-        """Tell whether no call to this resource may begin."""
-        return self.closed or resource in self._blocked
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody asked the run to end."""
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Let no further call begin, because the run is to end."""
+        self._stop.set()
 
     def blocks(self, resource: str) -> bool:
         """Tell whether a limit of this resource alone is spent."""
@@ -50,12 +70,14 @@ class Gate:
 
     def wait(self, seconds: float) -> None:
         """Wait, but no longer than until calls are to end."""
-        self._stop.wait(seconds)
+        ends = self.monotonic() + seconds
+        while not self.closed and (rest := ends - self.monotonic()) > 0:
+            self._sleep(min(rest, _LONGEST_SLEEP))
 
     def hold(self, error: TargetError) -> None:
         """Stop calling what cannot be called now; what arrives from here on waits."""
-        resume_at = error.retry_at if isinstance(error, NotNowError) else None
-        self._summary.hold(str(error), resume_at)
+        retry_at = error.retry_at if isinstance(error, NotNowError) else None
+        self._summary.hold(str(error), retry_at)
         if isinstance(error, NotNowError) and error.endpoint is not None:
             self._blocked.add(error.endpoint)
         else:

@@ -1,0 +1,122 @@
+"""One run's posting, from what earlier runs left to the last question, beside the reading."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from target_exact_online.posting.days import close_days
+from target_exact_online.posting.intake import Checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_exact_online.company import Company
+    from target_exact_online.ledger.rows import Document
+    from target_exact_online.posting.intake import Intake
+    from target_exact_online.posting.run import Posting
+
+
+@dataclass(slots=True)
+class Outbox:
+    """Where documents and STATE go while the input is read.
+
+    Attributes:
+        posting: Posts documents.
+        intake: Takes them into the ledger.
+        company: Completes relations of earlier runs.
+        at_last: What is done when everything is posted and settled, or None.
+    """
+
+    posting: Posting
+    intake: Intake
+    company: Company
+    at_last: Callable[[], None] | None = None
+    _error: BaseException | None = None
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin with the work of earlier runs."""
+        self._thread = threading.Thread(target=self._run, name="outbox")
+        self._thread.start()
+
+    def submit(self, document: Document) -> None:
+        """Queue a document.
+
+        Raises:
+            TargetError: What ended posting.
+        """
+        self.intake.put(document, self._raise)
+
+    def checkpoint(self, state: dict[str, Any]) -> None:
+        """Queue a STATE behind the documents before it."""
+        self.intake.put(Checkpoint(state), self._raise)
+
+    def finish(self) -> None:
+        """Post everything queued, settle what was lost, and end.
+
+        Raises:
+            TargetError: What ended posting.
+        """
+        self.intake.put(None, self._raise)
+        # Not joined: a signal's exception in `join` makes Python 3.11 take the thread for ended.
+        self._ended.wait()
+        self._raise()
+
+    def end(self) -> None:
+        """Finish the calls in flight, write the STATE that is true, and end."""
+        self.posting.gate.stop()
+        self.intake.end()
+        if self._thread is not None and self._thread.is_alive():
+            self._thread.join()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001  # raised again in the reading thread
+            self._error = error
+        finally:
+            self._ended.set()
+
+    def _work(self) -> None:
+        posting, settling = self.posting, self.posting.settling
+        try:
+            self._recover()
+            posting.start()
+        except BaseException as error:  # noqa: BLE001  # raised again below
+            posting.gate.fail(error)
+        try:
+            self.intake.take_in()  # whatever happens to posting, what arrives is held
+        except BaseException as error:  # noqa: BLE001  # raised again below
+            posting.gate.fail(error)
+        posting.join()
+        self._close_days()
+        settling.settle(wait=not self.posting.gate.stopped)
+        posting.go_on()
+        posting.change_orders()
+        posting.compare_printed()
+        posting.gate.raise_failure()
+        if self.at_last is not None:
+            self.at_last()
+
+    def _recover(self) -> None:
+        """Settle what earlier runs left; done before anything else."""
+        posting, settling = self.posting, self.posting.settling
+        settling.take_over()
+        settling.settle(wait=False)
+        if not posting.gate.closed:
+            for left in self.company.complete_left_over():
+                for warning in left.warnings:
+                    posting.summary.note(left.document_key, left.order_number, warning)
+        posting.change_orders()
+
+    def _close_days(self) -> None:
+        if not self.posting.gate.stopped:  # what the input still had may belong to these days
+            close_days(self.posting.ledger, self.posting.run, self.posting.summary)
+        self.posting.go_on()

@@ -1,0 +1,187 @@
+"""What Exact has that this ledger does not: a ledger that was lost, or restored from a backup.
+
+Before the first document of a stream is sent, Exact is asked once what it got since the ledger's
+last document of that stream, by Exact's clock. A ledger that has none yet asks for everything, and
+keeps the references: a document may come long after. What has one of these references is asked for
+before it is sent.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from target_exact_online import documents
+from target_exact_online.ledger import queries
+from target_exact_online.ledger.database import reading
+from target_exact_online.ledger.tables import known_references
+
+if TYPE_CHECKING:
+    from target_exact_online.company import Company
+    from target_exact_online.documents.prepared import Found, Prepared
+    from target_exact_online.ledger.rows import Document
+    from target_exact_online.ledger.store import Ledger
+    from target_exact_online.posting.backlog import Backlog
+
+_LOGGER = logging.getLogger("target-exact-online")
+_EVER_SINCE = datetime(2000, 1, 1, tzinfo=UTC)
+# Exact may compare with local time, and a document is answered a moment after it was created.
+_MARGIN = timedelta(hours=3)
+_SHOPS_CLOCK = timedelta(hours=26)  # the shop's clock and zone against Exact's
+
+
+@dataclass(slots=True)
+class _Look:
+    """What one stream of one company had, and what is asked about it.
+
+    Attributes:
+        references: Those that the ledger does not know.
+        all_until: Documents of the shop that are older than this are all asked for, because there
+            were too many to read (UTC); None: `references` are all.
+        asked: References of which it is known by now whether Exact has them.
+        rows: What this very run has read, by reference: no need to ask again.
+    """
+
+    references: set[str]
+    all_until: datetime | None = None
+    asked: set[str] = field(default_factory=set)
+    rows: dict[str, list[Found]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Restored:
+    """Tells which documents Exact may have although this ledger never sent them.
+
+    Attributes:
+        ledger: The audit trail.
+        company: Is asked.
+        backlog: What is sent next: its references are asked for together.
+    """
+
+    ledger: Ledger
+    company: Company
+    backlog: Backlog
+    _looks: dict[tuple[int, str], _Look] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def is_suspect(self, document: Document, ready: Prepared) -> bool:
+        """Tell whether Exact must be asked for a document before it is sent.
+
+        Args:
+            document: A document that this ledger has not sent.
+            ready: What would be sent.
+
+        Raises:
+            RetriableError: Exact cannot be asked now.
+        """
+        if not ready.reference:
+            return False  # creating a relation asks for it first
+        with self._lock:
+            key = (ready.division, ready.stream)
+            if key not in self._looks:
+                self._looks[key] = self._look(*key)
+            look = self._looks[key]
+            if ready.reference in look.references:
+                return True
+            if not _is_older(document, look.all_until):
+                return False
+            if ready.reference not in look.asked:
+                self._ask(look, ready)
+            return ready.reference in look.references
+
+    def rows(self, ready: Prepared) -> list[Found] | None:
+        """Return what this run has read of a document's reference; None: Exact must be asked."""
+        with self._lock:
+            look = self._looks.get((ready.division, ready.stream))
+            return None if look is None else look.rows.get(ready.reference)
+
+    def _look(self, division: int, stream: str) -> _Look:
+        first = self._first_look(division, stream)
+        last = queries.last_answer(self.ledger, division, stream)
+        if last is None:
+            return first
+        found = self.company.since(stream, division, last - _MARGIN)
+        if found is None:
+            return _Look(first.references, self.company.now())
+        owners = queries.owners(self.ledger, division, [one.exact_id for one in found])
+        unknown = {one.reference for one in found if one.exact_id not in owners} - {""}
+        if unknown:
+            _LOGGER.warning(
+                "Exact has %s %s since %s that this ledger does not know: it was restored from a "
+                "backup, or somebody booked by hand. They are asked for before anything with the "
+                "same reference is sent.",
+                len(unknown),
+                stream,
+                f"{last:%Y-%m-%d %H:%M} UTC",
+            )
+        first.references |= unknown
+        for one in found:
+            first.rows.setdefault(one.reference, []).append(one)
+        return first
+
+    def _first_look(self, division: int, stream: str) -> _Look:
+        """Return what was there when the ledger was new to the stream; asked once, and kept."""
+        here = (known_references.c.division == division) & (known_references.c.stream == stream)
+        with reading(self.ledger.engine) as connection:
+            row = connection.execute(sa.select(known_references).where(here)).one_or_none()
+        read: list[Found] | None = None
+        if row is None:
+            if queries.last_answer(self.ledger, division, stream) is not None:
+                return _Look(set())  # posted by an older version, which looked when it was new
+            read = self.company.since(stream, division, _EVER_SINCE)
+            row = self._keep(division, stream, read)
+        references = set(json.loads(row.found))
+        look = _Look(references, None if row.complete else row.looked_at or _far_future())
+        for one in read or ():
+            look.rows.setdefault(one.reference, []).append(one)
+        return look
+
+    def _keep(
+        self, division: int, stream: str, found: list[Found] | None
+    ) -> sa.Row[tuple[object, ...]]:
+        references = sorted({one.reference for one in found or ()} - {""})
+        with self.ledger.engine.begin() as connection:
+            insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+            connection.execute(
+                insert(known_references)
+                .on_conflict_do_nothing()
+                .values(
+                    division=division,
+                    stream=stream,
+                    complete=found is not None,
+                    found=json.dumps(references),
+                    looked_at=self.company.now() + _SHOPS_CLOCK,
+                )
+            )
+            here = (known_references.c.division == division) & (known_references.c.stream == stream)
+            return connection.execute(sa.select(known_references).where(here)).one()
+
+    def _ask(self, look: _Look, ready: Prepared) -> None:
+        """Ask for the references of this document and of those that are sent next, together."""
+        ahead = (documents.reference_of(one.document.record) for one in self.backlog.ahead())
+        wanted = list(dict.fromkeys((ready.reference, *filter(None, ahead))))
+        asked = [one for one in wanted if one not in look.asked][: documents.MAX_TOGETHER]
+        look.references |= self.company.having(ready.stream, ready.division, asked)
+        look.asked |= set(asked)
+
+
+def _is_older(document: Document, moment: datetime | None) -> bool:
+    """Tell whether a document was made in the shop before a moment; unknown ones count as such."""
+    if moment is None:
+        return False
+    try:
+        created = datetime.fromisoformat(str(document.source.get("created_at")))
+    except ValueError:
+        return True
+    return (created if created.tzinfo else created.replace(tzinfo=UTC)) < moment
+
+
+def _far_future() -> datetime:
+    return datetime.max.replace(tzinfo=UTC)

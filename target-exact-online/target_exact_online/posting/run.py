@@ -1,0 +1,395 @@
+"""Post documents, each exactly once: one loop per worker.
+
+1. A document is taken from the backlog and prepared: nothing of that writes to Exact.
+2. The intent is committed, with what is sent: from here on Exact may have it.
+3. The call is made, and what came of it is committed. Without a trustworthy answer the document
+   stays as it is, and Exact is asked for it; see `target_exact_online.posting.take_over`.
+
+What every event means is decided in `target_exact_online.posting.state`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from target_exact_online import documents
+from target_exact_online.exceptions import (
+    ConfigError,
+    DocumentRefusedError,
+    OutcomeUnknownError,
+    Problem,
+    RetriableError,
+    TargetError,
+    TransientApiError,
+)
+from target_exact_online.ledger import queries
+from target_exact_online.ledger.rows import SUMMARY_STREAM
+from target_exact_online.ledger.store import NO_FACTS, Facts
+from target_exact_online.posting.events import (
+    Answered,
+    ChangeBegun,
+    Changed,
+    Compared,
+    Intended,
+    Lost,
+    NotChanged,
+    NotNow,
+    NotSent,
+    Refused,
+    Suspected,
+)
+from target_exact_online.posting.state import CHANGEABLE_STREAM, may_send
+from target_exact_online.posting.take_over import Settling, encode_sent, spread
+from target_exact_online.posting.telling import tell, tell_all
+
+if TYPE_CHECKING:
+    from target_exact_online.company import Company
+    from target_exact_online.documents.prepared import Prepared
+    from target_exact_online.ledger.queries import Waiting
+    from target_exact_online.ledger.runs import Run
+    from target_exact_online.ledger.store import Ledger
+    from target_exact_online.posting.backlog import Backlog
+    from target_exact_online.posting.events import Event
+    from target_exact_online.posting.gate import Gate
+    from target_exact_online.posting.restored import Restored
+    from target_exact_online.posting.state import Step
+    from target_exact_online.summary import Summary
+
+_LOGGER = logging.getLogger("target-exact-online")
+_MAX_WORKERS = 4
+_SPARE = 1.25  # more calls at once than the mean answer needs, because answers vary
+_PRINTED_STREAM = "sales_invoices"
+_FOLLOWS = frozenset({"held", "sending", "failed"})
+
+
+class _WaitsError(Exception):
+    """The document waits for another one, which is not posted yet."""
+
+
+@dataclass(slots=True)
+class Posting:
+    """Posts the documents of the backlog, for one run.
+
+    Attributes:
+        ledger: The audit trail.
+        run: This process's run.
+        company: Where documents go.
+        backlog: What is to be sent.
+        settling: Asks for documents without an answer.
+        restored: Knows what Exact has that this ledger does not.
+        gate: Whether calls may be made.
+        summary: Counts what happens.
+        max_attempts: Technical failures after which a document waits for a person.
+    """
+
+    ledger: Ledger
+    run: Run
+    company: Company
+    backlog: Backlog
+    settling: Settling
+    restored: Restored
+    gate: Gate
+    summary: Summary
+    max_attempts: int
+    _postponed: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _workers: list[threading.Thread] = field(default_factory=list)
+
+    # Workers
+
+    def start(self) -> None:
+        """Begin with one worker; more join while answers are slow."""
+        with self._lock:
+            worker = threading.Thread(target=self._work, name=f"post-{len(self._workers)}")
+            self._workers.append(worker)
+            worker.start()
+
+    def join(self) -> None:
+        """Wait until every document of the backlog was handled.
+
+        Raises:
+            TargetError: What ended the run.
+        """
+        while True:
+            with self._lock:
+                self._workers = [one for one in self._workers if one.is_alive()]
+                worker = next(iter(self._workers), None)
+            if worker is None:
+                break
+            worker.join()
+        self.gate.raise_failure()
+
+    def go_on(self) -> None:
+        """Post what became due since the backlog was done: the end of days, what was not there."""
+        self.backlog.again()
+        self.start()
+        self.join()
+
+    def _work(self) -> None:
+        try:
+            while (waiting := self.backlog.next()) is not None:
+                self.post(waiting)
+                self._get_help()
+        except BaseException as error:  # noqa: BLE001  # raised again in the main thread
+            self.gate.fail(error)
+
+    def _get_help(self) -> None:
+        """Let one more worker begin while the minute's calls allow more than are made."""
+        needed = math.ceil(self.company.calls_at_once() * _SPARE)
+        with self._lock:
+            alive = sum(worker.is_alive() for worker in self._workers)
+        if alive < min(needed, _MAX_WORKERS) and not self.gate.closed:
+            self.start()
+
+    # One document
+
+    def post(self, waiting: Waiting) -> None:
+        """Prepare and send one document, or say why not."""
+        while not self.gate.closed and may_send(waiting.row):
+            try:
+                self._check_paid(waiting)
+                prepared = self.company.prepare(waiting.document)
+            except _WaitsError:
+                self._postponed.add(waiting.row.document_key)
+                return
+            except Exception as error:  # noqa: BLE001  # each kind has its meaning
+                self._take(waiting, self._unready(waiting, error))
+                return
+            try:
+                ready = self.company.complete(prepared)
+            except TargetError as error:
+                self._take(waiting, self._not_stored(error))
+                return
+            if self.gate.blocks(ready.kind.resource):
+                self._take(waiting, NotNow("A limit of Exact is spent"))
+                return
+            if self._asked_first(waiting, ready) or self._sent(waiting, ready):
+                return
+            # Somebody changed it meanwhile: decide again about what it is now.
+            again = queries.look_up(self.ledger, waiting.row.document_key)
+            if again is None:
+                return
+            waiting = again
+
+    def _check_paid(self, waiting: Waiting) -> None:
+        """Let a payment follow what it is for, and refuse one whose money is in a day's entry."""
+        for name in documents.paid_by(waiting.document.record):
+            other = queries.look_up(self.ledger, name)
+            if other is None:
+                continue
+            if other.document.stream == SUMMARY_STREAM:
+                entry = other.summary_key or "the entry of its day"
+                what = f"Its money is in {entry} already, with {name}"
+                advice = (
+                    "Nothing was booked. Change the booking mode by a rule with a `from` date, so "
+                    "that each document is booked one way only."
+                )
+                raise DocumentRefusedError([Problem("document", what, advice)])
+            if other.row.state in _FOLLOWS and name not in self._postponed:
+                raise _WaitsError
+
+    def _unready(self, waiting: Waiting, error: Exception) -> Event:
+        """Return what it means that a document cannot be prepared."""
+        now = datetime.now(UTC)
+        if isinstance(error, DocumentRefusedError):
+            return Refused(str(error), now)
+        if isinstance(error, TransientApiError):
+            self.gate.hold(error)
+            return NotNow(str(error))
+        if isinstance(error, RetriableError):
+            self.gate.hold(error)
+            return NotNow(str(error))
+        if isinstance(error, ConfigError) and waiting.document.division != self.company.division:
+            # A rule names a company that cannot be used: that stops nobody else.
+            return Refused(f"{error} (division)", now)
+        if isinstance(error, TargetError):
+            self.gate.fail(error)
+            return NotNow(str(error))
+        # A poisonous record must not stop the others.
+        key = waiting.row.document_key
+        _LOGGER.debug("Preparing %s failed", key, exc_info=error)
+        return Refused(
+            f"The target failed on this document ({type(error).__name__}). "
+            "Report it with the document's key; run with LOGLEVEL=DEBUG for the details.",
+            now,
+        )
+
+    def _asked_first(self, waiting: Waiting, ready: Prepared) -> bool:
+        """Ask for what was sent before, or what an older state of this ledger may have sent.
+
+        Returns:
+            True when the document is dealt with, or was changed by the answer.
+        """
+        ours = waiting.row.attempts > 0
+        try:
+            if not ours and not self.restored.is_suspect(waiting.document, ready):
+                return False
+        except RetriableError as error:
+            self.gate.hold(error)
+            self._take(waiting, NotNow(str(error)))
+            return True
+        now = datetime.now(UTC)
+        step = self.ledger.move(
+            self.run,
+            waiting.row.document_key,
+            Suspected(now),
+            Facts(sent=encode_sent(ready.sent(now))),
+            expected=waiting.row.last_seq,
+        )
+        if step is None:
+            return False
+        suspected = queries.look_up(self.ledger, waiting.row.document_key)
+        rows = None if ours else self.restored.rows(ready)
+        answer = suspected and self.settling.ask(suspected, ours=ours, rows=rows)
+        if answer is not None and answer.row.state == "held":  # not there: it is sent now
+            absent = queries.look_up(self.ledger, waiting.row.document_key)
+            if absent is not None and not self.gate.closed:
+                self._sent(absent, ready)
+        return True
+
+    def _sent(self, waiting: Waiting, ready: Prepared) -> bool:
+        """Send a document; return False when somebody else changed or took it."""
+        key = waiting.row.document_key
+        now = datetime.now(UTC)
+        intent = Intended(self.run.run_id, now)
+        facts = Facts(sent=encode_sent(ready.sent(now)))
+        step = self.ledger.move(self.run, key, intent, facts, expected=waiting.row.last_seq)
+        if step is None or not step.row.may_be_in_exact:
+            return False
+        event, facts = self._call(waiting, ready)
+        done = self.ledger.move(self.run, key, event, facts)
+        if done is not None:
+            tell_all(self.summary, self.ledger, waiting.document, done)
+        if isinstance(event, Answered):
+            for text in ready.warnings:
+                self.summary.warn(waiting.document, text)
+        return True
+
+    def _call(self, waiting: Waiting, ready: Prepared) -> tuple[Event, Facts]:
+        """Make the call, and name what came of it; nothing here raises."""
+        run_id = self.run.run_id
+        try:
+            stored = self.company.send(ready)
+        except TargetError as error:
+            facts = Facts(status=getattr(error, "status", None))
+            return self._not_stored(error), facts
+        except BaseException as error:  # noqa: BLE001  # raised again once the ledger knows
+            self.gate.fail(error)
+            reason = str(error) or type(error).__name__
+            return Lost(run_id, reason, datetime.now(UTC)), NO_FACTS
+        self.gate.count_answer()
+        for text in stored.warnings:
+            self.summary.warn(waiting.document, text)
+        number = None if stored.number is None else str(stored.number)
+        facts = Facts(
+            answered_at=self.company.now(),
+            period=self.company.period(ready),
+            entry_date=ready.document_date.isoformat(),
+        )
+        return Answered(run_id, stored.exact_id, number), facts
+
+    def _not_stored(self, error: TargetError) -> Event:
+        now = datetime.now(UTC)
+        if isinstance(error, DocumentRefusedError):
+            return Refused(str(error), now, by_exact=True)
+        if isinstance(error, OutcomeUnknownError):
+            self.gate.count_outage(error)
+            reason = f"{error}. Exact is asked for it before it is sent again."
+            return Lost(self.run.run_id, reason, now)
+        if isinstance(error, TransientApiError):
+            self.gate.count_outage(error)
+            return NotSent(str(error), now, spread(), self.max_attempts)
+        if isinstance(error, RetriableError):
+            self.gate.hold(error)
+            return NotNow(str(error))
+        self.gate.fail(error)  # configuration or authorisation: nothing was stored
+        return NotNow(str(error))
+
+    def _take(self, waiting: Waiting, event: Event) -> Step | None:
+        """Record what was decided about a document that was not sent."""
+        step = self.ledger.move(
+            self.run, waiting.row.document_key, event, expected=waiting.row.last_seq
+        )
+        if step is not None and step.kind:  # what is as it was is told by the run that found it
+            tell(self.summary, waiting.document, step)
+        return step
+
+    # After posting
+
+    def change_orders(self) -> None:
+        """Make Exact's orders what the shop's are by now."""
+        for key in queries.to_change(self.ledger, CHANGEABLE_STREAM):
+            if self.gate.closed or not self._change(key):
+                return
+
+    def _change(self, key: str) -> bool:
+        """Change one order; return False when Exact cannot be asked now."""
+        self.ledger.move(self.run, key, ChangeBegun())
+        posted = queries.look_up(self.ledger, key)
+        newer = queries.changing_version(self.ledger, key)
+        if posted is None or newer is None or posted.row.exact_id is None:
+            return True
+        event: Event
+        try:
+            stored = self.company.update(posted.document, newer, posted.row.exact_id)
+        except DocumentRefusedError as error:
+            event = NotChanged(str(error))
+        except RetriableError as error:
+            self.summary.count_failed(newer, f"{error}. It is changed by the next run.", None)
+            return False
+        except TargetError as error:
+            self.gate.fail(error)
+            return False
+        else:
+            event = Changed(None if stored.number is None else str(stored.number))
+        step = self.ledger.move(self.run, key, event)
+        if step is not None:
+            tell(self.summary, newer, step)
+            if step.kind == "changed" and step.row.newer_hash is not None:
+                return self._change(key)
+        return True
+
+    def compare_printed(self) -> None:
+        """Compare the entries that Exact made of printed invoices with what was expected."""
+        printed = {
+            waiting.row.document_key: waiting
+            for waiting in queries.to_compare(self.ledger, _PRINTED_STREAM)
+        }
+        if not printed or self.gate.closed:
+            return
+        asked = {
+            key: (self.settling.sent(waiting), str(waiting.row.exact_id))
+            for key, waiting in printed.items()
+        }
+        try:
+            answers = self.company.compare(asked)
+        except RetriableError as error:
+            first = next(iter(printed.values()))
+            self.summary.warn(first.document, f"Comparing waits for the next run: {error}")
+            return
+        for key, answer in answers.items():
+            if answer.state != "not_seen":  # Exact's lists lag: the next run asks again
+                self._compared(printed[key], answer)
+
+    def _compared(self, waiting: Waiting, answer: documents.Compared) -> None:
+        number = None if answer.number is None else str(answer.number)
+        reason = None
+        if answer.state == "not_printed":
+            reason = "Exact has the invoice open: it is neither printed nor booked. Print it there."
+        elif answer.differences:
+            reason = (
+                f"Exact printed it{f' as {number}' if number else ''} and booked something else: "
+                f"{'; '.join(answer.differences)}. Compare items and GL accounts in Exact, and "
+                "correct it there."
+            )
+        event = Compared(number, reason)
+        step = self.ledger.move(
+            self.run, waiting.row.document_key, event, expected=waiting.row.last_seq
+        )
+        if step is not None:
+            tell(self.summary, waiting.document, step)
