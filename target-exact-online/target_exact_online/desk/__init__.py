@@ -1,0 +1,1 @@
+"""What people call: documents, the audit trail, the doctor, and the report of a run."""

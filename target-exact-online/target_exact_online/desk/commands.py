@@ -1,0 +1,323 @@
+"""The commands with which a person looks at documents and acts on them."""
+
+from __future__ import annotations
+
+import calendar
+import itertools
+import sys
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from connector_credentials import clean
+from target_exact_online.desk import documents as desk
+from target_exact_online.desk.documents import Search
+from target_exact_online.exceptions import ConfigError
+from target_exact_online.ledger import chain, payload
+from target_exact_online.ledger.store import Ledger
+from target_exact_online.settings import with_defaults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from sqlalchemy import Row
+
+_STATES = ("held", "sending", "posted", "parked", "failed", "skipped")
+_COLUMNS = ("document_key", "order_number", "state", "amount", "currency", "exact_number", "error")
+_HIDDEN = frozenset(
+    {"payload", "newer_payload", "payload_hash", "newer_hash", "newer_stream", "claimed_by", "sent"}
+    | {"postings_hash", "last_seq", "summary_group"}
+)
+_NOT_TOLD = frozenset({"run", "note", "facts", "payload_hash", "stream", "division"})
+EXIT_BROKEN_TRAIL = 1
+
+
+def _search_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--division", type=int, help="Only those of this Exact company."),
+        click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Booked on or before."),
+        click.option(
+            "--from", "since", type=click.DateTime(["%Y-%m-%d"]), help="Booked on or after."
+        ),
+        click.option("--month", metavar="YYYY-MM", help="Only those booked in this month."),
+        click.option("--error", metavar="TEXT", help="Only those whose reason contains this."),
+        click.option("--order", metavar="NUMBER", help="Only those of this order of the shop."),
+        click.option("--kind", help="Only this kind, e.g. invoice or credit_memo."),
+        click.option("--stream", help="Only this stream, e.g. sales_entries."),
+        click.option(
+            "--state",
+            "states",
+            multiple=True,
+            type=click.Choice(_STATES),
+            help="Only this state; may be repeated.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+_dry_run = click.option("--dry-run", is_flag=True, help="Only say which documents.")
+
+
+@click.group("documents")
+def documents() -> None:
+    """Look at documents in the ledger, and replay or skip them."""
+
+
+@documents.command("list")
+@_search_options
+@click.option("--changed", is_flag=True, help="Only those that changed after they were posted.")
+@click.option("--limit", type=int, help="How many at most; 100, with --json all.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+@click.pass_obj
+def list_documents(obj: Any, /, *, limit: int | None, as_json: bool, **search: Any) -> None:
+    """List documents, oldest first."""
+    if limit is None and not as_json:
+        limit = 100
+    more = None if limit is None else limit + 1
+    rows = desk.find(_ledger(obj), _search(search), limit=more)
+    shown = itertools.islice(rows, limit)
+    if as_json:
+        for row in shown:
+            click.echo(msgspec.json.encode(_facts(row)).decode())
+    else:
+        _print_table(shown)
+    if next(rows, None) is not None:
+        click.echo(f"There are more than {limit}; narrow the search or raise --limit.", err=True)
+
+
+@documents.command("show")
+@click.argument("document_key")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object with all of it.")
+@click.pass_obj
+def show_document(obj: Any, /, *, document_key: str, as_json: bool) -> None:
+    """Show one document: how it is booked, what came in, and what happened."""
+    shown = desk.show(_ledger(obj), document_key)
+    if as_json:
+        click.echo(_as_json(shown).decode())
+        return
+    for name, value in _facts(shown.row).items():
+        if value is not None:
+            click.echo(f"{name + ':':<18}{clean(value)}")
+    if shown.copy is not None:
+        names = ("state", "exact_document_id", "attempts", "next_retry_at", "error")
+        known = (f"{name} {clean(value)}" for name in names if (value := getattr(shown.copy, name)))
+        click.echo(f"{'PDF copy:':<18}{', '.join(known)}")
+    if shown.postings:
+        click.echo(f"\nBooked, in {shown.row.currency}")
+        _print_postings(shown.postings)
+    click.echo("\nHistory (UTC)")
+    for at, kind, facts, words in shown.history:
+        said = ", ".join(
+            f"{name} {clean(value)}"
+            for name, value in facts.items()
+            if value is not None and name not in _NOT_TOLD
+        )
+        click.echo(f"  {at}  {kind:<16} {said}" + (f"\n    {clean(words)}" if words else ""))
+    for title, record in (("Document", shown.record), ("Later version", shown.newer)):
+        if record is not None:
+            click.echo(f"\n{title}")
+            text = msgspec.json.format(payload.encode(record), indent=2).decode()
+            click.echo("\n".join(clean(line) for line in text.splitlines()))
+
+
+@documents.command("replay")
+@click.argument("document_keys", nargs=-1)
+@_search_options
+@click.option("--again", is_flag=True, help="Also posted ones: sent only if Exact lost them.")
+@_dry_run
+@click.pass_obj
+def replay_documents(
+    obj: Any, /, document_keys: tuple[str, ...], *, again: bool, dry_run: bool, **search: Any
+) -> None:
+    """Have documents that are parked, failed or skipped posted by the next run."""
+    wanted = _search(search, document_keys)
+    if wanted == Search():
+        msg = "Name documents or narrow the search; retry-all takes everything that waits."
+        raise click.UsageError(msg)
+    keys = desk.replay(_ledger(obj), wanted, again=again, dry_run=dry_run)
+    _tell(keys, "posted by the next run", dry_run)
+
+
+@documents.command("retry-all")
+@_search_options
+@_dry_run
+@click.pass_obj
+def retry_all(obj: Any, /, *, dry_run: bool, **search: Any) -> None:
+    """Have everything that is parked or failed posted by the next run."""
+    search["states"] = search["states"] or ("parked", "failed")
+    keys = desk.replay(_ledger(obj), _search(search), dry_run=dry_run)
+    _tell(keys, "posted by the next run", dry_run)
+
+
+@documents.command("attach")
+@click.argument("document_keys", nargs=-1)
+@_search_options
+@_dry_run
+@click.pass_obj
+def attach_documents(
+    obj: Any, /, document_keys: tuple[str, ...], *, dry_run: bool, **search: Any
+) -> None:
+    """Have PDF copies that wait or were given up tried again by the next run."""
+    keys = desk.attach(_ledger(obj), _search(search, document_keys), dry_run=dry_run)
+    _tell(keys, "tried again by the next run", dry_run)
+
+
+@documents.command("skip")
+@click.argument("document_keys", nargs=-1, required=True)
+@click.option("--reason", required=True, help="Why, for the audit trail.")
+@_dry_run
+@click.pass_obj
+def skip_documents(obj: Any, document_keys: tuple[str, ...], *, reason: str, dry_run: bool) -> None:
+    """Decide that documents are never posted."""
+    wanted = Search(keys=document_keys)
+    _tell(desk.skip(_ledger(obj), wanted, reason, dry_run=dry_run), "skipped", dry_run)
+
+
+@click.group("audit")
+def audit() -> None:
+    """Prove that the audit trail is whole."""
+
+
+@audit.command("verify")
+@click.option("--head", metavar="HASH", help="A last hash of an earlier report: still there?")
+@click.option("--since", metavar="HASH", help="Only the events behind the one with this hash.")
+@click.pass_obj
+def verify(obj: Any, /, *, head: str | None, since: str | None) -> None:
+    """Recompute the chain of events, and compare every document with its events."""
+    ledger = _ledger(obj)
+    found = chain.verify(ledger.engine, ledger.keys, head=head, since=since)
+    for fault in found.faults:
+        click.echo(clean(fault))
+    if found.faults:
+        click.echo(f"ERROR: The audit trail is broken: {len(found.faults)} faults.", err=True)
+        sys.exit(EXIT_BROKEN_TRAIL)
+    click.echo(f"The audit trail is whole: {found.events} events, the last one {found.head}")
+
+
+@click.command("anonymise")
+@click.option(
+    "--older-than-days",
+    type=click.IntRange(min=0),
+    required=True,
+    help="Only documents that were last touched this many days ago.",
+)
+@click.option("--parked", is_flag=True, help="Also those that still wait for a person.")
+@_dry_run
+@click.pass_obj
+def anonymise(obj: Any, /, *, older_than_days: int, parked: bool, dry_run: bool) -> None:
+    """Forget names, addresses and contents of finished documents; the audit trail stays whole."""
+    before = datetime.now(UTC) - timedelta(days=older_than_days)
+    keys = desk.anonymise(_ledger(obj), before, parked_too=parked, dry_run=dry_run)
+    _tell(keys, "anonymised", dry_run)
+
+
+def _ledger(obj: Any) -> Ledger:
+    """Open the ledger that the settings name, until the command ends; never make one."""
+    config = with_defaults(obj.config)
+    url = config["ledger_url"]
+    path = url.removeprefix("sqlite:///")
+    if path != url and not Path(path).exists():
+        msg = (
+            f"There is no ledger at {path} (setting ledger_url). Name it by --config FILE or "
+            "TARGET_EXACT_ONLINE_LEDGER_URL."
+        )
+        raise ConfigError(msg)
+    division = config.get("division")
+    ledger = Ledger.open(url, None if division is None else int(division))
+    click.get_current_context().call_on_close(ledger.close)
+    return ledger
+
+
+def _search(options: dict[str, Any], keys: tuple[str, ...] = ()) -> Search:
+    since, until = options.get("since"), options.get("until")
+    first, last = _month(options.get("month"))
+    return Search(
+        states=tuple(options["states"]),
+        stream=options["stream"],
+        kind=options["kind"],
+        order=options["order"],
+        error=options["error"],
+        keys=keys,
+        changed=options.get("changed", False),
+        division=options.get("division"),
+        since=since.date().isoformat() if since else first,
+        until=until.date().isoformat() if until else last,
+    )
+
+
+def _month(text: str | None) -> tuple[str | None, str | None]:
+    """Return first and last day of a month."""
+    if text is None:
+        return None, None
+    try:
+        first = date.fromisoformat(f"{text}-01")
+    except ValueError as error:
+        msg = f"{text!r} is not a month: write it as 2026-10."
+        raise click.BadParameter(msg, param_hint="--month") from error
+    last = first.replace(day=calendar.monthrange(first.year, first.month)[1])
+    return first.isoformat(), last.isoformat()
+
+
+def _facts(row: Row[Any]) -> dict[str, Any]:
+    return {name: value for name, value in row._asdict().items() if name not in _HIDDEN}
+
+
+def _as_json(shown: desk.Shown) -> bytes:
+    history = [
+        {"at": at, "event": kind, "facts": facts, "note": words}
+        for at, kind, facts, words in shown.history
+    ]
+    everything = _facts(shown.row) | {
+        "postings": [one._asdict() for one in shown.postings],
+        "history": history,
+        "document": shown.record,
+        "later_version": shown.newer,
+    }
+    return msgspec.json.Encoder(decimal_format="number").encode(everything)
+
+
+def _console() -> Console:
+    # Without a terminal nothing is cut: the output may be searched.
+    return Console(width=None if sys.stdout.isatty() else 10_000, highlight=False, markup=False)
+
+
+def _print_table(rows: Iterable[Row[Any]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in _COLUMNS:
+        table.add_column(name, justify="right" if name == "amount" else "left")
+    for row in rows:
+        values = (getattr(row, name) for name in _COLUMNS)
+        table.add_row(*(Text(clean(value)) if value else "" for value in values))
+    _console().print(table)
+
+
+def _print_postings(rows: Sequence[Row[Any]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    names = ("GL account", "cost center", "cost unit", "VAT", "debit", "credit", "rule")
+    for name in names:
+        table.add_column(name, justify="right" if name in {"debit", "credit"} else "left")
+    for row in rows:
+        debit = row.amount if row.amount > 0 else None
+        credit = -row.amount if row.amount < 0 else None
+        account = row.gl_account or f"({row.role}, booked by Exact)"
+        cells = (account, row.cost_center, row.cost_unit, row.vat_code, debit, credit, row.rule)
+        table.add_row(*("" if cell is None else Text(clean(cell)) for cell in cells))
+    debits = sum((row.amount for row in rows if row.amount > 0), Decimal(0))
+    credits_ = -sum((row.amount for row in rows if row.amount < 0), Decimal(0))
+    table.add_row("total", "", "", "", str(debits), str(credits_), "")
+    _console().print(table)
+
+
+def _tell(keys: Sequence[str], what: str, dry_run: bool) -> None:  # noqa: FBT001  # a flag of the command
+    for key in keys:
+        click.echo(clean(key))
+    would = "would be" if dry_run else "will be" if what.endswith("run") else "are"
+    click.echo(f"{len(keys)} documents {would} {what}", err=True)

@@ -1,0 +1,352 @@
+"""What a person does with documents: look, replay, skip, forget. Every act is an event."""
+
+from __future__ import annotations
+
+import getpass
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import sqlalchemy as sa
+from cryptography.fernet import InvalidToken
+
+from target_exact_online import copies
+from target_exact_online.exceptions import ConfigError
+from target_exact_online.ledger import payload
+from target_exact_online.ledger.database import reading
+from target_exact_online.ledger.rows import SUMMARY_STREAM
+from target_exact_online.ledger.tables import documents, events, postings
+from target_exact_online.posting.events import Anonymised, Replayed, Skipped
+from target_exact_online.posting.state import REFUSED_STREAM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from target_exact_online.ledger.store import Ledger
+
+_PAGE = 1_000
+_FORGOTTEN_AT_A_TIME = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which documents; what is None or empty does not narrow.
+
+    Attributes:
+        states: Any of these states.
+        stream: The stream they came in.
+        kind: ``order``, ``invoice``, ``credit_memo``, ...
+        order: The shop's order number.
+        error: Text that the reason contains.
+        keys: These documents.
+        changed: Only those of which a later version came that Exact does not have.
+        division: Only those of this company.
+        since: Only those booked on this day or later (ISO date).
+        until: Only those booked on this day or earlier (ISO date).
+    """
+
+    states: tuple[str, ...] = ()
+    stream: str | None = None
+    kind: str | None = None
+    order: str | None = None
+    error: str | None = None
+    keys: tuple[str, ...] = ()
+    changed: bool = False
+    division: int | None = None
+    since: str | None = None
+    until: str | None = None
+
+    def condition(self) -> sa.ColumnElement[bool]:
+        """Return the SQL condition."""
+        day = documents.c.entry_date
+        return sa.and_(
+            sa.true(),
+            *([documents.c.state.in_(self.states)] if self.states else []),
+            *([documents.c.stream == self.stream] if self.stream else []),
+            *([documents.c.kind == self.kind] if self.kind else []),
+            *([documents.c.order_number == self.order] if self.order else []),
+            *([documents.c.error.contains(self.error, autoescape=True)] if self.error else []),
+            *([documents.c.document_key.in_(self.keys)] if self.keys else []),
+            *([documents.c.newer_hash.is_not(None)] if self.changed else []),
+            *([documents.c.division == self.division] if self.division else []),
+            *([day >= self.since] if self.since else []),
+            *([day <= self.until] if self.until else []),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Everything the ledger knows of one document.
+
+    Attributes:
+        row: Its row.
+        record: The document as it came in, or None after it was anonymised.
+        newer: A version that came after it was posted, or None.
+        postings: Its postings, those that Exact makes included.
+        copy: What the ledger knows of its PDF copy, or None.
+        history: Its events, oldest first, as (time, kind, facts, words).
+    """
+
+    row: sa.Row[Any]
+    record: dict[str, Any] | None
+    newer: dict[str, Any] | None
+    postings: tuple[sa.Row[Any], ...]
+    copy: sa.Row[Any] | None
+    history: tuple[tuple[str, str, dict[str, Any], str | None], ...]
+
+
+def find(ledger: Ledger, search: Search, *, limit: int | None = None) -> Iterator[sa.Row[Any]]:
+    """Give documents, oldest first, in pages.
+
+    Args:
+        ledger: The audit trail.
+        search: Which documents.
+        limit: How many at most; None: all.
+    """
+    place = sa.tuple_(documents.c.created_at, documents.c.document_key)
+    after: tuple[Any, str] | None = None
+    given = 0
+    with reading(ledger.engine) as connection:
+        while limit is None or given < limit:
+            page = connection.execute(
+                sa.select(*(one for one in documents.c if one.name not in _CONTENT))
+                .where(search.condition(), *([place > after] if after else []))
+                .order_by(documents.c.created_at, documents.c.document_key)
+                .limit(_PAGE if limit is None else min(_PAGE, limit - given))
+            ).all()
+            yield from page
+            given += len(page)
+            if len(page) < _PAGE:
+                return
+            after = (page[-1].created_at, page[-1].document_key)
+
+
+def show(ledger: Ledger, document_key: str) -> Shown:
+    """Return one document with its versions, its postings and its history.
+
+    Raises:
+        ConfigError: The ledger does not know it.
+    """
+    happened = sa.select(events).where(events.c.document_key == document_key)
+    booked = sa.select(postings).where(postings.c.document_key == document_key)
+    with reading(ledger.engine) as connection:
+        row = connection.execute(
+            sa.select(documents).where(documents.c.document_key == document_key)
+        ).one_or_none()
+        if row is None:
+            raise ConfigError(_unknown([document_key]))
+        history = connection.execute(happened.order_by(events.c.seq)).all()
+        lines = connection.execute(booked.order_by(postings.c.line_no)).all()
+        copy = copies.look_up(connection, document_key)
+    return Shown(
+        row,
+        _opened(ledger, row.payload),
+        _opened(ledger, row.newer_payload),
+        tuple(lines),
+        copy,
+        tuple(
+            (one.at, one.kind, msgspec.json.decode(one.detail), _words(ledger, one.note))
+            for one in history
+        ),
+    )
+
+
+def replay(ledger: Ledger, search: Search, *, again: bool = False, dry_run: bool) -> list[str]:
+    """Have documents posted by the next run; return their keys.
+
+    Only what is parked, failed or skipped, and what is a document: a refused record has to come
+    again from the mapper.
+
+    Args:
+        ledger: The audit trail.
+        search: Which documents; each that is named must be known.
+        again: Also those that are posted: Exact is asked, and what it does not have is sent.
+        dry_run: Only say which.
+
+    Raises:
+        ConfigError: A named document is not known, or cannot be replayed.
+    """
+    states = ("parked", "failed", "skipped", *(("posted",) if again else ()))
+    known = _states(ledger, search)
+    _check_named(search, known)
+    keys = [
+        key
+        for key, one in known.items()
+        if one.state in states
+        and one.stream not in (REFUSED_STREAM, SUMMARY_STREAM)
+        and one.has_content
+    ]
+    _check_replayable(search, known, keys, again=again)
+    if dry_run:
+        return keys
+    return ledger.move_all(None, keys, Replayed(datetime.now(UTC), again=again), _by())
+
+
+def attach(ledger: Ledger, search: Search, *, dry_run: bool) -> list[str]:
+    """Have PDF copies that wait, or were given up, tried by the next run; return their documents.
+
+    Args:
+        ledger: The audit trail.
+        search: Which documents.
+        dry_run: Only say which.
+    """
+    by = getpass.getuser()
+    with ledger.engine.begin() as connection:
+        return copies.try_again(connection, ledger.keys, search.condition(), by, dry_run=dry_run)
+
+
+def skip(ledger: Ledger, search: Search, reason: str, *, dry_run: bool) -> list[str]:
+    """Decide that documents are never posted; return their keys.
+
+    Args:
+        ledger: The audit trail.
+        search: Which documents; each that is named must be known.
+        reason: Why, for the audit trail.
+        dry_run: Only say which.
+
+    Raises:
+        ConfigError: A named document is not known, or is posted.
+    """
+    known = _states(ledger, search)
+    _check_named(search, known)
+    keys = [key for key, one in known.items() if one.state in {"held", "parked", "failed"}]
+    if search.keys and (others := sorted(set(known) - set(keys))):
+        states = ", ".join(f"{key} is {known[key].state}" for key in others)
+        msg = f"Only what waits can be skipped: {states}. Nothing was skipped."
+        raise ConfigError(msg)
+    return keys if dry_run else ledger.move_all(None, keys, Skipped(reason), _by())
+
+
+def anonymise(
+    ledger: Ledger, before: datetime, *, parked_too: bool = False, dry_run: bool
+) -> list[str]:
+    """Forget the content of documents that nobody needs any more; return their keys.
+
+    Keys, amounts, postings, states, Exact's ids and the chain stay: the trail still proves what
+    was posted. Names, addresses and messages are gone for good.
+
+    Args:
+        ledger: The audit trail.
+        before: Only documents that were last touched before this moment (UTC).
+        parked_too: Also those that still wait for a person.
+        dry_run: Only say which.
+    """
+    states = ("posted", "skipped", *(("parked", "failed") if parked_too else ()))
+    condition = sa.and_(
+        documents.c.state.in_(states),
+        documents.c.may_be_in_exact.is_(False),
+        documents.c.updated_at < before,
+        documents.c.payload.is_not(None),
+    )
+    query = sa.select(documents.c.document_key).where(condition)
+    with reading(ledger.engine) as connection:
+        keys = list(connection.scalars(query.order_by(documents.c.document_key)))
+    if dry_run:
+        return keys
+    done: list[str] = []
+    for start in range(0, len(keys), _FORGOTTEN_AT_A_TIME):
+        some = keys[start : start + _FORGOTTEN_AT_A_TIME]
+        done += ledger.move_all(None, some, Anonymised(), _by(), forget=True)
+        with ledger.engine.begin() as connection:
+            copies.forget(connection, some)
+    ledger.wipe()
+    return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    state: str
+    stream: str
+    has_content: bool
+    summary_key: str | None
+
+
+def _states(ledger: Ledger, search: Search) -> dict[str, _Known]:
+    query = sa.select(
+        documents.c.document_key,
+        documents.c.state,
+        documents.c.stream,
+        documents.c.payload.is_not(None).label("has_content"),
+        documents.c.summary_key,
+    ).where(search.condition())
+    with reading(ledger.engine) as connection:
+        rows = connection.execute(query.order_by(documents.c.document_key)).all()
+    return {
+        row.document_key: _Known(row.state, row.stream, bool(row.has_content), row.summary_key)
+        for row in rows
+    }
+
+
+def _check_named(search: Search, known: Mapping[str, _Known]) -> None:
+    if missing := [key for key in search.keys if key not in known]:
+        raise ConfigError(_unknown(missing))
+
+
+def _check_replayable(
+    search: Search, known: Mapping[str, _Known], keys: Sequence[str], *, again: bool
+) -> None:
+    """Say why documents that were named cannot be replayed, and what can be done instead."""
+    reasons = []
+    for key in search.keys:
+        one = known[key]
+        if key in keys:
+            continue
+        if one.stream == SUMMARY_STREAM:
+            entry = f" {one.summary_key}" if one.summary_key else ""
+            reasons.append(f"{key} is booked in the entry of its day: replay that entry{entry}")
+        elif one.stream == REFUSED_STREAM:
+            reasons.append(f"{key} was refused by the mapper: correct the cause and read it again")
+        elif not one.has_content:
+            reasons.append(f"{key} was anonymised: read it again from the shop")
+        elif one.state == "posted" and not again:
+            reasons.append(
+                f"{key} is posted: `documents replay --again {key}` asks Exact, and sends it only "
+                "if it is gone there"
+            )
+        else:
+            reasons.append(f"{key} is {one.state}: the next run goes on with it by itself")
+    if reasons:
+        msg = f"Nothing was replayed: {'; '.join(reasons)}."
+        raise ConfigError(msg)
+
+
+def counts(ledger: Ledger) -> Counter[str]:
+    """Return how many documents are in each state."""
+    counted = sa.select(documents.c.state, sa.func.count()).group_by(documents.c.state)
+    with reading(ledger.engine) as connection:
+        return Counter(dict(connection.execute(counted).tuples().all()))
+
+
+def _unknown(keys: Sequence[str]) -> str:
+    named = ", ".join(repr(key) for key in keys)
+    return (
+        f"The ledger knows no document {named}. Look for it with `documents list --order NUMBER`."
+    )
+
+
+def _by() -> dict[str, str]:
+    return {"by": getpass.getuser()}
+
+
+def _opened(ledger: Ledger, stored: bytes | None) -> dict[str, Any] | None:
+    if stored is None:
+        return None
+    try:
+        return payload.decode(ledger.keys.decrypt(stored))
+    except InvalidToken as error:
+        msg = "The content of this document was changed in the database: see `audit verify`."
+        raise ConfigError(msg) from error
+
+
+def _words(ledger: Ledger, stored: bytes | None) -> str | None:
+    if stored is None:
+        return None
+    try:
+        return ledger.keys.decrypt(stored).decode()
+    except InvalidToken:
+        return "(these words were changed in the database: see `audit verify`)"
+
+
+_CONTENT = frozenset({"payload", "newer_payload"})

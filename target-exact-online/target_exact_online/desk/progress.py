@@ -1,0 +1,106 @@
+"""Show that work goes on: a live line on a terminal, a log line now and then otherwise."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import Progress as RichProgress
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    import logging
+    from types import TracebackType
+
+    from target_exact_online.summary import Summary
+
+_LOG_EVERY_SECONDS = 10.0
+_RATE_WINDOW_SECONDS = 30.0
+
+
+class Progress:
+    """Counts, rate and time left of one run, on standard error."""
+
+    def __init__(self, summary: Summary, logger: logging.Logger) -> None:
+        """Prepare; entering the context shows it.
+
+        Args:
+            summary: What is counted.
+            logger: Where lines go without a terminal.
+        """
+        self._summary = summary
+        self._logger = logger
+        self._samples = [(time.monotonic(), 0)]
+        self._logged_at = time.monotonic()
+        self._live: RichProgress | None = None
+        if sys.stderr.isatty():
+            self._live = RichProgress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._task = self._live.add_task("connecting to Exact Online", total=None)
+
+    def __enter__(self) -> Self:
+        """Show it."""
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Take it away."""
+        if self._live is not None:
+            self._live.stop()
+
+    def update(self, queued: int) -> None:
+        """Show the counts of now.
+
+        Args:
+            queued: Documents read and not yet dealt with.
+        """
+        now = time.monotonic()
+        if self._live is None and now - self._logged_at < _LOG_EVERY_SECONDS:
+            return
+        self._logged_at = now
+        line = self._line(now, queued)
+        if self._live is None:
+            self._logger.info("Progress: %s", line)
+        else:
+            self._live.update(self._task, description=line)
+
+    def _line(self, now: float, queued: int) -> str:
+        summary = self._summary
+        done = summary.total_posted
+        self._samples = [s for s in self._samples if now - s[0] <= _RATE_WINDOW_SECONDS] or [
+            (now, done)
+        ]
+        self._samples.append((now, done))
+        began, before = self._samples[0]
+        rate = (done - before) / (now - began) if now > began else 0.0
+        parts = [f"{done} posted", f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.0f}/min"]
+        if queued:
+            left = f", about {_duration(queued / rate)} left" if rate else ""
+            parts.append(f"{queued} waiting{left}")
+        for count, word in (
+            (len(summary.parked), "parked"),
+            (len(summary.failed), "failed"),
+            (summary.held, "held"),
+        ):
+            if count:
+                parts.append(f"{count} {word}")
+        return ", ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

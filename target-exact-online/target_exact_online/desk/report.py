@@ -1,0 +1,186 @@
+"""The end of a run, for people on standard error and for machines as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from target_exact_online._money import digits
+from target_exact_online.exceptions import ConfigError
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator, Mapping
+
+    from target_exact_online.summary import Line, Summary
+
+_SHOWN = 20  # lines of each list on screen; the report file has them all
+
+
+def write(path: str, summary: Summary, exit_code: int, error: Exception | None) -> None:
+    """Write the run's report.
+
+    Args:
+        path: The setting ``report_file``.
+        summary: What was counted.
+        exit_code: The process's exit code.
+        error: What ended the run early, or None.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    try:
+        Path(path).write_text(
+            json.dumps(as_dict(summary, exit_code, error), indent=2) + "\n", encoding="utf-8"
+        )
+    except OSError as failure:
+        msg = f"The report cannot be written to {path}: {failure.strerror} (setting report_file)."
+        raise ConfigError(msg) from failure
+
+
+def as_dict(summary: Summary, exit_code: int, error: Exception | None = None) -> dict[str, Any]:
+    """Return the report; amounts are strings, so that no reader makes them binary."""
+    return {
+        "started_at": summary.started_at.isoformat(),
+        "finished_at": datetime.now(UTC).isoformat(),
+        "exit_code": exit_code,
+        "error": None if error is None else str(error),
+        "posted": [
+            {
+                "stream": stream,
+                "kind": kind,
+                "currency": currency,
+                "documents": count,
+                "amount": digits(summary.amounts[stream, kind, currency]),
+            }
+            for (stream, kind, currency), count in sorted(summary.posted.items())
+        ],
+        "already_there": dict(summary.already_there),
+        "updated": dict(summary.updated),
+        "parked": _lines(summary.parked),
+        "failed": _lines(summary.failed),
+        "skipped": _lines(summary.skipped),
+        "changed": _lines(summary.changed),
+        "warnings": [_line(line) for line in summary.warnings],
+        "attachments": {
+            "attached": summary.attached,
+            "waiting": summary.attachments_waiting or 0,
+            "waiting_because": summary.attachments_wait_because,
+            "given_up": summary.not_attached,
+        },
+        "login": summary.login,
+        "held": summary.held,
+        "held_because": summary.held_because,
+        "resume_at": None if summary.resume_at is None else summary.resume_at.isoformat(),
+        "still_parked": summary.still_parked,
+        "calls": summary.calls,
+        "calls_left": summary.calls_left,
+        "chain_head": summary.chain_head,
+    }
+
+
+def show(summary: Summary, logger: logging.Logger, exit_code: int, error: Exception | None) -> None:
+    """Show the summary: a table on a terminal, log lines otherwise.
+
+    Args:
+        summary: What was counted.
+        logger: Where lines go without a terminal.
+        exit_code: The process's exit code.
+        error: What ended the run early, or None.
+    """
+    if not sys.stderr.isatty():
+        for line in _plain(summary, exit_code, error):
+            logger.info("%s", line)
+        return
+    console = Console(stderr=True, highlight=False)
+    table = Table(title="Posted to Exact Online")
+    for name in ("stream", "kind", "currency"):
+        table.add_column(name)
+    for name in ("documents", "amount"):
+        table.add_column(name, justify="right")
+    for (stream, kind, currency), count in sorted(summary.posted.items()):
+        amount = summary.amounts[stream, kind, currency]
+        table.add_row(stream, kind, currency, str(count), digits(amount))
+    console.print(table)
+    for line in _notes(summary, exit_code, error):
+        console.print(line, markup=False)
+
+
+def _plain(summary: Summary, exit_code: int, error: Exception | None) -> Iterator[str]:
+    for (stream, kind, currency), count in sorted(summary.posted.items()):
+        amount = summary.amounts[stream, kind, currency]
+        yield f"Posted {count} {stream} ({kind or 'document'}): {digits(amount)} {currency}"
+    if not summary.posted:
+        yield "Posted nothing new"
+    yield from _notes(summary, exit_code, error)
+
+
+def _notes(summary: Summary, exit_code: int, error: Exception | None) -> Iterator[str]:
+    for counts, words in (
+        (summary.already_there, "already there"),
+        (summary.updated, "updated in Exact"),
+    ):
+        for stream, count in sorted(counts.items()):
+            yield f"{count} {stream} {words}"
+    for lines, words in (
+        (summary.parked, "PARKED"),
+        (summary.failed, "FAILED, tried again by itself"),
+        (summary.changed, "CHANGED after posting"),
+        (summary.skipped, "skipped, nothing to book"),
+    ):
+        yield from _listed(lines, words)
+    yield from _copies(summary)
+    for line in summary.warnings[:_SHOWN]:
+        yield f"Note on {line.document_key}: {line.reason}"
+    for text in summary.login:
+        yield f"WARNING: {text}"
+    if summary.still_parked:
+        yield f"{summary.still_parked} documents of earlier runs are still parked"
+    if summary.held:
+        because = summary.held_because or "the run was ended before their turn."
+        yield f"{summary.held} documents wait in the ledger for the next run: {because}"
+    left = "" if summary.calls_left is None else f", {summary.calls_left} left today"
+    yield f"{summary.calls} calls to Exact Online{left}"
+    if summary.parked or summary.failed or summary.still_parked:
+        yield "Look closer: target-exact-online --config FILE documents list --state parked"
+    if error is None and exit_code:
+        yield f"Ends with exit code {exit_code}"
+
+
+def _copies(summary: Summary) -> Iterator[str]:
+    if summary.attached:
+        yield f"{summary.attached} PDF copies attached"
+    if summary.attachments_waiting:
+        because = summary.attachments_wait_because or summary.held_because
+        yield f"{summary.attachments_waiting} PDF copies wait" + (f": {because}" if because else "")
+
+
+def _listed(lines: Mapping[str, Line], words: str) -> Iterator[str]:
+    if lines:
+        yield f"{len(lines)} {words}:"
+    for line in list(lines.values())[:_SHOWN]:
+        order = f" (order {line.order_number})" if line.order_number else ""
+        again = f" Next try {line.next_retry_at:%Y-%m-%d %H:%M} UTC." if line.next_retry_at else ""
+        yield f"  {line.document_key}{order}: {line.reason}{again}"
+    if len(lines) > _SHOWN:
+        yield f"  and {len(lines) - _SHOWN} more"
+
+
+def _lines(lines: Mapping[str, Line]) -> list[dict[str, Any]]:
+    return [_line(line) for line in lines.values()]
+
+
+def _line(line: Line) -> dict[str, Any]:
+    again = None if line.next_retry_at is None else line.next_retry_at.isoformat()
+    return {
+        "document_key": line.document_key,
+        "order_number": line.order_number,
+        "reason": line.reason,
+        "next_retry_at": again,
+    }
