@@ -36,6 +36,7 @@ import sqlalchemy as sa
 from commerce_sandbox import faults
 from commerce_sandbox.testing import SandboxHandle
 from exact_online.limits import call_windows, endpoint_errors
+from target_exact_online.copies.rows import attachments
 from target_exact_online.ledger import tables
 from target_exact_online.ledger.database import open_engine
 
@@ -98,6 +99,7 @@ class Lab:
             "create_items": True,
             "attach_documents": True,
             "settle_after_seconds": 1,
+            "index_lag_seconds": 1,
             "max_wait_seconds": 5,
             "max_attempts": 1_000,
         }
@@ -137,9 +139,11 @@ class Lab:
             process = self._start()
             self._end(process)
             report = json.loads(self.report.read_text())
-            waiting = report["held"] or report["attachments"]["waiting"]
+            lacking = [one for one in report["warnings"] if "still lacks" in one["reason"]]
+            waiting = report["held"] or report["attachments"]["waiting"] or lacking
             if process.returncode == 0 and not waiting and self.state == self.fed:
                 return
+            time.sleep(2.5)  # what may be in Exact is asked for after a while
         msg = f"the pipeline does not end: {json.dumps(report)[:2_000]}"
         raise RuntimeError(msg)
 
@@ -205,7 +209,7 @@ class Lab:
         with engine.begin() as connection:
             connection.execute(sa.delete(endpoint_errors))
             connection.execute(sa.delete(call_windows))
-            for table in (tables.documents, tables.attachments):
+            for table in (tables.documents, attachments):
                 waits = table.c.next_retry_at.is_not(None)
                 connection.execute(sa.update(table).where(waits).values(next_retry_at=now))
         engine.dispose()

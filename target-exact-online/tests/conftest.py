@@ -10,6 +10,7 @@ import sys
 import tempfile
 import uuid
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +18,25 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
+from msgspec import structs
 from sqlalchemy.engine import make_url
 
 from commerce_sandbox.testing import SandboxHandle
+from exact_online.client import ExactClient
+from exact_online.hosts import base_url
+from exact_online.limits import Budget
+from exact_online.tokens import app_of, build_token_source, open_login
+from target_exact_online import documents
 from target_exact_online.cli import cli
+from target_exact_online.documents.begun import Begun
+from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared
+from target_exact_online.ledger.database import open_engine
+from target_exact_online.master_data import MasterData
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+AT = datetime(2026, 2, 10, 12, tzinfo=UTC)
 TARGET = Path(sys.executable).with_name("target-exact-online")
 SCHEMA = {"type": "object", "properties": {"document_key": {"type": "string"}}}
 
@@ -112,6 +124,7 @@ class TargetProcess:
             "ledger_url": f"sqlite:///{folder}/ledger.db",
             "report_file": str(folder / "report.json"),
             "settle_after_seconds": 1,
+            "index_lag_seconds": 1,
             "max_wait_seconds": 5,
         } | config
         self.config_file = folder / "config.json"
@@ -193,6 +206,55 @@ def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbo
     handle = SandboxHandle(tmp_path_factory.mktemp("sandbox"))
     yield handle
     handle.stop()
+
+
+@dataclass
+class ExactCompany:
+    """An Exact company without a run: a client and its master data."""
+
+    client: ExactClient
+    engine: sa.Engine
+    master: MasterData
+
+    @property
+    def division(self) -> int:
+        return self.master.division
+
+    @property
+    def begun(self) -> Begun:
+        return Begun(self.engine)
+
+    def prepare(
+        self, record: dict[str, Any], stream: str = "sales_entries", **settings: Any
+    ) -> Prepared:
+        return documents.prepare(stream, record, self.master, DocumentSettings(**settings))
+
+    def find(self, prepared: Prepared, **changes: Any) -> list[Found]:
+        return documents.find(structs.replace(prepared.sent(AT), **changes), self.client)
+
+
+@pytest.fixture(scope="module")
+def open_exact(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ExactCompany]]:
+    """Return a function that opens the company of a sandbox, with a new cache each time."""
+    opened: list[ExactCompany] = []
+    with pytest.MonkeyPatch.context() as patch:
+
+        def open_one(handle: SandboxHandle) -> ExactCompany:
+            folder = tmp_path_factory.mktemp("company")
+            patch.chdir(folder)
+            config = handle.exact_config() | {"ledger_url": f"sqlite:///{folder}/ledger.db"}
+            engine = open_engine(config["ledger_url"])
+            _, _, login = open_login(config)
+            budget = Budget(engine, app_of(login).client_id)
+            division = int(config["division"])
+            client = ExactClient(base_url(login), division, build_token_source(config), budget)
+            opened.append(ExactCompany(client, engine, MasterData.load(client, engine, division)))
+            return opened[-1]
+
+        yield open_one
+    for one in opened:
+        one.client.close()
+        one.engine.dispose()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RELATIONS, ADDRESSES, CONTACTS = "crm/Accounts", "crm/Addresses", "crm/Contacts"
 ENTRIES = "salesentry/SalesEntries"
+WAIT = 2.2  # settle_after_seconds and index_lag_seconds
 WAREHOUSE = {
     "type": "delivery",
     "address_line1": "Havenkade 7",
@@ -72,7 +73,8 @@ ALL = (1, Counter({(4, "Havenkade 7"): 1}), Counter({"Anna de Vries": 1, "Bos": 
 def unfinished(target: Any) -> int:
     engine = sa.create_engine(target.config["ledger_url"])
     with engine.connect() as connection:
-        count = connection.scalar(sa.text("SELECT count(*) FROM unfinished_relations"))
+        open_rows = "SELECT count(*) FROM relations WHERE payload IS NOT NULL"
+        count = connection.scalar(sa.text(open_rows))
     engine.dispose()
     return int(count or 0)
 
@@ -126,15 +128,11 @@ def test_all_that_is_wrong_is_named_at_once_and_nothing_is_called(
         "debtor, address 1, type",
         "debtor, address 1, country",
         "(debtor, address 2)",
-        "debtor, address 2, state",
-        "debtor, address 3, address_line2",
-        "debtor, address 3, state",
-        "debtor, address 3, phone",
         "(debtor, contact 1)",
-        "debtor, contact 1, email",
-        "debtor, contact 2, last_name",
     ):
         assert where in parked["reason"]
+    for optional in ("state", "phone", "rest of the street", "last_name"):
+        assert optional not in parked["reason"]
     assert not [one for one in sandbox.requests(system="exact") if "/crm/" in one["path"]]
 
 
@@ -168,17 +166,14 @@ def test_a_lost_answer_ends_with_everything_there_once(
 
     outcome = target.post_here([sales_entry(1, **debtor())])
 
-    if resource == RELATIONS:  # nothing can be booked without the relation
-        assert outcome.exit_code == 3
-        target.call("documents", "retry-all")
-    else:  # the entry matters more than a contact
-        assert outcome.exit_code == 0
+    assert outcome.exit_code == 0
+    if resource != RELATIONS:  # the entry matters more than a contact
         assert outcome.report["posted"]
         (warning,) = outcome.report["warnings"]
         assert "still lacks" in warning["reason"]
         assert warning["document_key"] == "shop:invoice:000000001"
-        assert unfinished(target) == 1
-    time.sleep(1.1)  # settle_after_seconds
+        assert unfinished(target) >= 1
+    time.sleep(WAIT)
     outcome = target.call()
     assert outcome.exit_code == 0
     assert outcome.report["warnings"] == []
@@ -195,9 +190,9 @@ def test_a_call_that_may_still_be_at_work_is_waited_for(
     target.post_here([sales_entry(1, **debtor())])
     sandbox.clear_requests()
     (warning,) = target.call().report["warnings"]
-    assert "may still be at work" in warning["reason"]
-    assert not [one for one in sandbox.requests(system="exact") if "/crm/" in one["path"]]
-    in_ledger(target, "UPDATE unfinished_relations SET not_before = '2000-01-01 00:00:00'")
+    assert "does not show yet what an earlier call may have created" in warning["reason"]
+    assert calls(sandbox, "POST", CONTACTS) == 1, "the other one, which was never sent"
+    in_ledger(target, "UPDATE relations SET sent_at = '2000-01-01 00:00:00'")
     assert target.call().report["warnings"] == []
     assert details(sandbox) == ALL
 
@@ -237,7 +232,7 @@ def test_while_exact_is_away_every_run_says_what_is_missing(
         assert "still lacks 2 contact" in warning["reason"]
         assert warning["order_number"] == "000000001"
     sandbox.clear_faults()
-    time.sleep(1.1)  # settle_after_seconds
+    time.sleep(WAIT)
     # The relation is known by now, and its next document completes nothing of it.
     outcome = target.post_here([sales_entry(2, **debtor(contacts=[]))])
     assert outcome.report["warnings"] == []
@@ -253,13 +248,13 @@ def test_an_outage_is_found_out_once_and_named_for_every_relation(
     for number, record in enumerate(records):
         record["debtor"]["match"] = {"search_code": f"SHOP-{number}"}
     assert target.post_here(records).exit_code == 0
-    time.sleep(1.1)  # settle_after_seconds
+    time.sleep(WAIT)
     sandbox.clear_requests()
     outcome = target.call()
     assert len(outcome.report["warnings"]) == 3
     assert calls(sandbox, "POST", CONTACTS) == 1
     sandbox.clear_faults()
-    time.sleep(1.1)
+    time.sleep(WAIT)
     assert target.call().report["warnings"] == []
     assert len(sandbox.exact(CONTACTS)) == 6
 
@@ -286,7 +281,7 @@ def test_another_persons_contact_does_not_stand_for_ours(
     sandbox.fault(f"*/{CONTACTS}", "drop_after", method="POST")
     namesake = ANNA | {"email": "other@example.com"}
     target.post_here([sales_entry(1, **debtor(contacts=[ANNA, namesake]))])
-    time.sleep(1.1)  # settle_after_seconds
+    time.sleep(WAIT)
     assert target.call().exit_code == 0
     people = sorted(row["Email"] for row in sandbox.exact(CONTACTS))
     assert people == ["anna@example.com", "other@example.com"]
@@ -315,7 +310,7 @@ def test_a_kill_at_any_call_ends_with_everything_there_once(
     process.stdout.close()
     process.stderr.close()
     sandbox.clear_faults()
-    time.sleep(1.1)  # settle_after_seconds
+    time.sleep(WAIT)
 
     outcome = target.call(given=given)
 

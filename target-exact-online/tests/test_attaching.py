@@ -17,9 +17,9 @@ import sqlalchemy as sa
 
 from exact_online.limits import call_windows
 from target_exact_online.company import open_company
+from target_exact_online.copies.rows import attachments
 from target_exact_online.ledger import payload
 from target_exact_online.ledger.database import open_engine
-from target_exact_online.ledger.tables import attachments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,7 +72,9 @@ def make_due(target: Any) -> None:
     engine = open_engine(target.config["ledger_url"])
     with engine.begin() as connection:
         long_ago = datetime.now(UTC) - timedelta(days=1)
-        connection.execute(attachments.update().values(next_retry_at=long_ago))
+        connection.execute(attachments.update().values(next_retry_at=long_ago, created_at=long_ago))
+        sent = attachments.c.sent_at.is_not(None)
+        connection.execute(attachments.update().where(sent).values(sent_at=long_ago))
     engine.dispose()
 
 

@@ -34,8 +34,8 @@ def busy(
     }
     given = messages("sales_entries", [sales_entry(1), unknown])
     given += messages("refused_documents", [refused])
-    given += messages("sales_entries", [sales_entry(1, currency="USD")])
     target.call(given=given)
+    target.call(given=messages("sales_entries", [sales_entry(1, currency="USD")]))
     return target
 
 
@@ -65,16 +65,22 @@ def test_show_tells_the_whole_story(busy: Any) -> None:
 def test_replay_and_skip(busy: Any) -> None:
     dry = busy.call("documents", "replay", "--order", "000000002", "--dry-run")
     assert dry.stdout.splitlines() == ["shop:invoice:000000002"]
-    assert busy.call("documents", "list", "--state", "received", "--json").stdout == ""
+    assert busy.call("documents", "list", "--state", "held", "--json").stdout == ""
 
     assert busy.call("documents", "retry-all").stdout.splitlines() == ["shop:invoice:000000002"]
-    held = busy.call("documents", "list", "--state", "received", "--json").stdout
+    held = busy.call("documents", "list", "--state", "held", "--json").stdout
     assert json.loads(held)["document_key"] == "shop:invoice:000000002"
 
     skip = ("documents", "skip", "shop:invoice:000000002", "--reason", "Booked by hand")
     assert busy.call(*skip).exit_code == 0
     assert "Booked by hand" in busy.call("documents", "show", "shop:invoice:000000002").stdout
-    assert busy.call("documents", "skip", "shop:invoice:000000001", "--reason", "x").stdout == ""
+    posted = busy.call("documents", "skip", "shop:invoice:000000001", "--reason", "x")
+    assert (posted.exit_code, posted.stdout) == (1, "")
+    assert "shop:invoice:000000001 is posted" in posted.stderr
+    unknown = busy.call("documents", "replay", "shop:invoice:9")
+    assert (unknown.exit_code, "knows no document" in unknown.stderr) == (1, True)
+    again = busy.call("documents", "replay", "shop:invoice:000000001")
+    assert (again.exit_code, "documents replay --again" in again.stderr) == (1, True)
     assert busy.call("documents", "replay").exit_code == 2
     assert busy.call("audit", "verify").exit_code == 0
 

@@ -1,78 +1,341 @@
-"""A day's entry that includes what is booked already: what holds it, and what waits with it."""
+"""Daily summaries: built, closed and corrected in the ledger, whoever brings the documents."""
 
 from __future__ import annotations
 
+import itertools
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+import hypothesis.strategies as st
+from hypothesis import given
+
+from target_exact_online.ledger.rows import Document, summary_of
+from target_exact_online.posting.days import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from commerce_sandbox.testing import SandboxHandle
 
-def day_entry(*numbers: int) -> dict[str, Any]:
-    return {
-        "document_key": "shop:day:2026-02-10-nl-EUR",
-        "your_ref": "2026-02-10 nl EUR",
+PAST = "2026-02-10T23:00:00Z"
+STREAM = "summary_documents"
+JOURNALS = "generaljournalentry/GeneralJournalEntries"
+LINES = "generaljournalentry/GeneralJournalEntryLines"
+
+
+def sale(number: int, net: str = "100.00", vat: str = "21.00", **changes: Any) -> dict[str, Any]:
+    """An invoice, or a credit memo when its amounts are negative."""
+    amount, tax = Decimal(net), Decimal(vat)
+    kind = "invoice" if amount > 0 else "credit_memo"
+    side = "sale" if amount > 0 else "refund"
+    record: dict[str, Any] = {
+        "document_key": f"shop:nl:{kind}:{number:09}",
+        "kind": kind,
+        "your_ref": f"{number:09}",
+        "description": f"{kind} {number}",
+        "currency": "EUR",
+        "rules_version": "1",
+        "source": {
+            "instance": "shop",
+            "kind": kind,
+            "store_code": "nl",
+            "increment_id": f"{number:09}",
+            "order_increment_id": f"{number:09}",
+        },
+        "document_date": "2026-02-10",
+        "tax_point": "2026-02-10",
+        "summary": {
+            "instance": "shop",
+            "store": "nl",
+            "day": "2026-02-10",
+            "time_zone": "Europe/Amsterdam",
+            "closes_at": PAST,
+            "journal": "90",
+            "method": "",
+        },
+        "lines": [
+            {
+                "gl_account": "8000",
+                "amount": -amount,
+                "vat_code": "21",
+                "vat_amount": -tax,
+                "vat_percentage": 21,
+                "side": side,
+                "role": "revenue",
+                "rule": "goods",
+                "supply": "domestic",
+                "country": "NL",
+            },
+            {
+                "gl_account": "1240",
+                "amount": amount + tax,
+                "side": side,
+                "role": "clearing",
+                "rule": "ideal",
+            },
+        ],
+        "totals": {"amount": amount + tax, "vat_amount": tax, "net_amount": amount},
+    }
+    return record | changes
+
+
+def other_summary(**changes: Any) -> dict[str, Any]:
+    return {"summary": sale(1)["summary"] | changes}
+
+
+def entries(sandbox: SandboxHandle) -> list[tuple[str, list[tuple[str, Decimal]]]]:
+    """Each entry's first description and its lines by GL account, debit positive."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in sandbox.exact(LINES, orderby="LineNumber"):
+        found.setdefault(line["EntryID"], []).append(line)
+    return sorted(
+        (
+            str(lines[0]["Description"]),
+            sorted((str(one["GLAccountCode"]), _cents(one["AmountFC"])) for one in lines),
+        )
+        for lines in found.values()
+    )
+
+
+def _cents(value: Any) -> Decimal:
+    return Decimal(str(value)).quantize(Decimal("0.01"))
+
+
+def state(target: Any, key: str) -> dict[str, str]:
+    told = target.call("documents", "show", key).stdout
+    pairs = (row.partition(":") for row in told.splitlines()[:40] if ":" in row)
+    return {name: value.strip() for name, _, value in pairs}
+
+
+ENTRY = "shop:nl:day:2026-02-10-EUR"
+
+
+def test_a_day_becomes_one_entry_with_sales_and_refunds_apart(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    records = [sale(1), sale(2, "50.00", "10.50"), sale(1, "-20.00", "-4.20")]
+    outcome = target.post_here(records, STREAM)
+    assert outcome.exit_code == 0, outcome.stderr
+    ((text, lines),) = entries(sandbox)
+    assert text.startswith("2026-02-10 nl EUR")
+    assert lines == [
+        ("1240", Decimal("-24.20")),
+        ("1240", Decimal("181.50")),
+        ("8000", Decimal("-150.00")),
+        ("8000", Decimal("20.00")),
+    ]
+    for record in records:
+        told = state(target, record["document_key"])
+        assert (told["state"], told["summary_key"]) == ("posted", ENTRY)
+    posted = {(one["kind"], one["documents"], one["amount"]) for one in outcome.report["posted"]}
+    assert {("invoice", 2, "181.50"), ("credit_memo", 1, "-24.20")} <= posted
+    again = target.post_here(records, STREAM)
+    assert again.report["already_there"] == {STREAM: 3}
+    assert len(entries(sandbox)) == 1
+    assert target.call("audit", "verify").exit_code == 0
+
+
+def test_a_day_that_is_not_over_waits_and_state_goes_on(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    tomorrow = f"{datetime.now(UTC) + timedelta(hours=20):%Y-%m-%dT%H:%M:%SZ}"
+    outcome = target.post_here([sale(1, **other_summary(closes_at=tomorrow))], STREAM)
+    assert (outcome.exit_code, outcome.state) == (0, {"records": 1})
+    assert entries(sandbox) == []
+    assert state(target, sale(1)["document_key"])["state"] == "held"
+
+
+def test_what_comes_after_a_day_was_booked_goes_into_a_further_entry(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    target.post_here([sale(1)], STREAM)
+    outcome = target.post_here([sale(1), sale(2)], STREAM)
+    assert outcome.exit_code == 0, outcome.stderr
+    first, second = entries(sandbox)
+    assert (first[1], second[1]) == (first[1], first[1])
+    assert state(target, sale(2)["document_key"])["summary_key"] == f"{ENTRY}-2"
+
+
+def test_a_parked_day_is_built_again_when_one_of_its_documents_is_corrected(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    wrong = sale(2)
+    wrong["lines"][0]["gl_account"] = "8oo0"
+    outcome = target.post_here([sale(1), wrong], STREAM)
+    assert [line["document_key"] for line in outcome.report["parked"]] == [ENTRY]
+    assert entries(sandbox) == []
+
+    outcome = target.post_here([sale(2)], STREAM)
+
+    assert outcome.exit_code == 0, outcome.stderr
+    ((_, lines),) = entries(sandbox)
+    assert lines == [("1240", Decimal("242.00")), ("8000", Decimal("-200.00"))]
+    assert target.call("audit", "verify").exit_code == 0
+
+
+def test_a_document_that_left_its_day_is_not_booked_with_it(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    wrong = sale(2)
+    wrong["lines"][0]["gl_account"] = "8oo0"
+    target.post_here([sale(1), wrong], STREAM)
+    refused = {
+        "document_key": wrong["document_key"],
+        "reason": "the shop has cancelled it",
+        "what_to_do": "Nothing.",
+        "skip": True,
+        "source": wrong["source"],
+    }
+    outcome = target.post_here([refused], "refused_documents")
+    assert outcome.exit_code == 0, outcome.stderr
+    ((_, lines),) = entries(sandbox)
+    assert lines == [("1240", Decimal("121.00")), ("8000", Decimal("-100.00"))]
+
+
+def test_a_changed_document_of_a_booked_day_is_told_and_books_nothing(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    target.post_here([sale(1)], STREAM)
+    outcome = target.post_here([sale(1, "90.00", "18.90")], STREAM)
+    assert outcome.exit_code == 3
+    assert [one["document_key"] for one in outcome.report["changed"]] == [sale(1)["document_key"]]
+    assert len(entries(sandbox)) == 1
+
+
+def test_a_document_is_booked_in_one_way_only(
+    target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
+) -> None:
+    alone = sales_entry(1, document_key=sale(1)["document_key"])
+    target.post_here([sale(1)], STREAM)
+    assert target.post_here([alone]).exit_code == 3
+    assert not sandbox.exact("salesentry/SalesEntries", filter="YourRef eq '000000001'")
+    other = sales_entry(2, document_key=sale(2)["document_key"])
+    target.post_here([other])
+    assert target.post_here([sale(2)], STREAM).exit_code == 3
+    assert len(entries(sandbox)) == 1
+
+
+def test_a_document_whose_day_is_not_over_may_still_be_booked_alone(
+    target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
+) -> None:
+    tomorrow = f"{datetime.now(UTC) + timedelta(hours=20):%Y-%m-%dT%H:%M:%SZ}"
+    target.post_here([sale(1, **other_summary(closes_at=tomorrow))], STREAM)
+    target.post_here([sales_entry(1, document_key=sale(1)["document_key"])])
+    target.call()
+    assert len(sandbox.exact("salesentry/SalesEntries", filter="YourRef eq '000000001'")) == 1
+    assert entries(sandbox) == []
+
+
+def test_the_money_of_a_day_is_not_booked_a_second_time(target: Any) -> None:
+    target.post_here([sale(1)], STREAM)
+    payment = {
+        "document_key": "shop:nl:payment:000000001",
+        "your_ref": "payment 000000001",
         "currency": "EUR",
         "journal": "90",
         "entry_date": "2026-02-10",
-        "includes": [f"shop:invoice:{number:09}" for number in numbers],
+        "pays": sale(1)["document_key"],
         "lines": [
             {"gl_account": "1240", "amount": 121.00},
             {"gl_account": "1241", "amount": -121.00},
         ],
         "totals": {"amount": 121.00, "vat_amount": 0, "net_amount": 0},
-        "source": {"instance": "shop", "kind": "day"},
-    }
-
-
-def test_an_entry_says_what_holds_it_and_what_waits_with_it(
-    target: Any, sales_entry: Callable[..., dict[str, Any]]
-) -> None:
-    target.post_here([sales_entry(number) for number in (2, 3)])
-    entry = day_entry(1, 2, 3, 4, 5, 6)
-    outcome = target.post_here([entry], "general_journal_entries")
-    assert outcome.exit_code == 3
-    (parked,) = outcome.report["parked"]
-    shown = target.call("documents", "show", "shop:invoice:000000002").stdout
-    (number,) = [row.split()[1] for row in shown.splitlines() if row.startswith("exact_number:")]
-    assert f"booked already: shop:invoice:000000002 (as {number}), shop:" in parked["reason"]
-    waiting = "shop:invoice:000000001, shop:invoice:000000004, shop:invoice:000000005 and 1 more"
-    assert f"These wait with it: {waiting} (document)." in parked["reason"]
-    assert "then skip this entry" in parked["reason"]
-
-
-def test_an_entry_of_which_all_is_booked_needs_only_to_be_skipped(
-    target: Any, sales_entry: Callable[..., dict[str, Any]]
-) -> None:
-    target.post_here([sales_entry(1)])
-    outcome = target.post_here([day_entry(1)], "general_journal_entries")
-    (parked,) = outcome.report["parked"]
-    assert "wait with it" not in parked["reason"]
-    assert "Skip this entry" in parked["reason"]
-
-
-def test_an_entry_names_the_other_entry_that_has_its_documents(target: Any) -> None:
-    first, second = day_entry(1), day_entry(1, 2)
-    second |= {"document_key": "shop:day:2026-02-10-nl-EUR-2", "your_ref": "2026-02-10 nl EUR 2"}
-    assert target.post_here([first], "general_journal_entries").exit_code == 0
-    (parked,) = target.post_here([second], "general_journal_entries").report["parked"]
-    assert "shop:invoice:000000001 (in shop:day:2026-02-10-nl-EUR)" in parked["reason"]
-    assert "These wait with it: shop:invoice:000000002 (document)" in parked["reason"]
-
-
-def test_a_payment_is_not_booked_beside_the_entry_that_has_its_money(target: Any) -> None:
-    payment = day_entry(1) | {
-        "document_key": "shop:payment:000000001",
-        "your_ref": "payment 000000001",
         "source": {"instance": "shop", "kind": "payment"},
     }
-    other = payment | {
-        "document_key": "shop:payment:000000002",
-        "your_ref": "payment 000000002",
-        "includes": ["shop:invoice:000000002"],
-    }
-    assert target.post_here([day_entry(1)], "general_journal_entries").exit_code == 0
-    outcome = target.post_here([payment, other], "general_journal_entries")
-    (parked,) = outcome.report["parked"]
-    assert parked["document_key"] == "shop:payment:000000001"
-    assert "money is in the entry shop:day:2026-02-10-nl-EUR already" in parked["reason"]
+    (parked,) = target.post_here([payment], "general_journal_entries").report["parked"]
+    assert f"money is in {ENTRY} already" in parked["reason"]
+
+
+def test_two_machines_close_the_same_days_once(
+    make_target: Callable[..., Any],
+    postgres_ledger: str,
+    sandbox: SandboxHandle,
+    messages: Callable[..., str],
+) -> None:
+    sandbox.set("exact.minute_limit", None)
+    target = make_target(ledger_url=postgres_ledger, report_file=None)
+    target.run()
+    first = messages(STREAM, [sale(n, **other_summary(day=f"2026-02-{n:02}")) for n in range(1, 9)])
+    second = messages(
+        STREAM, [sale(n, **other_summary(day=f"2026-02-{n:02}")) for n in range(5, 13)]
+    )
+    processes = [target.start(), target.start()]
+    for process, given_ in zip(processes, (first, second), strict=True):
+        process.stdin.write(given_)
+        process.stdin.close()
+        process.stdin = None
+    ends = [process.communicate(timeout=90) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], ends
+    assert [len(lines) for _, lines in entries(sandbox)] == [2] * 12
+    assert target.call("audit", "verify").exit_code == 0
+
+
+def test_a_run_that_dies_between_the_days_loses_none(
+    target: Any, sandbox: SandboxHandle, messages: Callable[..., str]
+) -> None:
+    sandbox.fault(f"*/{JOURNALS}", "latency", method="POST", nth=1, seconds=30)
+    given_ = messages(STREAM, [sale(n, **other_summary(day=f"2026-02-{n:02}")) for n in (1, 2, 3)])
+    with target.start() as process:
+        process.stdin.write(given_)
+        process.stdin.close()
+        while not any(fault.fired for fault in sandbox.faults()):
+            pass
+        process.kill()
+        process.stdin = None
+    sandbox.clear_faults()
+    target.write(settle_after_seconds=31, index_lag_seconds=0)
+    for _ in range(2):
+        outcome = target.run()
+    assert outcome.exit_code == 0, outcome.stderr
+    assert len(entries(sandbox)) == 3
+
+
+def test_a_replay_of_a_documents_day_names_its_entry(target: Any) -> None:
+    target.post_here([sale(1)], STREAM)
+    told = target.call("documents", "replay", "--again", sale(1)["document_key"])
+    assert told.exit_code == 1
+    assert ENTRY in told.stderr
+
+
+def document(record: dict[str, Any]) -> Document:
+    return Document.of(STREAM, record, 1)
+
+
+def test_company_store_day_currency_rate_and_method_make_one_entry() -> None:
+    variants = [
+        sale(1),
+        sale(1, currency="GBP"),
+        sale(1, exchange_rate=Decimal("1.1500")),
+        sale(1, exchange_rate=Decimal("1.16")),
+        sale(1, **other_summary(store="be")),
+        sale(1, **other_summary(day="2026-02-11")),
+        sale(1, **other_summary(method="ideal")),
+        sale(1, **other_summary(instance="other")),
+        sale(1, division=7),
+    ]
+    groups = [summary_of(document(one))["summary_group"] for one in variants]
+    assert len(set(groups)) == len(variants)
+    same = summary_of(document(sale(2, exchange_rate=Decimal("1.15"))))["summary_group"]
+    assert same == groups[2]
+
+
+amounts = st.decimals("-999", "999", places=2).filter(bool)
+
+
+@given(st.lists(st.tuples(amounts, st.decimals("-99", "99", places=2)), min_size=1, max_size=8))
+def test_an_entry_is_the_sum_of_its_documents(parts: list[tuple[Decimal, Decimal]]) -> None:
+    members = [
+        document(sale(number, str(net), str(vat))) for number, (net, vat) in enumerate(parts, 1)
+    ]
+    for order in itertools.islice(itertools.permutations(members), 2):
+        entry = build(order, "group", 1).record
+        lines = entry["lines"]
+        sums = [line["amount"] + line.get("vat_amount", 0) for line in lines]
+        assert sum(sums) == 0
+        assert entry["totals"]["amount"] == sum((one for one in sums if one > 0), Decimal(0))
+        vat = sum((line.get("vat_amount", Decimal(0)) for line in lines), Decimal(0))
+        assert vat == -sum((one for _, one in parts), Decimal(0))
+        clearing = sum((one["amount"] for one in lines if one["gl_account"] == "1240"), Decimal(0))
+        assert clearing == sum((net + vat for net, vat in parts), Decimal(0))
+        assert sorted(entry["includes"]) == sorted(one.number for one in members)

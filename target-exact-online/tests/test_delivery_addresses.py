@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from commerce_sandbox.testing import SandboxHandle
 
 ORDERS, ADDRESSES = "salesorder/SalesOrders", "crm/Addresses"
+WAIT = 2.2  # settle_after_seconds and index_lag_seconds
 WAREHOUSE = {
     "address_line1": "Havenkade 7",
     "postcode": "3011 AA",
@@ -71,18 +73,18 @@ def test_without_an_address_exact_takes_the_debtors_own(
     assert address_calls(sandbox) == 0
 
 
-def test_the_cache_keeps_no_address_in_plain_text(
+def test_the_ledger_keeps_no_address_in_plain_text(
     target: Any, order: Callable[..., dict[str, Any]]
 ) -> None:
     target.post_here([order(1)], "sales_orders")
     engine = sa.create_engine(target.config["ledger_url"])
     with engine.connect() as connection:
-        query = "SELECT id, code, data FROM master_rows WHERE kind = 'delivery_addresses'"
-        ((digest, code, data),) = connection.execute(sa.text(query)).all()
+        (row,) = connection.execute(sa.text("SELECT * FROM relations")).all()
+        cached = connection.execute(sa.text("SELECT * FROM master_rows")).all()
     engine.dispose()
-    assert len(digest) == 40
+    assert row.payload is None, "what Exact has is not kept here"
     for secret in ("Havenkade", "3011", "Rotterdam"):
-        assert secret not in f"{digest}{code}{data!r}"
+        assert secret not in f"{row}{cached}"
 
 
 @pytest.mark.parametrize("kind", ["error_after", "drop_after", "truncate"])
@@ -90,8 +92,8 @@ def test_a_lost_answer_ends_with_one_address(
     kind: str, target: Any, sandbox: SandboxHandle, order: Callable[..., dict[str, Any]]
 ) -> None:
     sandbox.fault(f"*/{ADDRESSES}", kind, method="POST")
-    assert target.post_here([order(1)], "sales_orders").exit_code == 3
-    target.call("documents", "retry-all")
+    assert target.post_here([order(1)], "sales_orders").exit_code == 0
+    time.sleep(WAIT)
     assert target.call().exit_code == 0
     assert len(sandbox.exact(ADDRESSES, filter="Type eq 4")) == 1
     assert delivery(sandbox) == {"000000001": "Havenkade 7"}
@@ -133,6 +135,7 @@ def test_an_address_that_was_deleted_in_exact_is_created_again(
     (parked,) = outcome.report["parked"]
     assert "delivery_address" in parked["reason"]
     target.call("documents", "replay", "shop:order:000000002")
+    time.sleep(WAIT)
     assert target.call().exit_code == 0
     rows = sandbox.exact(ORDERS, filter="YourRef eq '000000002'")
     assert rows[0]["DeliveryAddress"] == sandbox.exact(ADDRESSES)[0]["ID"]
@@ -148,6 +151,7 @@ def test_a_changed_order_finds_an_address_that_was_deleted_in_exact(
     moved = order(1, delivery_address=elsewhere)
     (line,) = target.post_here([moved], "sales_orders").report["changed"]
     assert "delivery_address" in line["reason"]
+    time.sleep(WAIT)
     again = moved | {"delivery_date": "2026-03-01"}
     outcome = target.post_here([again], "sales_orders")
     assert outcome.report["updated"] == {"sales_orders": 1}
@@ -162,6 +166,6 @@ def test_a_bad_address_is_refused_before_any_call(
     bad = {"country": "Nederland", "phone": "0" * 18}
     outcome = target.post_here([order(1, delivery_address=bad)], "sales_orders")
     (parked,) = outcome.report["parked"]
-    for where in ("(delivery_address)", "delivery_address, country", "delivery_address, phone"):
+    for where in ("(delivery_address)", "delivery_address, country"):
         assert where in parked["reason"]
     assert address_calls(sandbox) == 0

@@ -94,7 +94,7 @@ def test_a_lost_ledger_is_made_good_from_exact(
     assert outcome.exit_code == 3
     assert outcome.report["already_there"] == {"sales_entries": 69}
     assert [line["document_key"] for line in outcome.report["parked"]] == ["shop:invoice:000000003"]
-    assert "of 121 instead of 242.0" in outcome.report["parked"][0]["reason"]
+    assert "amount is 121 instead of 242.0" in outcome.report["parked"][0]["reason"]
     assert references(sandbox) == once(*range(1, 72)) + once(1)
     asked = [r for r in sandbox.requests() if r["method"] == "GET" and "SalesEntries" in r["path"]]
     assert len(asked) <= 4, "references are read in pages, not one by one"

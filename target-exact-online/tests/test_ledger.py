@@ -17,34 +17,59 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
 
-from target_exact_online.exceptions import ConfigError
-from target_exact_online.ledger import chain, database, payload
-from target_exact_online.ledger.entries import Arrival, Document, Result
+from target_exact_online.desk import documents as desk
+from target_exact_online.desk.documents import Search
+from target_exact_online.exceptions import ConfigError, RunLostError
+from target_exact_online.ledger import chain, database, payload, queries
+from target_exact_online.ledger.keys import open_keys
+from target_exact_online.ledger.rows import Document
 from target_exact_online.ledger.runs import Run, dead_runs
-from target_exact_online.ledger.store import Ledger
-from target_exact_online.ledger.tables import documents, events
+from target_exact_online.ledger.store import Facts, Ledger
+from target_exact_online.ledger.tables import documents, events, postings
+from target_exact_online.posting.events import Answered, Intended, Refused, TakenOver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+DIVISION = 123456
+LATER = datetime.now(UTC) + timedelta(days=1)
 
-def document(key: str, amount: str = "121.00", **changes: Any) -> Document:
-    record = {
+
+def record(key: str, amount: str = "121.00", **changes: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {
         "document_key": key,
-        "your_ref": key,
+        "your_ref": key.rpartition(":")[2],
         "currency": "EUR",
-        "lines": [{"gl_account": "8000", "amount": Decimal(amount)}],
-        "totals": {"amount": Decimal(amount)},
+        "journal": "70",
+        "entry_date": "2026-02-10",
+        "lines": [
+            {
+                "gl_account": "8000",
+                "amount": Decimal(amount) - 21,
+                "vat_code": "21",
+                "vat_amount": Decimal("21.00"),
+                "supply": "domestic",
+                "country": "NL",
+                "rule": "default",
+            }
+        ],
+        "totals": {"amount": Decimal(amount), "vat_amount": Decimal("21.00")},
         "source": {"kind": "invoice", "order_increment_id": "000000007"},
     }
-    return Document.of("sales_entries", record | changes)
+    return made | changes
+
+
+def document(
+    key: str, amount: str = "121.00", division: int = DIVISION, **changes: Any
+) -> Document:
+    return Document.of("sales_entries", record(key, amount, **changes), division)
 
 
 @pytest.fixture
 def ledger(ledger_url: str) -> Iterator[Ledger]:
     opened = Ledger.open(ledger_url)
     yield opened
-    opened.engine.dispose()
+    opened.close()
 
 
 @pytest.fixture
@@ -54,156 +79,310 @@ def run(ledger: Ledger) -> Iterator[Run]:
     begun.finish()
 
 
-LATER = datetime.now(UTC) + timedelta(days=1)
+def post(ledger: Ledger, run: Run, *keys: str) -> None:
+    """Let documents be sent and answered."""
+    for key in keys:
+        step = ledger.move(run, key, Intended(run.run_id, datetime.now(UTC)), Facts(sent="{}"))
+        assert step is not None
+        assert step.row.state == "sending"
+        facts = Facts(answered_at=datetime.now(UTC), period=(2026, 2), entry_date="2026-02-10")
+        ledger.move(run, key, Answered(run.run_id, f"id-{key}", "1"), facts)
 
 
-def posted(key: str, attempts: int = 1) -> Result:
-    return Result(key, "posted", "posted", attempts, exact_id=f"id-{key}", exact_number="1")
+def faults(ledger: Ledger, **options: str) -> tuple[str, ...]:
+    return chain.verify(ledger.engine, ledger.keys, **options).faults
 
 
-def test_a_claim_and_its_result(ledger: Ledger, run: Run) -> None:
-    assert ledger.claim(run, [Arrival(document("a"), "sending")]) == {"a"}
-    assert ledger.known(["a"])["a"].state == "sending"
+def state_of(ledger: Ledger, key: str) -> str | None:
+    found = queries.look_up(ledger, key)
+    return found and found.row.state
 
-    ledger.record(run, [posted("a")])
 
-    known = ledger.known(["a", "b"])
-    assert set(known) == {"a"}
-    assert (known["a"].state, known["a"].exact_id, known["a"].attempts) == ("posted", "id-a", 1)
-    assert chain.verify(ledger.engine, ledger.keys).faults == ()
+def test_a_document_comes_in_is_sent_and_answered(ledger: Ledger, run: Run) -> None:
+    ((kept, step),) = ledger.arrive(run, [document("a")])
+    assert (kept.document_key, step.kind) == ("a", "held")
+    post(ledger, run, "a")
+    found = queries.look_up(ledger, "a")
+    assert found is not None
+    assert (found.row.state, found.row.exact_id, found.row.attempts) == ("posted", "id-a", 1)
+    assert not found.row.may_be_in_exact
+    assert faults(ledger) == ()
+
+
+def test_two_versions_in_one_group_are_taken_one_after_the_other(ledger: Ledger, run: Run) -> None:
+    done = ledger.arrive(run, [document("a"), document("b"), document("a", "242.00")])
+    assert [step.kind for _, step in done] == ["held", "held", "held"]
+    found = queries.look_up(ledger, "a")
+    assert found is not None
+    assert found.document.record["totals"]["amount"] == Decimal("242.00")
+    assert faults(ledger) == ()
+
+
+def test_a_document_that_changed_meanwhile_is_not_taken(ledger: Ledger, run: Run) -> None:
+    ledger.arrive(run, [document("a")])
+    seen = queries.look_up(ledger, "a")
+    assert seen is not None
+    ledger.arrive(run, [document("a", "242.00")])
+    intent = Intended(run.run_id, datetime.now(UTC))
+    assert ledger.move(run, "a", intent, expected=seen.row.last_seq) is None
+    assert state_of(ledger, "a") == "held"
 
 
 def test_only_one_of_two_runs_gets_a_document(ledger: Ledger, run: Run) -> None:
     other = Run(ledger.engine)
-    assert ledger.claim(run, [Arrival(document("a"), "sending")]) == {"a"}
-    both = [Arrival(document("a"), "sending"), Arrival(document("b"), "sending")]
-    assert ledger.claim(other, both) == {"b"}
+    ledger.arrive(run, [document("a")])
+    first = ledger.move(run, "a", Intended(run.run_id, datetime.now(UTC)))
+    second = ledger.move(other, "a", Intended(other.run_id, datetime.now(UTC)))
+    assert first is not None
+    assert second is not None
+    assert (first.kind, second.kind) == ("sending", "")
     other.finish()
 
 
-def test_a_document_that_changed_hands_meanwhile_is_not_claimed(ledger: Ledger, run: Run) -> None:
-    ledger.claim(run, [Arrival(document("a"), "received")])
-    seen = ledger.known(["a"])["a"]
-    assert ledger.claim(run, [Arrival(document("a"), "sending", seen)]) == {"a"}
-    assert ledger.claim(run, [Arrival(document("a"), "sending", seen)]) == set()
+def test_store_views_that_count_alike_are_two_documents_in_each_company(
+    ledger: Ledger, run: Run
+) -> None:
+    given = [
+        document("shop:nl:invoice:1", source={"store_code": "nl"}),
+        document("shop:be:invoice:1", source={"store_code": "be"}),
+        document("shop:nl:invoice:1", division=7, source={"store_code": "nl"}),
+    ]
+    kept = [one.document_key for one, _ in ledger.arrive(run, given)]
+    assert kept == ["shop:nl:invoice:1", "shop:be:invoice:1", "shop:nl:invoice:1@7"]
+    assert [one.document_key for one, _ in ledger.arrive(run, given)] == kept
+    other = desk.find(ledger, Search(division=7))
+    assert [row.document_key for row in other] == ["shop:nl:invoice:1@7"]
 
 
-def test_a_result_without_its_claim_is_an_error(ledger: Ledger, run: Run) -> None:
-    ledger.claim(run, [Arrival(document("a"), "received")])
-    with pytest.raises(RuntimeError, match="claim of this run is gone"):
-        ledger.record(run, [posted("a")])
-    assert ledger.known(["a"])["a"].state == "received"
+def test_an_older_key_is_the_same_document_only_in_its_own_store_view(
+    ledger: Ledger, run: Run
+) -> None:
+    def new(store: str, entity: int) -> Document:
+        source = {"instance": "shop", "store_code": store, "entity_id": entity}
+        return document(f"shop:{store}:invoice:1", source=source)
+
+    ledger.arrive(run, [document("shop:invoice:1", source={"store_code": "nl", "entity_id": 5})])
+    kept = [one.document_key for one, _ in ledger.arrive(run, [new("nl", 5), new("be", 501)])]
+    assert kept == ["shop:invoice:1", "shop:be:invoice:1"]
 
 
-def test_a_newer_version_replaces_what_is_not_posted(ledger: Ledger, run: Run) -> None:
-    ledger.claim(run, [Arrival(document("a"), "parked", error="no GL account")])
-    seen = ledger.known(["a"])["a"]
-    ledger.claim(run, [Arrival(document("a", "242.00"), "received", seen)])
-    (waiting,) = ledger.backlog.due(datetime.now(UTC), limit=10, after=None)
-    assert waiting.document.record["totals"]["amount"] == Decimal("242.00")
-    assert waiting.known.error is None
-
-
-def test_what_is_due(ledger: Ledger, run: Run) -> None:
+def test_what_is_due_and_in_which_order(ledger: Ledger, run: Run) -> None:
+    ledger.arrive(run, [document(key) for key in "abcd"])
     now = datetime.now(UTC)
-    ledger.claim(
-        run,
-        [
-            Arrival(document("held"), "received"),
-            Arrival(document("later"), "parked", error="x", next_retry_at=now + timedelta(hours=1)),
-            Arrival(document("again"), "parked", error="x", next_retry_at=now),
-            Arrival(document("person"), "parked", error="x"),
-        ],
-    )
-    first = ledger.backlog.due(now, limit=1, after=None)
-    rest = ledger.backlog.due(now, limit=10, after=first[0].known)
-    assert [w.document.document_key for w in first + rest] == ["again", "held"]
+    ledger.move(run, "b", Refused("x", now))
+    ledger.move(run, "c", Refused("x", now + timedelta(hours=1)))
+    ledger.move(run, "d", Intended(run.run_id, now))
+    first = queries.due(ledger, now=now, looked_at=now, after=0, limit=1)
+    rest = queries.due(ledger, now=now, looked_at=now, after=first[-1].row.last_seq)
+    assert [one.row.document_key for one in (*first, *rest)] == ["a", "b"]
 
 
 def test_claims_of_dead_runs_are_taken_over_and_of_living_ones_never(
     ledger_url: str, ledger: Ledger, run: Run
 ) -> None:
     script = _CLAIM + "os.kill(os.getpid(), signal.SIGKILL)"
-    subprocess.run([sys.executable, "-c", script, ledger_url, "orphan", "sending"], check=False)
+    subprocess.run([sys.executable, "-c", script, ledger_url, "orphan"], check=False)
     living = Run(ledger.engine)
-    ledger.claim(living, [Arrival(document("busy"), "sending")])
+    ledger.arrive(living, [document("busy")])
+    ledger.move(living, "busy", Intended(living.run_id, datetime.now(UTC)))
 
-    assert ledger.take_over(run) == 1
+    assert queries.abandoned(ledger, run.run_id) == ["orphan"]
+    ledger.move(run, "orphan", TakenOver(run.run_id, datetime.now(UTC)))
 
-    soon = datetime.now(UTC) + timedelta(seconds=1)
-    assert [
-        w.document.document_key for w in ledger.backlog.unanswered(run, sent_before=soon, limit=9)
-    ] == ["orphan"]
+    (found,) = queries.unsettled(ledger, looked_at=LATER)
+    assert found.row.document_key == "orphan"
     # Its call may have begun just before its process died.
-    assert ledger.backlog.oldest_unanswered(run) > datetime.now(UTC) - timedelta(seconds=5)
+    assert found.row.sent_at is not None
+    assert found.row.sent_at > datetime.now(UTC) - timedelta(seconds=5)
     assert dead_runs(ledger.engine, [living.run_id]) == set()
     living.finish()
     assert dead_runs(ledger.engine, [living.run_id]) == {living.run_id}
-    assert chain.verify(ledger.engine, ledger.keys).faults == ()
+    assert faults(ledger) == ()
+
+
+def test_a_run_notices_that_its_lock_is_lost(postgres_ledger: str) -> None:
+    ledger = Ledger.open(postgres_ledger)
+    run = Run(ledger.engine)
+    ledger.arrive(run, [document("a")])
+    with ledger.engine.begin() as connection:  # an idle connection ends: a proxy, a restart
+        connection.execute(
+            sa.text(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks"
+                " WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+            )
+        )
+    with pytest.raises(RunLostError, match="run again"):
+        ledger.move(run, "a", Intended(run.run_id, datetime.now(UTC)))
+    with pytest.raises(RunLostError):
+        ledger.move(run, "a", Intended(run.run_id, datetime.now(UTC)))
+    assert state_of(ledger, "a") == "held", "who may be taken for dead claims nothing"
+    run.finish()
+    ledger.close()
 
 
 def test_processes_that_start_at_once_agree_on_schema_and_key(ledger_url: str) -> None:
     script = _CLAIM + "run.finish()"
     started = [
-        subprocess.Popen([sys.executable, "-c", script, ledger_url, f"d{n}", "received"])
-        for n in range(3)
+        subprocess.Popen([sys.executable, "-c", script, ledger_url, f"d{n}"]) for n in range(3)
     ]
     assert [process.wait() for process in started] == [0, 0, 0]
     ledger = Ledger.open(ledger_url)
-    assert len(ledger.backlog.due(datetime.now(UTC), limit=9, after=None)) == 3
-    assert chain.verify(ledger.engine, ledger.keys).faults == ()
-    ledger.engine.dispose()
+    assert {state_of(ledger, f"d{n}") for n in range(3)} == {"sending"}
+    assert faults(ledger) == ()
+    ledger.close()
 
 
 _CLAIM = """
 import os, signal, sys
+from datetime import UTC, datetime
+from target_exact_online.ledger.rows import Document
 from target_exact_online.ledger.runs import Run
-from target_exact_online.ledger.entries import Arrival, Document
 from target_exact_online.ledger.store import Ledger
-url, key, state = sys.argv[1:]
+from target_exact_online.posting.events import Intended
+url, key = sys.argv[1:]
 ledger = Ledger.open(url)
 run = Run(ledger.engine)
-ledger.claim(run, [Arrival(Document.of("sales_entries", {"document_key": key}), state)])
+ledger.arrive(run, [Document.of("sales_entries", {"document_key": key}, 1)])
+ledger.move(run, key, Intended(run.run_id, datetime.now(UTC)))
 """
 
 
-@pytest.mark.parametrize(
-    "tamper",
-    [
-        "UPDATE events SET detail = '{}' WHERE seq = 2",
-        "UPDATE events SET kind = 'skipped' WHERE seq = 3",
-        "UPDATE events SET at = '2020-01-01T00:00:00.000+00:00' WHERE seq = 1",
-        "UPDATE events SET document_key = 'b' WHERE seq = 1",
-        "DELETE FROM events WHERE seq = 2",
-        "DELETE FROM events WHERE seq = 4",
-        "DELETE FROM events",
-        (
-            "UPDATE events SET seq = 9 WHERE seq = 2; UPDATE events SET seq = 2 WHERE seq = 3; "
-            "UPDATE events SET seq = 3 WHERE seq = 9"
-        ),
-        "INSERT INTO events VALUES (5, '2026', 'posted', 'a', '{}', NULL, 'ff')",
-        "UPDATE documents SET exact_id = 'other' WHERE document_key = 'a'",
-        "UPDATE documents SET state = 'skipped' WHERE document_key = 'b'",
-        "UPDATE documents SET payload_hash = 'ff' WHERE document_key = 'a'",
-        "DELETE FROM documents WHERE document_key = 'a'",
-    ],
-)
-def test_the_chain_shows_every_change(tmp_path: Path, tamper: str) -> None:
+def test_postings_are_kept_without_a_person_and_outlive_the_content(
+    ledger: Ledger, run: Run
+) -> None:
+    given = document(
+        "a", debtor={"match": {"email": "jo@example.org"}}, exchange_rate=Decimal("0.5")
+    )
+    ledger.arrive(run, [given])
+    post(ledger, run, "a")
+    assert desk.anonymise(ledger, LATER, dry_run=False) == ["a"]
+    with database.reading(ledger.engine) as connection:
+        lines = connection.execute(sa.select(postings).order_by(postings.c.line_no)).all()
+        (row,) = connection.execute(sa.select(documents)).all()
+    told = [(one.gl_account, one.vat_code, one.amount, one.role, one.derived) for one in lines]
+    assert told == [
+        ("8000", "21", Decimal("-100.00"), "line", False),
+        (None, "21", Decimal("-21.00"), "vat", True),
+        (None, None, Decimal("121.00"), "debtor", True),
+    ]
+    assert [one.amount_dc for one in lines] == [Decimal(-50), Decimal("-10.5"), Decimal("60.5")]
+    assert (lines[0].supply, lines[0].country, lines[0].rule) == ("domestic", "NL", "default")
+    assert {(one.period_year, one.period_no, one.entry_date) for one in lines} == {
+        (2026, 2, "2026-02-10")
+    }
+    assert row.payload is None
+    assert (row.amount, row.vat_amount, row.exact_id) == ("121.00", "21.00", "id-a")
+    assert faults(ledger) == ()
+
+
+TAMPERING = [
+    "UPDATE events SET detail = '{}' WHERE seq = 2",
+    "UPDATE events SET kind = 'skipped' WHERE seq = 3",
+    "UPDATE events SET at = '2020-01-01T00:00:00.000+00:00' WHERE seq = 1",
+    "UPDATE events SET document_key = 'b' WHERE seq = 1",
+    "DELETE FROM events WHERE seq = 2",
+    "DELETE FROM events WHERE seq = 7",
+    "DELETE FROM events",
+    (
+        "UPDATE events SET seq = 9 WHERE seq = 2; UPDATE events SET seq = 2 WHERE seq = 3; "
+        "UPDATE events SET seq = 3 WHERE seq = 9"
+    ),
+    "INSERT INTO events VALUES (8, '2026', 'posted', 'a', '{}', NULL, 'ff')",
+    "UPDATE events SET note = X'00' WHERE seq = 7",
+    "UPDATE events SET note = NULL WHERE note IS NOT NULL",
+    "DELETE FROM documents WHERE document_key = 'a'",
+    "DELETE FROM postings WHERE document_key = 'a' AND line_no = 1",
+    "UPDATE postings SET amount = '-1.00' WHERE line_no = 1",
+    "UPDATE postings SET gl_account = '9999' WHERE line_no = 1",
+    "UPDATE postings SET rule = 'other' WHERE line_no = 1",
+    (
+        "INSERT INTO postings (document_key, line_no, division, amount, role, derived) "
+        "VALUES ('nobody', 1, 1, '1', 'line', 0)"
+    ),
+    "UPDATE documents SET payload = X'00' WHERE document_key = 'a'",
+    (
+        "UPDATE documents SET payload = (SELECT payload FROM documents WHERE document_key = 'b') "
+        "WHERE document_key = 'a'"
+    ),
+    "UPDATE documents SET payload = NULL WHERE document_key = 'a'",
+    *(
+        f"UPDATE documents SET {column} = {value} WHERE document_key = 'a'"  # noqa: S608  # ours
+        for column, value in (
+            ("exact_id", "'other'"),
+            ("exact_number", "'9'"),
+            ("state", "'skipped'"),
+            ("payload_hash", "'ff'"),
+            ("newer_hash", "'ff'"),
+            ("division", "1"),
+            ("amount", "'1.00'"),
+            ("vat_amount", "'1.00'"),
+            ("net_amount", "'1.00'"),
+            ("currency", "'USD'"),
+            ("your_ref", "'other'"),
+            ("order_number", "'other'"),
+            ("entry_date", "'2026-03-01'"),
+            ("period_no", "3"),
+            ("rules_version", "'9'"),
+            ("may_be_in_exact", "1"),
+            ("sent", '\'{"reference":"x"}\''),
+            ("attempts", "9"),
+            ("error", "'nothing'"),
+            ("summary_key", "'x'"),
+            ("stream", "'sales_orders'"),
+            ("kind", "'order'"),
+            ("created_at", "'2020-01-01 00:00:00.000000'"),
+            ("postings_hash", "'ff'"),
+            ("last_seq", "1"),
+        )
+    ),
+]
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger with a posted and a parked document, seven events."""
     ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
     run = Run(ledger.engine)
-    ledger.claim(run, [Arrival(document("a"), "sending"), Arrival(document("b"), "sending")])
-    ledger.record(run, [posted("a"), posted("b")])
+    ledger.arrive(run, [document("a"), document("b", "242.00"), document("c")])
+    post(ledger, run, "a")
+    ledger.move(run, "b", Refused("Jansen has no VAT number", datetime.now(UTC)))
+    ledger.move(run, "c", Refused("Jansen is blocked", datetime.now(UTC)))
     run.finish()
-    assert chain.verify(ledger.engine, ledger.keys).faults == ()
-    with ledger.engine.begin() as connection:
+    assert faults(ledger) == ()
+    yield ledger
+    ledger.close()
+
+
+@pytest.mark.parametrize("tamper", TAMPERING)
+def test_the_chain_shows_every_change(told: Ledger, tamper: str) -> None:
+    with told.engine.begin() as connection:
         for statement in tamper.split("; "):
-            connection.execute(sa.text(statement))
-    assert chain.verify(ledger.engine, ledger.keys).faults != ()
-    ledger.engine.dispose()
+            connection.exec_driver_sql(statement)
+    assert faults(told) != ()
+
+
+def test_a_consistent_cut_is_found_by_a_hash_that_was_kept(told: Ledger) -> None:
+    _, last = queries.head(told)
+    with told.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM events WHERE seq = 7")
+        connection.exec_driver_sql("DELETE FROM documents WHERE document_key = 'c'")
+        connection.exec_driver_sql("DELETE FROM events WHERE document_key = 'c'")
+        connection.exec_driver_sql(
+            "UPDATE chain SET seq = 6, hash = (SELECT hash FROM events WHERE seq = 6)"
+        )
+    assert any(last in fault for fault in faults(told, head=last))
+
+
+def test_only_what_came_since_is_recomputed(told: Ledger) -> None:
+    with told.engine.connect() as connection:
+        fifth = connection.scalar(sa.select(events.c.hash).where(events.c.seq == 5))
+    found = chain.verify(told.engine, told.keys, since=fifth)
+    assert (found.events, found.faults) == (2, ())
+    assert faults(told, since="ff" * 32) != ()
 
 
 def test_payloads_are_unreadable_without_the_key(ledger: Ledger, run: Run) -> None:
-    ledger.claim(run, [Arrival(document("a", description="Jansen, Dorpsstraat 1"), "received")])
+    ledger.arrive(run, [document("a", description="Jansen, Dorpsstraat 1")])
     with ledger.engine.connect() as connection:
         stored = connection.execute(sa.select(documents)).one()
         said = connection.execute(sa.select(events)).all()
@@ -215,25 +394,25 @@ def test_a_key_file_beside_the_ledger_is_private_and_no_other_key_takes_it_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
-    Ledger.open(url).engine.dispose()
+    Ledger.open(url).close()
     beside = tmp_path / "ledger.db.key"
     assert stat.S_IMODE(beside.stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "ledger.db").stat().st_mode) == 0o600
 
     other = Fernet.generate_key().decode()
     monkeypatch.setenv("CONNECTOR_KEY", other)
-    Ledger.open(url).engine.dispose()  # by its own key, which stays the only one
+    Ledger.open(url).close()  # by its own key, which stays the only one
     monkeypatch.delenv("CONNECTOR_KEY")
-    Ledger.open(url).engine.dispose()
+    Ledger.open(url).close()
     own = beside.read_text()
     beside.unlink()
     monkeypatch.setenv("CONNECTOR_KEY", other)
     with pytest.raises(ConfigError, match="does not open this ledger"):
         Ledger.open(url)
     monkeypatch.setenv("CONNECTOR_KEY", f"{other},{own}")
-    Ledger.open(url).engine.dispose()  # asked for: the first key seals from now on
+    Ledger.open(url).close()  # asked for: the first key seals from now on
     monkeypatch.setenv("CONNECTOR_KEY", other)
-    Ledger.open(url).engine.dispose()
+    Ledger.open(url).close()
 
 
 def test_the_key_of_the_credential_store_opens_the_ledger_and_changes_when_told(
@@ -244,12 +423,12 @@ def test_the_key_of_the_credential_store_opens_the_ledger_and_changes_when_told(
     key_file = tmp_path / "connector.key"
     key_file.write_text(old)
     monkeypatch.setenv("CONNECTOR_KEY_FILE", str(key_file))
-    Ledger.open(url).engine.dispose()
+    Ledger.open(url).close()
     assert not (tmp_path / "ledger.db.key").exists()
     monkeypatch.setenv("CONNECTOR_KEY", f"{new},{old}")
-    Ledger.open(url).engine.dispose()
+    Ledger.open(url).close()
     monkeypatch.setenv("CONNECTOR_KEY", new)
-    Ledger.open(url).engine.dispose()
+    Ledger.open(url).close()
     monkeypatch.setenv("CONNECTOR_KEY", old)
     with pytest.raises(ConfigError, match="does not open this ledger"):
         Ledger.open(url)
@@ -262,74 +441,132 @@ def test_what_counts_as_the_same_document() -> None:
     assert document("a", currency="USD").payload_hash != document("a").payload_hash
 
 
-def test_the_newest_migration_is_the_one_alembic_finds() -> None:
-    folder = Path(database.__file__).parent / "migrations"
-    assert ScriptDirectory(folder).get_current_head() == database.head()
-
-
-def upgrade_to_0003(engine: sa.Engine) -> None:
-    """Make a ledger as it was before there were PDF copies."""
+def at_revision(engine: sa.Engine, revision: str) -> None:
+    """Make a ledger as an older version of the target left it."""
     config = Config()
     config.set_main_option("script_location", str(database._MIGRATIONS))
     config.set_main_option("path_separator", "os")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
+        command.upgrade(config, revision)
 
 
-def test_an_older_ledger_keeps_its_documents_and_learns_of_copies(
-    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+def older_ledger(url: str, revision: str) -> None:
+    """Write four documents in the way of an older version: posted, unanswered, parked, in a day."""
+    parsed = database._parse(url)
+    sqlite = parsed.get_backend_name() == "sqlite"
+    engine = database._sqlite_engine(parsed) if sqlite else database._engine(parsed)
+    at_revision(engine, revision)
+    keys = open_keys(engine)
+    now = datetime.now(UTC)
+    with engine.begin() as connection:
+        old = sa.Table("documents", sa.MetaData(), autoload_with=connection)
+        for number, state, exact_id in (
+            (1, "posted", "id-1"),
+            (2, "sending", None),
+            (3, "parked", None),
+        ):
+            key = f"shop:invoice:{number}"
+            source = {
+                "instance": "shop",
+                "kind": "invoice",
+                "store_code": "nl",
+                "entity_id": number,
+            }
+            content = record(key, source=source)
+            connection.execute(
+                old.insert().values(
+                    document_key=key,
+                    stream="sales_entries",
+                    kind="invoice",
+                    your_ref=str(number),
+                    currency="EUR",
+                    amount="121.00",
+                    payload=keys.encrypt(payload.encode(content)),
+                    payload_hash=f"old-{number}",
+                    state=state,
+                    exact_id=exact_id,
+                    attempts=0 if exact_id else 1,
+                    claimed_by="dead" if state == "sending" else None,
+                    sent_at=now.replace(tzinfo=None) if sqlite else now,
+                    created_at=now.replace(tzinfo=None) if sqlite else now,
+                    updated_at=now.replace(tzinfo=None) if sqlite else now,
+                )
+            )
+        happened = [chain.Event("old", f"shop:invoice:{number}", {}) for number in (1, 2, 3)]
+        chain.append(connection, keys, happened)
+        if revision >= "0003":
+            connection.exec_driver_sql(
+                "INSERT INTO day_documents VALUES ('shop:invoice:9', 'shop:invoice:1')"
+            )
+    engine.dispose()
+
+
+REVISIONS = [
+    one.revision
+    for one in ScriptDirectory(Path(database.__file__).parent / "migrations").walk_revisions()
+]
+
+
+def test_the_newest_migration_is_the_one_alembic_finds() -> None:
+    folder = Path(database.__file__).parent / "migrations"
+    assert ScriptDirectory(folder).get_current_head() == database.head()
+    assert REVISIONS[0] == database.head()
+
+
+@pytest.mark.parametrize("revision", [one for one in sorted(REVISIONS) if "0001" < one < "0007"])
+def test_an_older_ledger_is_brought_up_to_date_and_books_nothing_twice(
+    ledger_url: str, revision: str
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(database, "_migrate", upgrade_to_0003)
-        older = Ledger.open(ledger_url)
-    assert not sa.inspect(older.engine).has_table("attachments")
-    first = Run(older.engine)
-    older.claim(first, [Arrival(document("a"), "sending"), Arrival(document("b"), "sending")])
-    older.record(first, [posted("a")])
-    first.finish()  # with "b" in hand
-    older.close()
-
-    ledger = Ledger.open(ledger_url)
-    ledger.attachments.wanted = True
+    older_ledger(ledger_url, revision)
+    ledger = Ledger.open(ledger_url, DIVISION)
     run = Run(ledger.engine)
-    ledger.take_over(run)
-    ledger.record(run, [posted("b")])
+    assert faults(ledger) == ()
+    for number, state in ((1, "posted"), (2, "sending"), (3, "parked")):
+        found = queries.look_up(ledger, f"shop:invoice:{number}")
+        assert found is not None
+        assert (found.row.state, found.document.division) == (state, DIVISION)
+        assert found.row.may_be_in_exact == (state == "sending")
+    assert queries.abandoned(ledger, run.run_id) == ["shop:invoice:2"]
+    shown = desk.show(ledger, "shop:invoice:1")
+    assert len(shown.postings) == 3
+    assert (shown.row.store_code, shown.row.entity_id) == ("nl", "1")
 
-    assert {known.state for known in ledger.known(["a", "b"]).values()} == {"posted"}
-    assert ledger.attachments.waiting() == 1, "what was posted before is left as it is"
-    assert chain.verify(ledger.engine, ledger.keys).faults == ()
+    source = {"instance": "shop", "kind": "invoice", "store_code": "nl"}
+    again = [
+        document(f"shop:nl:invoice:{number}", source=source | {"entity_id": number})
+        for number in (1, 2, 3, 9)
+    ]
+    kept = dict.fromkeys(one.document_key for one, _ in ledger.arrive(run, again))
+    known = ["shop:invoice:1", "shop:invoice:2", "shop:invoice:3"]
+    in_a_day = "shop:invoice:9" if revision >= "0003" else "shop:nl:invoice:9"
+    assert list(kept) == [*known, in_a_day]
+    if revision >= "0003":
+        assert state_of(ledger, "shop:invoice:9") == "posted"
+    assert list(desk.find(ledger, Search(changed=True))) == [], "the same, under another name"
     run.finish()
     ledger.close()
+    Ledger.open(ledger_url, 999).close()  # and nothing is stamped anew
 
 
-def test_copies_are_remembered_with_the_result(ledger: Ledger, run: Run) -> None:
-    ledger.attachments.wanted = True
-    credit = {"kind": "credit_memo", "order_increment_id": "000000007"}
-    given = {
-        "a": document("a"),
-        "b": document("b", source=credit),
-        "c": document("c", source={"kind": "day"}),
-        "d": document("d"),
-        "e": document("e"),
-    }
-    ledger.claim(run, [Arrival(one, "sending") for one in given.values()])
-    found = Result("e", "posted", "already_there", 1, exact_id="id-e")
-    failed = Result("d", "failed", "failed", 1)
+def test_an_older_ledger_needs_to_know_its_company(ledger_url: str) -> None:
+    older_ledger(ledger_url, "0005")
+    with pytest.raises(ConfigError, match="setting division"):
+        Ledger.open(ledger_url)
 
-    ledger.record(run, [posted("a"), posted("b"), posted("c"), failed, found])
 
-    due = {one.document.document_key: one for one in ledger.attachments.due(LATER, limit=9)}
-    assert {key: one.ask_first for key, one in due.items()} == {"a": False, "b": False, "e": True}
-    assert due["a"].document == given["a"]
-    assert due["a"].exact_id == "id-a"
-    assert ledger.attachments.claim(run, "a")
-    assert not ledger.attachments.claim(run, "a")
-    ledger.attachments.later("a", "Away", next_retry_at=LATER + timedelta(hours=1))
-    assert [one.document.document_key for one in ledger.attachments.due(LATER, limit=9)] == [
-        "b",
-        "e",
-    ]
+def test_what_is_forgotten_is_nowhere_in_the_file(tmp_path: Path) -> None:
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    run = Run(ledger.engine)
+    ledger.arrive(run, [document(f"d{number}", description="x" * 900) for number in range(40)])
+    post(ledger, run, *(f"d{number}" for number in range(40)))
+    run.finish()
+    with database.reading(ledger.engine) as connection:
+        stored = [bytes(one) for one in connection.scalars(sa.select(documents.c.payload))]
+    assert len(desk.anonymise(ledger, LATER, dry_run=False)) == 40
+    left = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
+    assert not [one for one in stored if one[20:120] in left]
+    ledger.close()
 
 
 def test_amounts_keep_their_digits() -> None:

@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from commerce_sandbox.exact import store
+from target_exact_online import documents
 from target_exact_online.company import open_company
-from target_exact_online.exceptions import AuthorizationRequiredError
+from target_exact_online.documents.prepared import DocumentSettings
+from target_exact_online.exceptions import (
+    AuthorizationRequiredError,
+    ConfigError,
+    DocumentRefusedError,
+    Problem,
+)
 from target_exact_online.ledger.store import Ledger
-from target_exact_online.master_data import MasterData, NotUsableError, reading
+from target_exact_online.master_data import MasterData, NotUsableError, kinds
 from target_exact_online.master_data.cache import master_rows
-from target_exact_online.master_data.lookup import FRESH_SECONDS
+from target_exact_online.master_data.shelf import FRESH_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +68,7 @@ def ask_everything(master: MasterData) -> None:
     assert master.currency("JPY").smallest == 1
     assert master.item("TEA-POT").for_sale
     assert master.account("10").status == "C"
-    assert master.has_rate("USD", FEBRUARY)
+    assert master.rate("USD", FEBRUARY)
     master.period_open("70", FEBRUARY)
 
 
@@ -138,10 +146,11 @@ def test_what_exact_refused_is_read_again_by_the_next_run(
 ) -> None:
     master = MasterData.load(client, engine)
     master.journal("70")
-    master.distrust()
+    problem = Problem("journal", "blocked", "Unblock it.")
+    master.distrust(DocumentRefusedError([problem], by_exact=True))
     counted = client.call_count
     MasterData.load(client, engine).journal("70")
-    assert client.call_count == counted + 2
+    assert client.call_count == counted + 1, "only what was refused"
 
 
 @ON_SQLITE
@@ -212,11 +221,104 @@ def test_a_remembered_relation_is_found_by_what_it_is_now(
     (row,) = sandbox.exact("crm/Accounts", filter="Name eq 'New'")
     row = {"ID": row["ID"], "Code": row["Code"].strip(), "Status": "C", "Blocked": False}
 
-    master.remember(reading.ACCOUNTS, row | {"Email": "new@example.com"})
+    master.remember(kinds.ACCOUNTS, row | {"Email": "new@example.com"})
     found = master.matching_account(by_email)
     assert found is not None
     assert (found.id, master.account(found.code), master.account("10")) == (row["ID"], found, other)
 
-    master.remember(reading.ACCOUNTS, row | {"VATNumber": "NL000000511B33"})
+    master.remember(kinds.ACCOUNTS, row | {"VATNumber": "NL000000511B33"})
     assert master.matching_account(by_email) is None
     assert master.matching_account(by_vat) is not None
+
+
+@ON_SQLITE
+def test_a_moment_that_has_not_come_is_not_believed(
+    client: ExactClient, engine: Engine, sandbox: SandboxHandle
+) -> None:
+    """One run with a clock ahead must not make master data fresh until that time."""
+    ahead = sandbox.now().timestamp() + 10 * 365 * 86_400
+    MasterData(client, engine, client.division, clock=lambda: ahead).journal("70")
+    counted = client.call_count
+    MasterData.load(client, engine).journal("70")
+    assert client.call_count == counted + 2, "the division and its journals"
+    MasterData.load(client, engine).journal("70")
+    assert client.call_count == counted + 2
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE master_rows SET data = x'c1'",
+        "UPDATE master_rows SET data = x'90'",
+        "UPDATE master_rows SET data = x'80'",
+        "UPDATE master_rows SET data = x''",
+        "UPDATE master_rows SET data = 'text'",
+        "UPDATE master_state SET read_at = 'soon'",
+        "UPDATE master_state SET timestamp = 'much'",
+        "DELETE FROM master_state",
+    ],
+)
+def test_a_damaged_cache_is_read_anew(client: ExactClient, engine: Engine, damage: str) -> None:
+    ask_everything(MasterData.load(client, engine))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(damage)
+    ask_everything(MasterData.load(client, engine))
+
+
+@ON_SQLITE
+def test_an_answer_that_is_no_master_data_is_an_error_of_ours(
+    client: ExactClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master = MasterData.load(client, engine)
+    row = {"ID": "x", "Code": "70", "Type": "twenty"}
+    monkeypatch.setattr(type(client), "get", lambda *_, **__: iter([row]))
+    with pytest.raises(ConfigError, match=r"journal .* cannot be understood"):
+        master.journal("70")
+
+
+@ON_SQLITE
+def test_nothing_is_refused_by_what_was_read_yesterday(
+    client: ExactClient, engine: Engine, sandbox: SandboxHandle, sales_entry: Any
+) -> None:
+    """What a person mended in Exact counts at once, and only what is lacking is asked for."""
+    documents.prepare(
+        "sales_entries", sales_entry(1), MasterData.load(client, engine), DocumentSettings()
+    )
+    (journal,) = sandbox.exact("financial/Journals", filter="Code eq '70'")
+    for blocked in (True, False):
+        with sandbox.database.transaction() as connection:
+            change = journal | {"IsBlocked": blocked}
+            store.update(connection, "financial/Journals", change, "2026-03-01T00:00:00.000")
+        if blocked:
+            with engine.begin() as connection:
+                connection.exec_driver_sql(
+                    "UPDATE master_state SET read_at = 0 WHERE kind = 'journals'"
+                )
+        sandbox.clear_requests()
+        master = MasterData.load(client, engine)
+        if blocked:
+            with pytest.raises(DocumentRefusedError, match="is blocked"):
+                documents.prepare("sales_entries", sales_entry(2), master, DocumentSettings())
+        else:
+            documents.prepare("sales_entries", sales_entry(2), master, DocumentSettings())
+        asked = [one["path"].rpartition("/")[2] for one in sandbox.requests(system="exact")]
+        assert asked == ["Journals"] * (2 if blocked else 1)
+
+
+@ON_SQLITE
+def test_parked_documents_ask_only_for_what_they_lack(
+    client: ExactClient, engine: Engine, sales_entry: Any
+) -> None:
+    line = sales_entry(1)["lines"][0]
+    lacking = [sales_entry(n, lines=[line | {"gl_account": f"80{n:02}9"}]) for n in range(10)]
+
+    def hour() -> int:
+        before, master = client.call_count, MasterData.load(client, engine)
+        for record in lacking:
+            with pytest.raises(DocumentRefusedError):
+                documents.prepare("sales_entries", record, master, DocumentSettings())
+        return client.call_count - before
+
+    hour()
+    assert [hour() for _ in range(3)] == [1, 1, 1], "the GL accounts that changed"

@@ -80,7 +80,7 @@ def test_a_cancelled_order_stays_to_be_seen_with_both_versions(
     assert json.loads(listed)["document_key"] == "shop:order:000000001"
     assert "was cancelled" in json.loads(listed)["error"]
     shown = target.call("documents", "show", "shop:order:000000001").stdout
-    for expected in ("state:          posted", "TEA-POT", "Later version", "was cancelled"):
+    for expected in ("state:            posted", "TEA-POT", "Later version", "was cancelled"):
         assert expected in shown
     assert target.call("audit", "verify").exit_code == 0
 
@@ -148,7 +148,7 @@ def test_a_change_that_broke_off_and_was_taken_back_is_not_made(
     # As often as a question is asked: the left-over change breaks off again before this run's own.
     sandbox.fault(f"*/{ORDERS}*", "error_before", method="GET", times=READ_ATTEMPTS)
     outcome = target.post_here([order(sales_entry, 1)], "sales_orders")
-    assert (outcome.exit_code, outcome.report["updated"]) == (3, {"sales_orders": 1})
+    assert (outcome.exit_code, outcome.report["updated"]) == (3, {"sales_orders": 2})
     assert [row["Quantity"] for row in sandbox.exact(LINES, filter="LineNumber gt 0")] == [2]
     assert changed_keys(target) == []
 
@@ -266,10 +266,10 @@ def test_a_journal_entry_makes_one_customer_at_most(target: Any, sandbox: Sandbo
     outcome = target.post_here([payment(1, None, lines=moved)], "general_journal_entries")
     assert outcome.exit_code == 3
     assert "two new relations" in outcome.report["parked"][0]["reason"]
-    both = [line(121.00, "one@example.com"), line(-121.00, "one@example.com")]
+    both = [line(121.00, "three@example.com"), line(-121.00, "three@example.com")]
     outcome = target.post_here([payment(2, None, lines=both)], "general_journal_entries")
     assert outcome.exit_code == 0, outcome.stderr
-    assert len(set(paid_by(sandbox))) == 1
+    assert len(set(paid_by(sandbox))) == 1, "the first one still needs two"
 
 
 def test_a_missing_item_is_created_once(

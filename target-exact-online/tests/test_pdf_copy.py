@@ -14,7 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_exact_online.documents import copies, pdf_copy
+from target_exact_online.copies import calls as copies
+from target_exact_online.copies import check_installed
+from target_exact_online.copies import pdf as pdf_copy
+from target_exact_online.exceptions import ConfigError, DocumentRefusedError
 from target_exact_online.ledger import payload
 
 if TYPE_CHECKING:
@@ -120,3 +123,20 @@ def test_making_it_fills_nobodys_log(
     caplog.set_level(logging.INFO)
     copy(record)
     assert [line.name for line in caplog.records] == []
+
+
+def test_a_copy_that_exact_does_not_take_is_refused_before_it_is_encoded() -> None:
+    copies.check_size(b"x" * 7_499_000)
+    with pytest.raises(DocumentRefusedError, match="attach a copy in Exact by hand"):
+        copies.check_size(b"x" * 7_500_000)
+
+
+def test_without_the_extra_the_setting_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    check_installed({"attach_documents": True})
+    monkeypatch.setattr("target_exact_online.copies.find_spec", lambda _: None)
+    check_installed({"attach_documents": False})
+    check_installed({})
+    with pytest.raises(ConfigError, match=r"pip install 'target-exact-online\[copies\]'"):
+        check_installed({"attach_documents": True})

@@ -1,0 +1,227 @@
+"""What may be in Exact is recorded, never inferred: the cases in which inferring booked wrongly."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from commerce_sandbox.exact.credentials import SECOND_DIVISION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from commerce_sandbox.testing import SandboxHandle
+
+    SalesEntry = Callable[..., dict[str, Any]]
+
+ENTRIES = "*/salesentry/SalesEntries"
+FIRST, LAST = "shop:invoice:000000001", "000009999"
+
+
+def references(sandbox: SandboxHandle, **odata: Any) -> Counter[str]:
+    """How often each of our references is among the sales entries."""
+    rows = sandbox.exact("salesentry/SalesEntries", **odata)
+    return Counter(str(row["YourRef"]) for row in rows if str(row["YourRef"]) < LAST)
+
+
+def once(*numbers: int) -> Counter[str]:
+    return Counter(f"{number:09}" for number in numbers)
+
+
+def shown(target: Any, key: str = FIRST) -> str:
+    told: str = target.call("documents", "show", key).stdout
+    return told
+
+
+def test_a_period_that_closes_after_a_lost_answer_doubles_nothing(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    target.post_here([sales_entry(2)])  # so that periods were read, and seen open
+    sandbox.fault(ENTRIES, "drop_after", method="POST")
+    sandbox.fault(ENTRIES, "unavailable", method="GET", nth=2, times=0)
+    target.write(max_wait_seconds=0)
+    target.post_here([sales_entry(1)])
+    assert "may_be_in_exact:  True" in shown(target)
+    sandbox.clear_faults()
+    sandbox.bookkeeper().close_period(2026, 2)
+
+    target.post_here([sales_entry(1, rules_version="2", due_date="2026-03-10")])
+
+    assert references(sandbox) == once(1, 2)
+    assert "state:            posted" in shown(target)
+
+
+@pytest.mark.parametrize("lost", ["late_commit", "drop_after"])
+def test_a_call_that_is_carried_out_late_is_waited_for(
+    lost: str, target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    """Asked before the call can have ended, or before Exact's lists show it, it looks absent."""
+    target.write(settle_after_seconds=2, index_lag_seconds=2)
+    sandbox.set("exact.index_lag_seconds", 1)
+    late = {"seconds": 1.5} if lost == "late_commit" else {}
+    sandbox.fault(ENTRIES, lost, method="POST", **late)
+    outcome = target.post_here([sales_entry(1)])
+    assert outcome.exit_code == 0, outcome.stderr
+    time.sleep(2)
+    assert references(sandbox) == once(1)
+    posts = [one for one in sandbox.requests(method="POST") if "SalesEntries" in one["path"]]
+    assert len(posts) == 1, "what Exact may have is not sent again"
+
+
+def test_exact_is_not_asked_before_the_call_can_have_ended(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    target.post_here([sales_entry(2)])
+    target.write(settle_after_seconds=3)
+    sandbox.fault(ENTRIES, "drop_after", method="POST")
+    sandbox.clear_requests()
+    target.post_here([sales_entry(1)])
+    calls = [one for one in sandbox.requests() if one["path"].endswith("SalesEntries")]
+    sent = next(one["at"] for one in calls if one["method"] == "POST")
+    asked = [one["at"] for one in calls if one["method"] == "GET" and one["at"] > sent]
+    assert asked
+    assert min(asked) - sent >= 2.9
+
+
+def test_two_store_views_that_count_alike_are_both_booked_also_after_a_lost_answer(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    """The entry with the same reference, amount and journal belongs to the other store view."""
+    target.post_here([sales_entry(1, document_key="shop:nl:invoice:000000001")])
+    sandbox.fault(ENTRIES, "drop_before", method="POST")
+    target.post_here([sales_entry(1, document_key="shop:be:invoice:000000001")])
+    target.call()
+    assert references(sandbox) == Counter({"000000001": 2})
+
+
+def test_the_answer_of_another_document_is_not_believed_and_nothing_is_deleted(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    target.post_here([sales_entry(1)])
+    for kind in ("swapped_answer", "other_division"):
+        sandbox.fault(ENTRIES, kind, method="POST")
+        other = sales_entry(2 if kind == "swapped_answer" else 3)
+        other["lines"][0] |= {"amount": 50.00, "vat_amount": 10.50}
+        other["totals"] = {"amount": 60.50, "vat_amount": 10.50, "net_amount": 50.00}
+        outcome = target.post_here([other])
+        assert outcome.exit_code == 0, outcome.stderr
+    assert references(sandbox) == once(1, 2, 3)
+    assert not sandbox.requests(method="DELETE")
+    assert "unanswered" in shown(target, "shop:invoice:000000002")
+    assert target.call("audit", "verify").exit_code == 0
+
+
+def copy_of(target: Any, name: str) -> Path:
+    """Back the ledger up, as its guide says."""
+    backup = target.folder / name
+    with (
+        contextlib.closing(sqlite3.connect(target.folder / "ledger.db")) as live,
+        contextlib.closing(sqlite3.connect(backup)) as copy,
+    ):
+        live.backup(copy)
+    return backup
+
+
+def test_a_ledger_restored_from_a_backup_is_noticed_and_made_good(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    target.post_here([sales_entry(1)])
+    backup = copy_of(target, "backup.db")
+    target.post_here([sales_entry(n) for n in range(2, 12)])
+    for path in target.folder.glob("ledger.db-*"):
+        path.unlink()
+    shutil.copy(backup, target.folder / "ledger.db")
+
+    outcome = target.post([sales_entry(n) for n in range(1, 14)])
+
+    assert outcome.exit_code == 0, outcome.stderr
+    assert references(sandbox) == once(*range(1, 14))
+    assert outcome.report["already_there"] == {"sales_entries": 11}
+    assert "restored from a backup" in outcome.stderr
+    assert "sales_entries since" in outcome.stderr
+    assert target.call("audit", "verify").exit_code == 0
+
+
+def test_a_lost_ledger_and_a_clock_that_is_a_day_behind_double_nothing(
+    target: Any, make_target: Callable[..., Any], sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    """The documents look younger than the ledger: an empty one asks by reference, not by date."""
+    later = (datetime.now(UTC) + timedelta(hours=20)).isoformat()
+    source = {"instance": "shop", "kind": "invoice", "created_at": later}
+    records = [sales_entry(n, source=source) for n in range(1, 16)]
+    target.post_here(records)
+    fresh = make_target("new", refresh_token=sandbox.exact_config()["refresh_token"])
+    assert fresh.post_here(records).report["already_there"] == {"sales_entries": 15}
+    assert references(sandbox) == once(*range(1, 16))
+
+
+def test_a_held_document_goes_to_the_company_it_came_in_for(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    other = SECOND_DIVISION
+    target.post_here([sales_entry(9)])
+    target.write(base_url="http://127.0.0.1:1", max_wait_seconds=0)
+    target.post_here([sales_entry(1)])
+    target.write(base_url=sandbox.url, division=other)
+    target.call()
+    assert references(sandbox) == once(1, 9)
+    assert references(sandbox, division=other) == Counter()
+    target.post_here([sales_entry(1)])
+    assert references(sandbox, division=other) == once(1), "another company, another document"
+
+
+def test_what_somebody_deleted_comes_back_by_replay_again_and_only_then(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    target.post_here([sales_entry(1), sales_entry(2)])
+    (gone,) = sandbox.exact("salesentry/SalesEntries", filter="YourRef eq '000000001'")
+    sandbox.bookkeeper().delete(gone["EntryID"])
+    plain = target.call("documents", "replay", FIRST)
+    assert plain.exit_code == 1
+    assert f"documents replay --again {FIRST}" in plain.stderr
+    both = target.call("documents", "replay", "--again", FIRST, "shop:invoice:000000002")
+    assert both.exit_code == 0, both.stderr
+    outcome = target.call()
+    assert outcome.exit_code == 0, outcome.stderr
+    assert references(sandbox) == once(1, 2)
+    assert outcome.report["already_there"] == {"sales_entries": 1}
+
+
+def test_a_reference_is_cut_by_exact_and_found_again_all_the_same(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    alike = "WEB-2026-AMSTERDAM-CENTRAAL-0000000"
+    sandbox.fault(ENTRIES, "drop_after", method="POST", nth=2)
+    records = [
+        sales_entry(n, document_key=f"shop:nl:invoice:{n}", your_ref=f"{alike}{n}")
+        for n in (1, 2, 3)
+    ]
+    outcome = target.post_here(records)
+    assert outcome.exit_code == 0, outcome.stderr
+    stored = [row["YourRef"] for row in sandbox.exact("salesentry/SalesEntries")]
+    ours = [one for one in stored if one.startswith("WEB-2026")]
+    assert len(set(ours)) == len(ours) == 3
+    assert max(map(len, ours)) == 30
+
+
+def test_a_version_that_comes_while_nothing_is_known_is_told_once_it_is(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    target.post_here([sales_entry(9)])
+    sandbox.fault(ENTRIES, "drop_after", method="POST")
+    target.write(max_wait_seconds=0)
+    sandbox.fault(ENTRIES, "unavailable", method="GET", nth=2, times=0)
+    target.post_here([sales_entry(1)])
+    sandbox.clear_faults()
+    outcome = target.post_here([sales_entry(1, entry_date="2026-02-11")])
+    assert references(sandbox) == once(1, 9)
+    assert outcome.exit_code == 3
+    assert [line["document_key"] for line in outcome.report["changed"]] == [FIRST]
