@@ -1,0 +1,1 @@
+"""Month-end: shop, ledger and Exact side by side, every cent explained by exactly one reason."""

@@ -1,0 +1,353 @@
+"""What a comparison of a month found: plain values, without any reading or writing.
+
+Amounts are exact and signed as an accountant reads sales: revenue, VAT owed and liabilities are
+positive, what takes them back is negative.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+Severity = Literal["error", "warning", "info"]
+Step = Literal["shop_to_ledger", "ledger_to_exact"]
+RowKind = Literal["shop", "difference", "ledger", "exact"]
+CellKind = Literal["text", "money", "number", "date"]
+Outcome = Literal["agrees", "differs", "incomplete"]
+Cell = str | int | Decimal | date | None
+
+ZERO = Decimal("0.00")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a finding adds to one bridge.
+
+    Attributes:
+        scope: The bridge, as `Scope.name`.
+        currency: ISO 4217.
+        amount: What it adds there.
+        step: Between which sides.
+    """
+
+    scope: str
+    currency: str
+    amount: Decimal
+    step: Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One difference, with its only reason.
+
+    Attributes:
+        code: The class, ``S1`` to ``B5``.
+        severity: Whether a book is wrong, somebody should look, or it is explained.
+        title: The class in words.
+        cause: What happened here, in one sentence, without names of people.
+        amount: The cents it explains in the bridge of its step; 0.00 where it only moves them.
+        currency: Of the amount, ISO 4217.
+        document_key: The document, or an empty string for what is in Exact only.
+        number: The number that the shop printed, or an empty string.
+        entry: Journal and number of the entry in Exact, as ``70/26000123``, or an empty string.
+        entry_id: Its GUID, or an empty string.
+        line: Number of the line in Exact, or None for the whole entry.
+        field: What differs, e.g. ``gl_account``; empty for the whole document.
+        ours: The value as it should be, for people.
+        theirs: The value that was found instead.
+        who: Who did it in Exact: a name only if names were asked for, else ``user A``.
+        when: When (UTC), or None.
+        proposal: What to do, e.g. a command; empty when there is nothing to do.
+        effects: What it adds to each bridge.
+    """
+
+    code: str
+    severity: Severity
+    title: str
+    cause: str
+    amount: Decimal
+    currency: str
+    document_key: str = ""
+    number: str = ""
+    entry: str = ""
+    entry_id: str = ""
+    line: int | None = None
+    field: str = ""
+    ours: str = ""
+    theirs: str = ""
+    who: str = ""
+    when: datetime | None = None
+    proposal: str = ""
+    effects: tuple[Effect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeRow:
+    """One row of a bridge.
+
+    Attributes:
+        kind: A side, or a difference between two of them.
+        label: For people.
+        amount: The side's amount, or what the difference adds.
+        documents: How many documents; None where they cannot be counted.
+        code: The class of a difference, else an empty string.
+        severity: The worst one of a difference, else None.
+    """
+
+    kind: RowKind
+    label: str
+    amount: Decimal
+    documents: int | None = None
+    code: str = ""
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bridge:
+    """From the shop by the ledger to Exact, in one scope and currency.
+
+    Attributes:
+        scope: ``total``, or ``gl:8000``, ``vat:21``, ``cost_center:WEB``, ``cost_unit:A``.
+        title: The scope in words.
+        currency: ISO 4217.
+        rows: Top to bottom; a side that was not read is absent.
+        unexplained: What is left when all classes are taken off: 0.00, or this is a fault.
+        source: Where Exact's amount comes from, for people.
+    """
+
+    scope: str
+    title: str
+    currency: str
+    rows: tuple[BridgeRow, ...]
+    unexplained: Decimal
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a control statement."""
+
+    name: str
+    kind: CellKind = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A control statement.
+
+    Attributes:
+        number: 1 VAT, 2 OSS, 3 EC sales list, 4 gift cards and credit, 5 clearing, 6 deferred,
+            7 cut-off, 8 debtors, 9 currency, 10 rounding.
+        name: Its sheet, e.g. ``VAT``.
+        title: In words.
+        columns: Names and kinds.
+        rows: Cells in the order of the columns; None is empty.
+        notes: Sentences below the table.
+        not_compared: Why it says nothing, or an empty string.
+    """
+
+    number: int
+    name: str
+    title: str
+    columns: tuple[Column, ...] = ()
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    notes: tuple[str, ...] = ()
+    not_compared: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRow:
+    """One document on the three sides; None: that side does not have it.
+
+    Attributes:
+        document_key: The ledger's name for it.
+        number: The number that the shop printed.
+        kind: ``invoice``, ``credit_memo``, ``day`` and so on.
+        store: The store view.
+        entry_date: Its booking date (ISO).
+        currency: ISO 4217.
+        shop: The amount that the shop has now.
+        ledger: The amount that was posted.
+        exact: The amount that Exact has.
+        state: Its state in the ledger, or an empty string.
+        entry: Journal and number in Exact.
+        codes: The classes of its differences.
+    """
+
+    document_key: str
+    number: str
+    kind: str
+    store: str
+    entry_date: str
+    currency: str
+    shop: Decimal | None
+    ledger: Decimal | None
+    exact: Decimal | None
+    state: str = ""
+    entry: str = ""
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotCompared:
+    """Something that was not compared: it is never called equal.
+
+    Attributes:
+        what: What was left out.
+        why: Why, and what to do about it.
+        blocking: Whether the month cannot be called compared because of it.
+    """
+
+    what: str
+    why: str
+    blocking: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """The calls to Exact that were made.
+
+    Attributes:
+        total: All of them.
+        by_resource: How many to each resource, as pairs.
+        rows: How many transaction lines were read from Exact.
+    """
+
+    total: int = 0
+    by_resource: tuple[tuple[str, int], ...] = ()
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filed:
+    """A return that Exact knows of.
+
+    Attributes:
+        kind: ``VAT return`` or ``EC sales list``.
+        year: Its year.
+        period: Its number in the year, by its frequency.
+        frequency: ``M``, ``Q`` or ``Y``.
+        status: 10 draft, 20 open, 50 processed.
+        amount: What it says, or None.
+        at: When it was made (UTC), or None.
+    """
+
+    kind: str
+    year: int
+    period: int
+    frequency: str
+    status: int
+    amount: Decimal | None = None
+    at: datetime | None = None
+
+    @property
+    def is_filed(self) -> bool:
+        """Tell whether it is out of the house."""
+        return self.status >= 50  # noqa: PLR2004  # Exact's number for processed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignOff:
+    """A sign-off of a month.
+
+    Attributes:
+        status: ``signed``, or ``stale`` when something beneath it has changed.
+        signed_by: Who.
+        signed_at: When (UTC).
+        note: Their words.
+        inputs_hash: Fingerprint of everything beneath it.
+        chain_hash: The event of the audit trail that holds it.
+    """
+
+    status: Literal["signed", "stale"]
+    signed_by: str
+    signed_at: datetime
+    note: str
+    inputs_hash: str
+    chain_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One month of one company, compared.
+
+    Attributes:
+        division: The Exact company.
+        company: Its name, or an empty string.
+        year: Exact's financial year.
+        period: Exact's period.
+        first: First day of the period.
+        last: Last day of the period.
+        currency: The company's own, ISO 4217.
+        made_at: When it was made (UTC).
+        source: Where Exact's side comes from, for people.
+        depth: ``sums``, ``lines`` or ``full``: how deep it was really compared.
+        findings: The differences, worst first.
+        bridges: The first one is the total in the company's currency.
+        statements: The control statements, by number.
+        documents: Every document of the month.
+        returns: Returns over this month.
+        open_journals: Journals in which the period is open.
+        calls: The calls to Exact.
+        not_compared: What was left out.
+        rules_versions: Which rules booked how many documents, as pairs.
+        inputs_hash: Fingerprint of everything that was compared.
+        chain_head: Last event of the audit trail.
+        resume_at: When the rest can be compared (UTC), or None when all is done.
+        sign_off: The month's newest sign-off, or None.
+    """
+
+    division: int
+    company: str
+    year: int
+    period: int
+    first: date
+    last: date
+    currency: str
+    made_at: datetime
+    source: str
+    depth: str
+    findings: tuple[Finding, ...] = ()
+    bridges: tuple[Bridge, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    documents: tuple[DocumentRow, ...] = ()
+    returns: tuple[Filed, ...] = ()
+    open_journals: tuple[str, ...] = ()
+    calls: Calls = Calls()
+    not_compared: tuple[NotCompared, ...] = ()
+    rules_versions: tuple[tuple[str, int], ...] = ()
+    inputs_hash: str = ""
+    chain_head: str = ""
+    resume_at: datetime | None = None
+    sign_off: SignOff | None = None
+
+    @property
+    def unexplained(self) -> Decimal:
+        """The cents that no class explains, over all bridges."""
+        return sum((abs(bridge.unexplained) for bridge in self.bridges), ZERO)
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether the month agrees, differs, or was not compared as a whole."""
+        if self.resume_at is not None or any(one.blocking for one in self.not_compared):
+            return "incomplete"
+        if self.unexplained or any(one.severity != "info" for one in self.findings):
+            return "differs"
+        return "agrees"
+
+
+def to_json(result: Result) -> bytes:
+    """Return a result as JSON; amounts are text with all their digits.
+
+    Args:
+        result: The result.
+    """
+    sums = {"outcome": result.outcome, "unexplained": format(result.unexplained, "f")}
+    return _ENCODER.encode(sums | msgspec.to_builtins(result, builtin_types=(Decimal, date)))
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="string")
