@@ -255,6 +255,9 @@ class TokenSource:
 
     def _old(self, issued_at: float) -> bool:
         age = self._clock.now() - issued_at
+        if age < -_BELIEVED_AHEAD:
+            self._clock.ask()  # this machine may have slept, and what it knows may be behind
+            age = self._clock.now() - issued_at
         return age >= EARLIEST_REFRESH or age < -_BELIEVED_AHEAD
 
     def _waits(self, entry: Mapping[str, Any]) -> bool:

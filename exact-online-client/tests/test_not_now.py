@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import json
-import random
 import threading
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 import sqlalchemy as sa
-from requests.adapters import BaseAdapter
-from urllib3 import HTTPResponse
 
-from connector_credentials import generate_key, open_store
-from exact_online.client import ExactClient, open_client
 from exact_online.errors import (
     AuthorizationRequiredError,
     NotNowError,
@@ -30,9 +21,10 @@ from exact_online.limit_tables import call_windows, endpoint_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from sqlalchemy.engine import Engine
+
+    from exact_online.client import ExactClient
 
 ENTRIES = "salesentry/SalesEntries"
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC).timestamp()
@@ -41,93 +33,8 @@ STORED = (201, JSON, {"d": {"EntryID": "1"}})
 MINUTE = "X-RateLimit-Minutely-"
 DAY = "X-RateLimit-"
 
-Reply = tuple[int, dict[str, str], Any] | Exception
-
-
-@dataclass
-class Exact(BaseAdapter):
-    """Answers what is written down, in no time, by a clock of its own."""
-
-    now: float = NOON
-    ahead: float = 0.0  # of our clock
-    slept: float = 0.0
-    replies: list[Reply] = field(default_factory=list)
-    otherwise: Reply = STORED
-    asked: list[tuple[str, str, float]] = field(default_factory=list)
-    token_replies: list[Reply] = field(default_factory=list)
-
-    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:
-        assert request.method
-        assert request.url
-        if request.method == "HEAD":
-            return self._response(request, 302, {}, b"")
-        if request.url.endswith("/api/oauth2/token"):
-            reply = self.token_replies.pop(0) if self.token_replies else self._pair()
-        else:
-            self.asked.append((request.method, request.url, self.now))
-            reply = self.replies.pop(0) if self.replies else self.otherwise
-        if isinstance(reply, Exception):
-            raise reply
-        status, headers, body = reply
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._response(request, status, headers, content)
-
-    def _pair(self) -> Reply:
-        return 200, JSON, {"access_token": f"access-{self.now}", "refresh_token": "next-refresh"}
-
-    def _response(
-        self, request: requests.PreparedRequest, status: int, headers: dict[str, str], body: bytes
-    ) -> requests.Response:
-        date = format_datetime(datetime.fromtimestamp(int(self.now), UTC), usegmt=True)
-        response = requests.Response()
-        response.status_code = status
-        response.headers.update({"Date": date} | headers)
-        response.raw = HTTPResponse(io.BytesIO(body), preload_content=False)
-        response.request, response.url = request, request.url or ""
-        return response
-
-    def close(self) -> None:
-        pass
-
-    def clock(self) -> float:
-        return self.now + self.ahead
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        self.slept += seconds
-
-    @property
-    def times(self) -> list[float]:
-        return [at - NOON for _, _, at in self.asked]
-
-
-@pytest.fixture
-def exact() -> Exact:
-    random.seed(4)
-    return Exact()
-
-
-@pytest.fixture
-def connect(
-    exact: Exact, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., ExactClient]:
-    monkeypatch.setenv("CONNECTOR_KEY", generate_key())
-    store = open_store(str(tmp_path / "store"), create=True)
-    login = {"client_id": "c", "client_secret": "secret", "refresh_token": "r", "country": "NL"}
-    store.put("exact-online", login)
-
-    def run(clock: Any = exact.clock, sleep: Any = exact.sleep, **changes: Any) -> ExactClient:
-        session = requests.Session()
-        session.mount("https://", exact)
-        return open_client(
-            {"credentials": store.label, "division": 1} | changes,
-            engine,
-            session=session,
-            clock=clock,
-            sleep=sleep,
-        )
-
-    return run
+Reply = Any
+Exact = Any
 
 
 def windows(engine: Engine) -> Any:
@@ -143,10 +50,14 @@ NO_ANSWER: Reply = requests.ReadTimeout()
 
 @pytest.mark.parametrize("reply", [BARE, UNREACHABLE])
 def test_a_write_waits_and_is_stored(
-    exact: Exact, connect: Callable[..., ExactClient], reply: Reply
+    exact: Exact, engine: Engine, connect: Callable[..., ExactClient], reply: Reply
 ) -> None:
     exact.replies = [reply] * 5
-    assert connect().post(ENTRIES, {}) == {"EntryID": "1"}
+    client = connect()
+    assert client.post(ENTRIES, {}) == {"EntryID": "1"}
+    client.close()
+    assert windows(engine).day_left == (4_999 if reply is UNREACHABLE else 4_994)
+    assert windows(engine).leased == 0
     gaps = [b - a for a, b in zip(exact.times, exact.times[1:], strict=False)]
     assert len(gaps) == 5
     assert gaps[0] <= 1.1
@@ -278,16 +189,27 @@ def test_all_threads_wait_together(exact: Exact, connect: Callable[..., ExactCli
     assert len(exact.asked) == 4 + 4
 
 
+@pytest.mark.parametrize("reply", [(401, {}, b""), (302, {"Location": "/docs/Login.aspx"}, b"")])
 def test_an_unauthorized_call_counts_toward_the_errors(
-    exact: Exact, engine: Engine, connect: Callable[..., ExactClient]
+    exact: Exact, engine: Engine, connect: Callable[..., ExactClient], reply: Reply
 ) -> None:
-    login = {"Location": "/docs/Login.aspx"}
-    exact.replies = [(401, {}, b""), (302, login, b"")]
+    exact.replies = [reply]
     client = connect()
     with pytest.raises(AuthorizationRequiredError):
         client.post(ENTRIES, {})
     with engine.connect() as connection:
         assert len(connection.execute(sa.select(endpoint_errors)).all()) == 1
+
+
+def test_exact_s_time_is_learned_from_every_answer(
+    exact: Exact, connect: Callable[..., ExactClient]
+) -> None:
+    awake = exact.now
+    client = connect(clock=lambda: awake + exact.slept)
+    client.post(ENTRIES, {})
+    exact.now += 3600  # while this machine slept, and its clock with it
+    client.post(ENTRIES, {})
+    assert client.tokens.access_token() == f"access-{exact.now}"
 
 
 def test_a_fresh_token_that_is_refused_is_not_renewed(
@@ -305,11 +227,14 @@ def test_a_fresh_token_that_is_refused_is_not_renewed(
 
 
 def test_a_token_endpoint_that_is_away_is_waited_for(
-    exact: Exact, connect: Callable[..., ExactClient]
+    exact: Exact, engine: Engine, connect: Callable[..., ExactClient]
 ) -> None:
     exact.token_replies = [UNREACHABLE, UNREACHABLE, (429, {}, b""), AWAY, (302, {}, b"")]
-    assert connect().post(ENTRIES, {})
+    client = connect()
+    assert client.post(ENTRIES, {})
     assert exact.token_replies == []
+    client.close()
+    assert windows(engine).leased == 0  # no data call was made for them
 
 
 def test_a_token_is_fresh_after_a_long_wait(
