@@ -331,6 +331,7 @@ def test_a_document_says_where_and_when_it_comes_from(make_rules: Any, make_docu
     record = booked.record
     assert (record["document_date"], record["tax_point"]) == ("2026-03-02", "2026-03-02")
     assert record["source"]["order_entity_id"] == 5
+    assert record["source"]["payment_method"] == "checkmo"
     assert record["source"]["timezone"] == "Europe/Amsterdam"
     assert (record["lines"][0]["supply"], record["lines"][0]["country"]) == ("domestic", "NL")
     assert "division" not in record

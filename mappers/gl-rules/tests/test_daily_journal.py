@@ -166,3 +166,14 @@ def test_reverse_charge_is_never_summed_up() -> None:
     rules = rules_of("P08", ("settings:", "settings:\n  mode: daily_journal"))
     invoice = msgspec.convert({**source["invoices"][0], "order": source["order"]}, Document)
     assert book(rules, "invoice", invoice).stream == "sales_entries"
+
+
+def test_deferred_revenue_is_never_summed_up(documents: Any) -> None:
+    change = ('gl: "8000", cost_center', 'gl: "8000", deferral_months: 12, cost_center')
+    booked = book_first(rules_of("P12", change), *documents[0])
+    assert booked.stream == "sales_entries"
+    assert booked.record["lines"][0]["to"] == "2027-04-06"
+
+
+def book_first(rules: Any, kind: Any, document: Document) -> Any:
+    return Booker(rules).document(kind, document)[0]

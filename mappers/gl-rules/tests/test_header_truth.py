@@ -195,6 +195,11 @@ def test_four_decimals_need_no_rounding_line(make_rules: Any, make_document: Any
     assert sorted(vat for _, vat in by_account(booked).values()) == ["0.12", "0.13"]
 
 
+def test_less_than_a_cent_of_the_header_is_booked_too(make_rules: Any, make_document: Any) -> None:
+    document = make_document(("LAMP", 100, 21), tax_amount="21.0151", grand_total="121.0151")
+    assert by_account(book(make_rules(), document)) == {"8000": ("100.00", "21.02")}
+
+
 def test_a_sales_order_follows_its_header_too(make_rules: Any, basket: Any) -> None:
     document = basket(tax_amount=-2 * CENT)
     order = document.order

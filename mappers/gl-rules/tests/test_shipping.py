@@ -134,6 +134,26 @@ def test_what_tax_amount_leaves_for_shipping_counts(make_rules: Any, make_docume
     assert lines(book(make_rules(), document, "credit_memo"), "8100") == [("21", "-5.00", "-1.05")]
 
 
+def test_cents_of_a_refund_of_shipping_alone_are_on_shipping(
+    make_rules: Any, make_document: Any
+) -> None:
+    """The shop's rounding of a coupon that has no part in shipping: -0.01 inside it."""
+    document = make_document(
+        ("LAMP", 100, 21),
+        subtotal=0,
+        tax_amount="0.86",
+        discount_tax_compensation_amount="-0.01",
+        shipping_amount="4.10",
+        shipping_tax_amount="0.86",
+        adjustment=0,
+        grand_total="4.95",
+        order={"shipping_amount": "4.10", "shipping_discount_amount": 0},
+    )
+    document.items.clear()
+    booked = book(make_rules(), document, "credit_memo")
+    assert lines(booked, "8100") == [("21", "-4.09", "-0.86")]
+
+
 # --- the refund of discounted shipping without shipping --------------------------------------
 
 

@@ -78,14 +78,12 @@ def shipping_discount(
         stated_hidden += apart
     of_discount = [("lines", discounts), ("shipping", amount), ("left over", -left_over)]
     of_hidden = [("lines", hidden), ("shipping", inside if apart is None else ZERO)]
-    limit = context.rounding_limit if rows else ZERO
-    return ShippingDiscount(
-        amount,
-        inside,
-        left_over,
-        differs("discount_amount", stated, of_discount, limit),
-        differs("discount_tax_compensation_amount", stated_hidden, of_hidden, limit),
-    )
+    limit = context.rounding_limit if rows or header.shipping_amount else ZERO
+    cents = differs("discount_amount", stated, of_discount, limit)
+    hidden_cents = differs("discount_tax_compensation_amount", stated_hidden, of_hidden, limit)
+    if not rows:  # shipping is all that there is
+        return ShippingDiscount(amount + cents, inside + hidden_cents, left_over, ZERO, ZERO)
+    return ShippingDiscount(amount, inside, left_over, cents, hidden_cents)
 
 
 def _on_shipping(context: Context, more: Decimal, discounts: Decimal) -> Decimal:

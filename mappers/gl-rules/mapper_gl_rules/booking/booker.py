@@ -112,8 +112,10 @@ class Booker:
             )
         header = document_header(document, order, facts, decision, self.rules)
         mode = decision.outcome("mode") or settings.mode
-        if mode == "daily_journal" and not facts.reverse_charge:
-            # The EC sales list needs the customer, so a reverse charge is never summed up.
+        # The EC sales list needs the customer of a reverse charge, and a journal entry has no
+        # period of deferred revenue: neither is summed up.
+        alone = facts.reverse_charge or any(one.outcome.deferral_months for one in postings)
+        if mode == "daily_journal" and not alone:
             return [summary_document(header, facts, postings, decision, settings)]
         header["debtor"] = debtor_of(order, facts, decision, settings)
         journal = decision.outcome("journal") or settings.journal
