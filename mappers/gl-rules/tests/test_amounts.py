@@ -106,6 +106,18 @@ def test_an_unmapped_surcharge_is_refused_by_name(make_rules: Any, make_document
     assert "surcharges" in booked.record["what_to_do"]
 
 
+def test_a_total_of_an_extension_may_be_beside_adobes_own(
+    make_rules: Any, make_document: Any
+) -> None:
+    document = make_document(
+        LAMP, grand_total="123.50", handling="2.5000", base_handling="2.5000", subtotal_incl_tax=2.5
+    )
+    booked = book(make_rules(), document)
+    assert reason(booked).endswith("grand_total 123.50; handling 2.50 may be it")
+    assert (booked.record["where"], booked.record["currency"]) == ("handling", "EUR")
+    assert lines(book(make_rules(surcharges={"handling": None}), document))["8110"][1] == "2.50"
+
+
 @pytest.mark.parametrize(
     ("code", "expected"), [("21", ("21", "2.48", "0.52")), ("0", ("0", "3.00", "0.00"))]
 )

@@ -254,6 +254,15 @@ def test_shipping_in_proportion_to_the_goods_has_a_line_per_percentage(
     assert lines(booked, "8100") == [("21", "5.00", "1.05"), ("9", "5.00", "0.45")]
 
 
+def test_shares_are_known_to_the_cent_of_their_vat(make_rules: Any, mixed: Any) -> None:
+    """4.34 at 21 % and 0.61 at 9 %: 0.91 and 0.05 give 4.33 and 0.56, and the rest is rounding."""
+    document = mixed([(21, "0.91"), (9, "0.05")], "0.96", net="4.95")
+    document.order.shipping_amount = Decimal("4.95")
+    found = lines(book(make_rules(LOW), document), "8100")
+    assert [(code, vat) for code, _, vat in found] == [("21", "0.91"), ("9", "0.05")]
+    assert sum(Decimal(net) for _, net, _ in found) == Decimal("4.95")
+
+
 def test_percentages_are_added_where_their_sum_gives_the_amount(
     make_rules: Any, mixed: Any
 ) -> None:
