@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
+import sys
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
+from cryptography.fernet import InvalidToken
 from singer_sdk._logging import _setup_console_logging
 from singer_sdk.exceptions import ConfigValidationError, RecordsWithoutSchemaException
 from singer_sdk.singerlib.exceptions import InvalidInputLine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
+from connector_credentials import clean, clean_logs
+from connector_credentials.output import LOG_LIMIT
 from exact_online.cli import login_commands
 from target_exact_online.desk.commands import anonymise, audit, documents
 from target_exact_online.desk.doctor import doctor
+from target_exact_online.desk.status import status
 from target_exact_online.exceptions import TargetError
 from target_exact_online.run import TerminatedError
 from target_exact_online.summary import EXIT_ERROR
 from target_exact_online.target import TargetExactOnline
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from singer_sdk.plugin_base import _ConfigInput
+
+DAMAGED = (
+    "The ledger is damaged: something in it does not read as it was written (setting ledger_url). "
+    "Post nothing with it: restore its last backup, which the next run makes good with what Exact "
+    "has. See the guide, Backup and restore."
+)
+_LEDGER = "target_exact_online.ledger."
+_CHUNK = 1 << 20
 
 
 class TargetGroup(click.Group):
@@ -33,16 +51,23 @@ class TargetGroup(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigValidationError as error:
-            for message in error.errors:
-                _complain(f"{_without_secret(message)} (config).")
-        except (TargetError, InvalidInputLine, RecordsWithoutSchemaException) as error:
-            _complain(str(error))
+            said = [f"{_without_secret(message)} (config)." for message in error.errors]
+        except TargetError as error:
+            said = [str(error)]
+        except (InvalidInputLine, RecordsWithoutSchemaException) as error:
+            _complain([str(error)])  # what is wrong is the input: nothing else of it matters
+            return ctx.exit(EXIT_ERROR)
         except SQLAlchemyError as error:
-            # Without its parameters: they are the document.
-            reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
-            _complain(f"The ledger failed: {reason} (setting ledger_url). Nothing is lost; repeat.")
+            said = [_of_database(error)]
+        except (InvalidToken, ValueError, msgspec.MsgspecError) as error:
+            if not _from_ledger(error):
+                raise
+            said = [DAMAGED]
         except TerminatedError as ended:  # before or after the time in which calls are made
             return ctx.exit(ended.exit_code)
+        _complain(said)
+        if ctx.invoked_subcommand is None and _read_to_the_end(ctx.params):
+            _complain(said)  # so that it is also the last that one reads
         return ctx.exit(EXIT_ERROR)
 
 
@@ -79,7 +104,14 @@ cli = TargetGroup(
     ],
 )
 
-for _command in (doctor, documents, audit, anonymise, *login_commands(TargetExactOnline.name)):
+for _command in (
+    doctor,
+    status,
+    documents,
+    audit,
+    anonymise,
+    *login_commands(TargetExactOnline.name),
+):
     cli.add_command(_command)
 
 
@@ -92,15 +124,47 @@ def _without_secret(message: str) -> str:
     return message
 
 
-def _complain(message: str) -> None:
-    if os.environ.get("SINGER_SDK_LOG_CONFIG"):
-        TargetExactOnline.logger.error("%s", message)
-    else:
-        click.echo(f"ERROR: {message}", err=True)
+def _from_ledger(error: Exception) -> bool:
+    """Tell whether it came up while the ledger was read: it holds what nobody wrote."""
+    frames = traceback.walk_tb(error.__traceback__)
+    modules = {str(frame.f_globals.get("__name__")) for frame, _ in frames}
+    return any(one.startswith(("sqlalchemy.", _LEDGER)) for one in modules)
+
+
+def _of_database(error: SQLAlchemyError) -> str:
+    # Without its parameters: they are the document.
+    reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
+    if isinstance(error, DatabaseError) and not isinstance(error, OperationalError):
+        return f"{DAMAGED} ({reason})"
+    return f"The ledger failed: {reason} (setting ledger_url). Nothing is lost; repeat."
+
+
+def _complain(messages: list[str]) -> None:
+    for message in messages:
+        if os.environ.get("SINGER_SDK_LOG_CONFIG"):
+            TargetExactOnline.logger.error("%s", message)
+        else:
+            click.echo(f"ERROR: {clean(message, LOG_LIMIT)}", err=True)
+
+
+def _read_to_the_end(given: Mapping[str, Any]) -> bool:
+    """Read what the tap still writes: a closed pipe would be told louder than its cause.
+
+    Returns:
+        Whether there was something.
+    """
+    if given.get("file_input") or sys.stdin.isatty():
+        return False
+    some = False
+    with contextlib.suppress(TerminatedError, OSError, ValueError):
+        while sys.stdin.buffer.read(_CHUNK):
+            some = True
+    return some
 
 
 def main() -> None:
     """Start the process: logs to standard error, then the command."""
     level = os.environ.get("TARGET_EXACT_ONLINE_LOGLEVEL") or os.environ.get("LOGLEVEL") or "INFO"
     _setup_console_logging(log_level=level.upper())
+    clean_logs()
     cli()

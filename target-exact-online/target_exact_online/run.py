@@ -83,9 +83,27 @@ def run_target(target: Plugin, file_input: IO[str] | None) -> int:
         TargetError: What ended the run; the summary and the report are written before.
     """
     config = target.config
-    copies.check_installed(config)
-    with contextlib.closing(Ledger.open(config["ledger_url"], division_of(config))) as ledger:
-        return _run(target, ledger, file_input)
+    summary = Summary()
+    error: BaseException | None = None
+    exit_code = EXIT_ERROR
+    report.begin(config)
+    try:
+        copies.check_installed(config)
+        with contextlib.closing(Ledger.open(config["ledger_url"], division_of(config))) as ledger:
+            exit_code, error = _run(target, ledger, summary, file_input)
+    except TerminatedError as ended:  # before or after the time in which calls are made
+        exit_code = ended.exit_code
+        raise
+    except BaseException as fatal:
+        error = fatal
+        raise
+    finally:
+        if config.get("report_file"):
+            report.write(config["report_file"], summary, exit_code, error)
+            report.tell(config, target.logger)
+    if error is not None:
+        raise error
+    return exit_code
 
 
 def build_outbox(
@@ -145,9 +163,10 @@ def build_outbox(
     return Outbox(posting, intake, company)
 
 
-def _run(target: Plugin, ledger: Ledger, file_input: IO[str] | None) -> int:
+def _run(
+    target: Plugin, ledger: Ledger, summary: Summary, file_input: IO[str] | None
+) -> tuple[int, TargetError | None]:
     config = target.config
-    summary = Summary()
     stop = threading.Event()
     gate = Gate(summary, stop)
     with contextlib.ExitStack() as cleanup:
@@ -155,6 +174,7 @@ def _run(target: Plugin, ledger: Ledger, file_input: IO[str] | None) -> int:
         cleanup.callback(company.close)
         summary.login = company.client.tokens.look_after()
         run = Run(ledger.engine)
+        summary.run_id = run.run_id
         cleanup.callback(run.finish)
         progress = cleanup.enter_context(Progress(summary, target.logger))
         target.outbox = build_outbox(
@@ -193,16 +213,13 @@ def _run(target: Plugin, ledger: Ledger, file_input: IO[str] | None) -> int:
             target.outbox.end()
         summary.calls = company.client.call_count
         summary.calls_left = company.limits_left().day[0] if summary.calls else None
-    held = gate.held
-    if isinstance(held, TransientApiError) or (isinstance(held, NotNowError) and held.away):
-        error, exit_code = error or held, EXIT_ERROR
+        held = gate.held
+        if isinstance(held, TransientApiError) or (isinstance(held, NotNowError) and held.away):
+            error, exit_code = error or held, EXIT_ERROR
+        run.note(summary.outcome(exit_code, error), summary.streams, summary.calls_left)
     _count(summary, ledger)
     report.show(summary, target.logger, exit_code, error)
-    if config.get("report_file"):
-        report.write(config["report_file"], summary, exit_code, error)
-    if error is not None:
-        raise error
-    return exit_code
+    return exit_code, error
 
 
 def _count(summary: Summary, ledger: Ledger) -> None:

@@ -96,7 +96,15 @@ CONFIG = th.PropertiesList(
         "report_file",
         th.StringType,
         title="Report file",
-        description="Where to write the run's report as JSON, for alerting.",
+        description="Where to write the run's report as JSON, for alerting. Taken away when a run "
+        "begins, and written when it ends, however it ends.",
+    ),
+    th.Property(
+        "on_outcome",
+        th.StringType,
+        title="On outcome",
+        description="A command that is called at the end of each run with the path of the report, "
+        "such as one that sends a mail. It sees no setting and no login of this target.",
     ),
     th.Property(
         "create_accounts",

@@ -71,6 +71,7 @@ class DocumentSink(RecordSink):
         """Check against the contract, whatever schema the tap or mapper announced."""
         super().__init__(target, stream_name, schema, key_properties)
         self._owner = cast("HasOutbox", target)
+        self._owner.outbox.posting.summary.streams.add(stream_name)
 
     def get_validator(self) -> BaseJSONSchemaValidator:
         """Return the compiled contract; the SDK's own validator takes ten times as long."""

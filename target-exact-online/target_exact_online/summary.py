@@ -9,10 +9,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
+from target_exact_online.exceptions import FatalError
+from target_exact_online.posting.state import REFUSED_STREAM
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from target_exact_online.ledger.rows import Document
 
 FailOn = Literal["parked", "failed", "never"]
+Outcome = Literal["ok", "needs_people", "held", "retry", "stopped"]
 EXIT_OK = 0
 EXIT_ERROR = 1
 EXIT_NOT_ALL_POSTED = 3
@@ -27,12 +33,14 @@ class Line:
         order_number: The shop's order number, or None.
         reason: What is wrong and what to do.
         next_retry_at: When it is tried again by itself (UTC), or None.
+        stream: Where it came from.
     """
 
     document_key: str
     order_number: str | None
     reason: str
     next_retry_at: datetime | None = None
+    stream: str | None = None
 
 
 @dataclass
@@ -40,6 +48,8 @@ class Summary:
     """Counts of one run; thread safe.
 
     Attributes:
+        run_id: The run's name in the ledger, or None when it ended before it had one.
+        streams: What the input announced: this job's streams.
         started_at: When the run began (UTC).
         posted: Documents that Exact has now, by (stream, kind, currency).
         amounts: Their totals, VAT included, by the same key.
@@ -64,6 +74,8 @@ class Summary:
         chain_head: The last hash of the event log.
     """
 
+    run_id: str | None = None
+    streams: set[str] = field(default_factory=set)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     posted: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     amounts: defaultdict[tuple[str, str, str], Decimal] = field(
@@ -180,10 +192,49 @@ class Summary:
             fail_on: The setting: ``parked`` also fails for documents that wait for a person,
                 ``failed`` only for those that could not be sent.
         """
-        bad = bool(self.failed) or (fail_on == "parked" and bool(self.parked or self.changed))
+        bad = self._ours(self.failed) or (fail_on == "parked" and self._needs_people)
         return EXIT_NOT_ALL_POSTED if bad and fail_on != "never" else EXIT_OK
+
+    def outcome(self, exit_code: int, error: BaseException | None) -> Outcome:
+        """Return what whoever scheduled the run should do next.
+
+        Args:
+            exit_code: The process's exit code.
+            error: What ended the run early, or None.
+
+        Returns:
+            ``ok``; ``needs_people`` for single documents; ``held`` until `retry_at`; ``retry``
+            as it is; or ``stopped``, until somebody changed a setting, a login or a file.
+        """
+        if isinstance(error, FatalError):
+            return "stopped"
+        if error is not None or exit_code not in {EXIT_OK, EXIT_NOT_ALL_POSTED}:
+            return "retry"  # nothing is lost: of Exact, of a database, or by a signal
+        if self._needs_people:
+            return "needs_people"
+        if self.held_because is not None:
+            return "held"
+        return "retry" if self._ours(self.failed) else "ok"
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When another run can do more than this one (UTC), if that is known."""
+        moments = [line.next_retry_at for line in self.failed.values() if line.next_retry_at]
+        return min(moments + ([self.resume_at] if self.resume_at else []), default=None)
+
+    @property
+    def _needs_people(self) -> bool:
+        return self._ours(self.parked) or self._ours(self.changed)
+
+    def _ours(self, lines: Mapping[str, Line]) -> bool:
+        """Tell whether one of them is of this job; others are another job's to report."""
+        streams = self.streams | {REFUSED_STREAM, None}
+        if "summary_documents" in streams:  # their days are posted as these
+            streams.add("general_journal_entries")
+        return any(not self.streams or line.stream in streams for line in lines.values())
 
 
 def _line(document: Document, reason: str, next_retry_at: datetime | None = None) -> Line:
     source: dict[str, Any] = document.record.get("source") or {}
-    return Line(document.document_key, source.get("order_increment_id"), reason, next_retry_at)
+    order = source.get("order_increment_id")
+    return Line(document.document_key, order, reason, next_retry_at, document.stream)

@@ -82,7 +82,7 @@ def list_documents(obj: Any, /, *, limit: int | None, as_json: bool, **search: A
     if limit is None and not as_json:
         limit = 100
     more = None if limit is None else limit + 1
-    rows = desk.find(_ledger(obj), _search(search), limit=more)
+    rows = desk.find(open_ledger(obj), _search(search), limit=more)
     shown = itertools.islice(rows, limit)
     if as_json:
         for row in shown:
@@ -99,7 +99,7 @@ def list_documents(obj: Any, /, *, limit: int | None, as_json: bool, **search: A
 @click.pass_obj
 def show_document(obj: Any, /, *, document_key: str, as_json: bool) -> None:
     """Show one document: how it is booked, what came in, and what happened."""
-    shown = desk.show(_ledger(obj), document_key)
+    shown = desk.show(open_ledger(obj), document_key)
     if as_json:
         click.echo(_as_json(shown).decode())
         return
@@ -142,7 +142,7 @@ def replay_documents(
     if wanted == Search():
         msg = "Name documents or narrow the search; retry-all takes everything that waits."
         raise click.UsageError(msg)
-    keys = desk.replay(_ledger(obj), wanted, again=again, dry_run=dry_run)
+    keys = desk.replay(open_ledger(obj), wanted, again=again, dry_run=dry_run)
     _tell(keys, "posted by the next run", dry_run)
 
 
@@ -153,7 +153,7 @@ def replay_documents(
 def retry_all(obj: Any, /, *, dry_run: bool, **search: Any) -> None:
     """Have everything that is parked or failed posted by the next run."""
     search["states"] = search["states"] or ("parked", "failed")
-    keys = desk.replay(_ledger(obj), _search(search), dry_run=dry_run)
+    keys = desk.replay(open_ledger(obj), _search(search), dry_run=dry_run)
     _tell(keys, "posted by the next run", dry_run)
 
 
@@ -166,7 +166,7 @@ def attach_documents(
     obj: Any, /, document_keys: tuple[str, ...], *, dry_run: bool, **search: Any
 ) -> None:
     """Have PDF copies that wait or were given up tried again by the next run."""
-    keys = desk.attach(_ledger(obj), _search(search, document_keys), dry_run=dry_run)
+    keys = desk.attach(open_ledger(obj), _search(search, document_keys), dry_run=dry_run)
     _tell(keys, "tried again by the next run", dry_run)
 
 
@@ -178,7 +178,7 @@ def attach_documents(
 def skip_documents(obj: Any, document_keys: tuple[str, ...], *, reason: str, dry_run: bool) -> None:
     """Decide that documents are never posted."""
     wanted = Search(keys=document_keys)
-    _tell(desk.skip(_ledger(obj), wanted, reason, dry_run=dry_run), "skipped", dry_run)
+    _tell(desk.skip(open_ledger(obj), wanted, reason, dry_run=dry_run), "skipped", dry_run)
 
 
 @click.group("audit")
@@ -192,7 +192,7 @@ def audit() -> None:
 @click.pass_obj
 def verify(obj: Any, /, *, head: str | None, since: str | None) -> None:
     """Recompute the chain of events, and compare every document with its events."""
-    ledger = _ledger(obj)
+    ledger = open_ledger(obj)
     found = chain.verify(ledger.engine, ledger.keys, head=head, since=since)
     for fault in found.faults:
         click.echo(clean(fault))
@@ -215,11 +215,11 @@ def verify(obj: Any, /, *, head: str | None, since: str | None) -> None:
 def anonymise(obj: Any, /, *, older_than_days: int, parked: bool, dry_run: bool) -> None:
     """Forget names, addresses and contents of finished documents; the audit trail stays whole."""
     before = datetime.now(UTC) - timedelta(days=older_than_days)
-    keys = desk.anonymise(_ledger(obj), before, parked_too=parked, dry_run=dry_run)
+    keys = desk.anonymise(open_ledger(obj), before, parked_too=parked, dry_run=dry_run)
     _tell(keys, "anonymised", dry_run)
 
 
-def _ledger(obj: Any) -> Ledger:
+def open_ledger(obj: Any) -> Ledger:
     """Open the ledger that the settings name, until the command ends; never make one."""
     config = with_defaults(obj.config)
     url = config["ledger_url"]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import shlex
+import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from connector_credentials import clean
 from target_exact_online._money import digits
 from target_exact_online.exceptions import ConfigError
 
@@ -20,11 +26,33 @@ if TYPE_CHECKING:
 
     from target_exact_online.summary import Line, Summary
 
+_HOOK_SECONDS = 60
 _SHOWN = 20  # lines of each list on screen; the report file has them all
 
 
-def write(path: str, summary: Summary, exit_code: int, error: Exception | None) -> None:
-    """Write the run's report.
+def begin(config: Mapping[str, Any]) -> None:
+    """Take the report of the run before away: whoever reads one reads this run's.
+
+    Args:
+        config: The settings.
+
+    Raises:
+        ConfigError: The file could not be written at the end of the run.
+    """
+    path = config.get("report_file")
+    if not path:
+        if config.get("on_outcome"):
+            msg = "The setting on_outcome needs report_file: the report is what it is given."
+            raise ConfigError(msg)
+        return
+    with _writing(path):
+        Path(path).unlink(missing_ok=True)
+        with tempfile.TemporaryFile(dir=Path(path).parent):
+            pass
+
+
+def write(path: str, summary: Summary, exit_code: int, error: BaseException | None) -> None:
+    """Write the run's report, all of it or nothing, for its owner alone.
 
     Args:
         path: The setting ``report_file``.
@@ -35,22 +63,68 @@ def write(path: str, summary: Summary, exit_code: int, error: Exception | None) 
     Raises:
         ConfigError: The file cannot be written.
     """
+    text = json.dumps(as_dict(summary, exit_code, error), indent=2) + "\n"
+    with _writing(path):
+        # Beside it and then moved: mode 0600 from the first byte, and never half a report.
+        handle, aside = tempfile.mkstemp(dir=Path(path).parent, prefix=".report-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(aside).replace(path)
+        except BaseException:
+            Path(aside).unlink(missing_ok=True)
+            raise
+
+
+def tell(config: Mapping[str, Any], logger: logging.Logger) -> None:
+    """Call the setting ``on_outcome`` with the report's path; what it does changes no exit code.
+
+    Args:
+        config: The settings.
+        logger: Where a failure is told.
+    """
+    if not (command := config.get("on_outcome")):
+        return
+    # It sends mail or posts to a chat: nothing of the logins is its business.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CONNECTOR_", "TARGET_EXACT_ONLINE_", "TAP_ADOBE_COMMERCE_"))
+    }
     try:
-        Path(path).write_text(
-            json.dumps(as_dict(summary, exit_code, error), indent=2) + "\n", encoding="utf-8"
+        subprocess.run(  # noqa: S603  # the owner of the settings names it
+            [*shlex.split(command), config["report_file"]],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # ours is the channel of STATE
+            timeout=_HOOK_SECONDS,
+            check=True,
         )
+    except (OSError, ValueError, subprocess.SubprocessError) as failure:
+        logger.warning("on_outcome failed: %s", failure)
+
+
+@contextlib.contextmanager
+def _writing(path: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as failure:
         msg = f"The report cannot be written to {path}: {failure.strerror} (setting report_file)."
         raise ConfigError(msg) from failure
 
 
-def as_dict(summary: Summary, exit_code: int, error: Exception | None = None) -> dict[str, Any]:
+def as_dict(summary: Summary, exit_code: int, error: BaseException | None = None) -> dict[str, Any]:
     """Return the report; amounts are strings, so that no reader makes them binary."""
+    retry_at = summary.retry_at
     return {
+        "run_id": summary.run_id,
+        "outcome": summary.outcome(exit_code, error),
+        "retry_at": None if retry_at is None else retry_at.isoformat(),
+        "streams": sorted(summary.streams),
         "started_at": summary.started_at.isoformat(),
         "finished_at": datetime.now(UTC).isoformat(),
         "exit_code": exit_code,
-        "error": None if error is None else str(error),
+        "error": None if error is None else clean(error),
         "posted": [
             {
                 "stream": stream,
@@ -85,7 +159,9 @@ def as_dict(summary: Summary, exit_code: int, error: Exception | None = None) ->
     }
 
 
-def show(summary: Summary, logger: logging.Logger, exit_code: int, error: Exception | None) -> None:
+def show(
+    summary: Summary, logger: logging.Logger, exit_code: int, error: BaseException | None
+) -> None:
     """Show the summary: a table on a terminal, log lines otherwise.
 
     Args:
@@ -109,10 +185,10 @@ def show(summary: Summary, logger: logging.Logger, exit_code: int, error: Except
         table.add_row(stream, kind, currency, str(count), digits(amount))
     console.print(table)
     for line in _notes(summary, exit_code, error):
-        console.print(line, markup=False)
+        console.print(clean(line), markup=False)
 
 
-def _plain(summary: Summary, exit_code: int, error: Exception | None) -> Iterator[str]:
+def _plain(summary: Summary, exit_code: int, error: BaseException | None) -> Iterator[str]:
     for (stream, kind, currency), count in sorted(summary.posted.items()):
         amount = summary.amounts[stream, kind, currency]
         yield f"Posted {count} {stream} ({kind or 'document'}): {digits(amount)} {currency}"
@@ -121,7 +197,7 @@ def _plain(summary: Summary, exit_code: int, error: Exception | None) -> Iterato
     yield from _notes(summary, exit_code, error)
 
 
-def _notes(summary: Summary, exit_code: int, error: Exception | None) -> Iterator[str]:
+def _notes(summary: Summary, exit_code: int, error: BaseException | None) -> Iterator[str]:
     for counts, words in (
         (summary.already_there, "already there"),
         (summary.updated, "updated in Exact"),
@@ -149,6 +225,7 @@ def _notes(summary: Summary, exit_code: int, error: Exception | None) -> Iterato
     yield f"{summary.calls} calls to Exact Online{left}"
     if summary.parked or summary.failed or summary.still_parked:
         yield "Look closer: target-exact-online --config FILE documents list --state parked"
+    yield f"Run {summary.run_id}: {summary.outcome(exit_code, error).replace('_', ' ')}"
     if error is None and exit_code:
         yield f"Ends with exit code {exit_code}"
 

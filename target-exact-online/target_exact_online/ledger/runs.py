@@ -9,6 +9,7 @@ right to claim.
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 import uuid
@@ -20,7 +21,7 @@ import filelock
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from target_exact_online.exceptions import RunLostError
+from target_exact_online.exceptions import ConfigError, RunLostError
 from target_exact_online.ledger.locks import lock_number
 from target_exact_online.ledger.tables import runs
 
@@ -43,6 +44,9 @@ class Run:
 
         Args:
             engine: The ledger's engine.
+
+        Raises:
+            ConfigError: The database is behind a pooler in which locks have no owner.
         """
         self.run_id = uuid.uuid4().hex
         self.started_at = datetime.now(UTC)
@@ -55,7 +59,7 @@ class Run:
             self._lock = _file_lock(engine, self.run_id)
             self._lock.acquire(timeout=0)
         else:
-            self._session = engine.connect()
+            self._session = _own_session(engine)
             with self._session.begin():  # the lock is the session's: it outlives the transaction
                 self._session.execute(sa.select(sa.func.pg_advisory_lock(lock_number(self.run_id))))
         with self.transaction() as connection:
@@ -88,6 +92,15 @@ class Run:
                     raise RunLostError from error
                 raise
 
+    def note(self, outcome: str, streams: Iterable[str], calls_left: int | None) -> None:
+        """Note how the run ended, for monitoring; what cannot be noted ends nothing."""
+        with contextlib.suppress(RunLostError, DBAPIError), self.transaction() as connection:
+            connection.execute(
+                runs.update()
+                .where(runs.c.run_id == self.run_id)
+                .values(outcome=outcome, streams=json.dumps(sorted(streams)), calls_left=calls_left)
+            )
+
     def finish(self) -> None:
         """End the run and let go of its lock; a run whose connection is lost has ended already."""
         with contextlib.suppress(RunLostError, DBAPIError), self.transaction() as connection:
@@ -106,6 +119,32 @@ class Run:
                 Path(self._lock.lock_file).unlink()
         if self._session is not None:
             self._session.close()
+
+
+def _own_session(engine: Engine) -> Connection:
+    """Return a connection that is one server process's, transaction after transaction.
+
+    Raises:
+        ConfigError: Something between us and the server gives each transaction to whichever
+            process is free: a lock there would be somebody else's.
+    """
+    process = sa.select(sa.func.pg_backend_pid())
+    session = engine.connect()
+    with session.begin():
+        first = session.scalar(process)
+    with engine.begin() as other:  # keeps a process that was free from being given back
+        other.execute(process)
+        with session.begin():
+            second = session.scalar(process)
+    if first == second:
+        return session
+    session.close()
+    msg = (
+        "The ledger's database is behind a pooler that shares connections between transactions, "
+        "such as PgBouncer with pool_mode=transaction (setting ledger_url). There two runs cannot "
+        "see each other. Name the server itself, or a pool of mode session."
+    )
+    raise ConfigError(msg)
 
 
 def dead_runs(engine: Engine, run_ids: Iterable[str]) -> set[str]:

@@ -141,6 +141,9 @@ runs = sa.Table(
     sa.Column("host", sa.String(255), nullable=False),
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("finished_at", UtcDateTime),
+    sa.Column("outcome", sa.String(16)),
+    sa.Column("streams", sa.Text),  # a JSON list of those that its input announced
+    sa.Column("calls_left", sa.Integer),  # of the day, when Exact said so
 )
 
 known_references = sa.Table(
