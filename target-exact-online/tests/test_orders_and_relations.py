@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -283,6 +285,31 @@ def test_a_missing_item_is_created_once(
     assert outcome.exit_code == 0, outcome.stderr
     (item,) = sandbox.exact(ITEMS, filter="Code eq 'NEW-1'")
     assert {row["Item"] for row in sandbox.exact(LINES, filter="LineNumber gt 0")} == {item["ID"]}
+
+
+@pytest.mark.parametrize(
+    ("create", "setting", "advice"),
+    [
+        (True, False, "Set create_accounts of the target, or create the relation in Exact."),
+        (False, True, "Set create_debtors in the rules, or create the relation in Exact."),
+        (
+            False,
+            False,
+            "Set create_debtors in the rules and create_accounts of the target, or create",
+        ),
+    ],
+)
+def test_a_missing_relation_is_parked_with_the_half_that_is_missing(
+    target: Any, sales_entry: Callable[..., dict[str, Any]], create: Any, setting: Any, advice: str
+) -> None:
+    target.write(create_accounts=setting)
+    debtor: dict[str, Any] = {"match": {"email": "nobody@new.example"}}
+    if create:
+        debtor["create"] = {"name": "Nobody", "country": "NL"}
+    outcome = target.post_here([sales_entry(1, debtor=debtor)])
+    (parked,) = outcome.report["parked"]
+    assert "No relation in Exact has email nobody@new.example" in parked["reason"]
+    assert advice in parked["reason"]
 
 
 def test_relations_are_created_and_found_again(target: Any, sandbox: SandboxHandle) -> None:

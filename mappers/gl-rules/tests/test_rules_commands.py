@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,8 @@ def cached(file: Path, *divisions: int) -> str:
         connection.execute(sa.text("create table master_rows (division int, kind text, data blob)"))
         for name, entries in json.loads(MASTER.read_text()).items():
             for entry in entries:
+                if entry.get("EndDate"):
+                    entry["EndDate"] = datetime.fromisoformat(entry["EndDate"]).replace(tzinfo=UTC)
                 for division in divisions:
                     row = {"n": division, "k": names[name], "d": msgspec.msgpack.encode(entry)}
                     connection.execute(sa.text("insert into master_rows values (:n, :k, :d)"), row)

@@ -362,7 +362,16 @@ def debtor(
             return Debtor(new=new)
         sought = ", ".join(f"{name} {value}" for name, value in match.items() if value)
         what = f"No relation in Exact has {sought}"
-        raise NotUsableError(what, "Set create_accounts, or create the relation in Exact.")
+        halves = [
+            half
+            for half, there in (
+                ("create_debtors in the rules", create),
+                ("create_accounts of the target", settings.create_accounts),
+            )
+            if not there
+        ]
+        advice = f"Set {' and '.join(halves)}, or create the relation in Exact."
+        raise NotUsableError(what, advice)
     return Debtor()
 
 

@@ -43,7 +43,7 @@ class _Row(msgspec.Struct, frozen=True, rename="pascal"):
     code: str | int
     description: str | None = None
     is_blocked: bool | None = None
-    end_date: str | None = None
+    end_date: Any = None  # text in a file, a moment in the target's cache
 
     @property
     def key(self) -> str:
@@ -54,7 +54,7 @@ class _Row(msgspec.Struct, frozen=True, rename="pascal"):
     def usable(self) -> bool:
         """Neither blocked nor ended."""
         today = datetime.now(UTC).date().isoformat()
-        return not self.is_blocked and not (self.end_date and self.end_date[:10] <= today)
+        return not self.is_blocked and not (self.end_date and str(self.end_date)[:10] <= today)
 
 
 _AnyRow = TypeVar("_AnyRow", bound=_Row)

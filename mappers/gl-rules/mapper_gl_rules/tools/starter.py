@@ -200,6 +200,9 @@ class _Starter:
         if rounding is None:
             self._chart.note("an account for rounding differences")
         self._book(scope, "rounding", "rounding", rounding, self._none)
+        left = "left over by a refund of discounted shipping"
+        shipping = self._chart.account("shipping")
+        self._book(scope, left, "shipping_discount_tax", shipping, self._none)
         fee = self._chart.account("fee")
         when = {"field": "adjustment_negative"}
         self._book(scope, "fee kept back", "adjustment", fee, self._none, **when)
