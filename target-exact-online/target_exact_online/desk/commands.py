@@ -316,8 +316,10 @@ def _print_postings(rows: Sequence[Row[Any]]) -> None:
     _console().print(table)
 
 
-def _tell(keys: Sequence[str], what: str, dry_run: bool) -> None:  # noqa: FBT001  # a flag of the command
+def _tell(keys: Iterable[str], what: str, dry_run: bool) -> None:  # noqa: FBT001  # a flag of the command
+    count = 0
     for key in keys:
         click.echo(clean(key))
+        count += 1
     would = "would be" if dry_run else "will be" if what.endswith("run") else "are"
-    click.echo(f"{len(keys)} documents {would} {what}", err=True)
+    click.echo(f"{count} documents {would} {what}", err=True)

@@ -110,11 +110,17 @@ def find(ledger: Ledger, search: Search, *, limit: int | None = None) -> Iterato
     given = 0
     with reading(ledger.engine) as connection:
         while limit is None or given < limit:
-            page = connection.execute(
-                sa.select(*(one for one in documents.c if one.name not in _CONTENT))
+            # The keys first: an index alone may tell which they are.
+            keys = (
+                sa.select(documents.c.document_key)
                 .where(search.condition(), *([place > after] if after else []))
                 .order_by(documents.c.created_at, documents.c.document_key)
                 .limit(_PAGE if limit is None else min(_PAGE, limit - given))
+            )
+            page = connection.execute(
+                sa.select(*(one for one in documents.c if one.name not in _CONTENT))
+                .where(documents.c.document_key.in_(keys))
+                .order_by(documents.c.created_at, documents.c.document_key)
             ).all()
             yield from page
             given += len(page)
@@ -221,8 +227,8 @@ def skip(ledger: Ledger, search: Search, reason: str, *, dry_run: bool) -> list[
 
 def anonymise(
     ledger: Ledger, before: datetime, *, parked_too: bool = False, dry_run: bool
-) -> list[str]:
-    """Forget the content of documents that nobody needs any more; return their keys.
+) -> Iterator[str]:
+    """Forget the content of documents that nobody needs any more; give their keys as they go.
 
     Keys, amounts, postings, states, Exact's ids and the chain stay: the trail still proves what
     was posted. Names, addresses and messages are gone for good.
@@ -240,19 +246,28 @@ def anonymise(
         documents.c.updated_at < before,
         documents.c.payload.is_not(None),
     )
-    query = sa.select(documents.c.document_key).where(condition)
-    with reading(ledger.engine) as connection:
-        keys = list(connection.scalars(query.order_by(documents.c.document_key)))
-    if dry_run:
-        return keys
-    done: list[str] = []
-    for start in range(0, len(keys), _FORGOTTEN_AT_A_TIME):
-        some = keys[start : start + _FORGOTTEN_AT_A_TIME]
-        done += ledger.move_all(None, some, Anonymised(), _by(), forget=True)
+    for keys in _key_pages(ledger, condition):
+        if dry_run:
+            yield from keys
+            continue
+        done = ledger.move_all(None, keys, Anonymised(), _by(), forget=True)
         with ledger.engine.begin() as connection:
-            copies.forget(connection, some)
-    ledger.wipe()
-    return done
+            copies.forget(connection, keys)
+        yield from done
+    if not dry_run:
+        ledger.wipe()
+
+
+def _key_pages(ledger: Ledger, condition: sa.ColumnElement[bool]) -> Iterator[list[str]]:
+    key, after = documents.c.document_key, ""
+    while True:
+        query = sa.select(key).where(condition, key > after).order_by(key)
+        with reading(ledger.engine) as connection:
+            page = list(connection.scalars(query.limit(_FORGOTTEN_AT_A_TIME)))
+        if not page:
+            return
+        yield page
+        after = page[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,4 +364,4 @@ def _words(ledger: Ledger, stored: bytes | None) -> str | None:
         return "(these words were changed in the database: see `audit verify`)"
 
 
-_CONTENT = frozenset({"payload", "newer_payload"})
+_CONTENT = frozenset({"payload", "newer_payload", "changing_payload"})

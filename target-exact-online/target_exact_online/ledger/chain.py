@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="string")
 _MILLISECONDS = "milliseconds"
 _DIGITS = Decimal("0.0001")
-_PAGE = 1_000
+_PAGE = 200
 _MOST_FAULTS = 1_000
 _NOTE, _FACTS = "note", "facts"
 ANONYMISED = "anonymised"

@@ -11,7 +11,14 @@ from target_exact_online.ledger import payload
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.rows import SUMMARY_STREAM, Document, row_of
 from target_exact_online.ledger.runs import dead_runs
-from target_exact_online.ledger.tables import chain, documents
+from target_exact_online.ledger.tables import (
+    IN_NO_ENTRY,
+    IS_OPEN,
+    MAY_BE_IN_EXACT,
+    WITHOUT_NUMBER,
+    chain,
+    documents,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +27,6 @@ if TYPE_CHECKING:
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.posting.state import Row
 
-_OPEN = ("held", "sending", "failed", "parked")
 _MANY = 500
 
 
@@ -87,7 +93,7 @@ def due(
     return _select(
         ledger,
         sa.and_(
-            documents.c.state.in_(_OPEN),
+            IS_OPEN,
             held | again,
             documents.c.may_be_in_exact.is_(False),
             documents.c.stream.not_in((SUMMARY_STREAM, "refused_documents")),
@@ -112,7 +118,7 @@ def unsettled(ledger: Ledger, *, looked_at: datetime, limit: int = 200) -> Seque
     return _select(
         ledger,
         sa.and_(
-            documents.c.may_be_in_exact,
+            MAY_BE_IN_EXACT,
             documents.c.claimed_by.is_(None),
             documents.c.stream != SUMMARY_STREAM,
             (documents.c.state == "sending") | parked,
@@ -130,7 +136,7 @@ def abandoned(ledger: Ledger, run_id: str) -> list[str]:
         run_id: The run that asks, alive for sure.
     """
     claimed = sa.select(documents.c.claimed_by, documents.c.document_key).where(
-        documents.c.may_be_in_exact, documents.c.claimed_by.is_not(None)
+        MAY_BE_IN_EXACT, documents.c.claimed_by.is_not(None)
     )
     with reading(ledger.engine) as connection:
         found = connection.execute(claimed.order_by(documents.c.sent_at)).all()
@@ -161,11 +167,7 @@ def to_change(ledger: Ledger, stream: str, *, limit: int = 200) -> list[str]:
 def to_compare(ledger: Ledger, stream: str, *, limit: int = 1_000) -> Sequence[Waiting]:
     """Return posted documents of which Exact's own number is not known yet."""
     condition = sa.and_(
-        documents.c.stream == stream,
-        documents.c.state == "posted",
-        documents.c.exact_number.is_(None),
-        documents.c.payload.is_not(None),
-        documents.c.answered_at.is_not(None),
+        WITHOUT_NUMBER, documents.c.stream == stream, documents.c.payload.is_not(None)
     )
     return _select(ledger, condition, limit)
 
@@ -204,11 +206,7 @@ def number_of(ledger: Ledger, document_key: str) -> int | None:
 
 def counts(ledger: Ledger) -> dict[str, int]:
     """Return how many documents are in each state that is not an end."""
-    query = (
-        sa.select(documents.c.state, sa.func.count())
-        .where(documents.c.state.in_(_OPEN))
-        .group_by(documents.c.state)
-    )
+    query = sa.select(documents.c.state, sa.func.count()).where(IS_OPEN).group_by(documents.c.state)
     with reading(ledger.engine) as connection:
         return dict(connection.execute(query).tuples().all())
 
@@ -224,11 +222,7 @@ def days_to_close(ledger: Ledger, now: datetime) -> list[str]:
     """Return the groups of daily documents that are over and not in an entry yet."""
     query = (
         sa.select(documents.c.summary_group)
-        .where(
-            documents.c.summary_group.is_not(None),
-            documents.c.state == "held",
-            documents.c.summary_key.is_(None),
-        )
+        .where(IN_NO_ENTRY)
         .group_by(documents.c.summary_group)
         .having(sa.func.max(documents.c.closes_at) <= now)
         .order_by(documents.c.summary_group)

@@ -86,6 +86,18 @@ documents = sa.Table(
     sa.Column("updated_at", UtcDateTime, nullable=False),
 )
 
+# Conditions of partial indexes, word for word: a bound value would not match them.
+IS_OPEN = sa.text("documents.state IN ('held', 'sending', 'failed', 'parked')")
+MAY_BE_IN_EXACT = sa.text("documents.may_be_in_exact")
+IN_NO_ENTRY = sa.text(
+    "documents.summary_group IS NOT NULL AND documents.state = 'held' "
+    "AND documents.summary_key IS NULL"
+)
+WITHOUT_NUMBER = sa.text(
+    "documents.state = 'posted' AND documents.exact_number IS NULL "
+    "AND documents.answered_at IS NOT NULL"
+)
+
 postings = sa.Table(
     "postings",
     metadata,
