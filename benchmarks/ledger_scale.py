@@ -98,7 +98,12 @@ def _record(place: int, day: str) -> dict[str, Any]:
     net = Decimal(place % 90_000 + 100) / 100 * (-1 if kind == "credit_memo" else 1)
     vat = (net * Decimal("0.21")).quantize(Decimal("0.01"))
     reference = f"{place:09}"
-    line = {"gl_account": "8000", "amount": net, "vat_code": "21", "vat_amount": vat}
+    line: dict[str, Any] = {
+        "gl_account": "8000",
+        "amount": net,
+        "vat_code": "21",
+        "vat_amount": vat,
+    }
     line |= {"cost_center": "WEB", "description": "Tent", "rule": "default", "supply": "domestic"}
     record = {
         "document_key": key_of(place),
@@ -145,7 +150,7 @@ def _write(ledger: Ledger, page: list[Document]) -> None:
             lines += booked
             for kind in ("held", "sending", "posted"):
                 seq += 1
-                told = {"run": "r" * 32, "state": kind, "stream": document.stream}
+                told: dict[str, Any] = {"run": "r" * 32, "state": kind, "stream": document.stream}
                 told |= {"division": DIVISION, "payload_hash": document.payload_hash}
                 happened.append(Event(kind, document.document_key, told))
             row["last_seq"] = seq
