@@ -53,7 +53,8 @@ rules:
     book: {gl: "0800", vat_code: auto, deferral_months: 12}
   - name: attributes
     when:
-      attributes: {color: [red, "a;b=c|d\\\\"], size: L}
+      attributes: {color: [red, "a;b=c|d\\\\"], size: L, width: 5, new: true}
+      rate: [5.50, 21.0]
       from: 2026-01-01
     refuse: ask | first
   - name: "=SUM(A1:A9)"

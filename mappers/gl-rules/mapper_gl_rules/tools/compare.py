@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -82,7 +83,12 @@ def _describe(rule: Rule) -> str:
 
 
 def _value(value: Any) -> str:
-    return " or ".join(map(str, value)) if isinstance(value, list) else str(value)
+    """Write a condition's values; how a number is written makes no difference."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={_value(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return " or ".join(map(_value, value))
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
 def _changes(old: Any, new: Any) -> str:

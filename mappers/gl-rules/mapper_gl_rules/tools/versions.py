@@ -63,7 +63,8 @@ def import_(
     if edited.text == present:
         say(f"{file} is the present version: nothing is stored")
         return
-    errors = _show(new, versions, load_master_data(master) if master else None, division)
+    masters = load_master_data(master) if master else None
+    errors = _show(new, versions, masters, division, lines=edited.locate is None)
     if errors and not yes and not is_terminal():
         raise ConfigError(
             what=f"nothing is stored: lint finds {errors} errors",
@@ -107,8 +108,13 @@ def _show(
     versions: RulesStore,
     masters: Mapping[int, MasterData] | None,
     division: int | None,
+    *,
+    lines: bool,
 ) -> int:
-    """Show what changes and what is wrong; say how many errors there are."""
+    """Show what changes and what is wrong; say how many errors there are.
+
+    Lines are those of a YAML file; a spreadsheet has other ones.
+    """
     known = set()
     if versions.history():
         try:
@@ -122,8 +128,8 @@ def _show(
     findings = lint(new, masters, division)
     for one in findings:
         if one.level == "error" or (one.kind, one.text) not in known:
-            where = f"line {one.line}" if one.line else "file"
-            say(f"{one.level}: {where}: {one.kind}: {one.text}")
+            where = f"line {one.line}: " if one.line and lines else ""
+            say(f"{one.level}: {where}{one.kind}: {one.text}")
     if masters is None:
         say("not checked against Exact: name its master data with --master or RULES_MASTER")
     return sum(one.level == "error" for one in findings)
