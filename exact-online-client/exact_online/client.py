@@ -56,6 +56,7 @@ MAX_URL = 6_000
 MAX_BODY = 10 * 1024 * 1024
 
 _READ_ATTEMPTS = 4
+_QUESTION = "current/Me"
 _HEADERS = {
     "Accept": "application/json",
     "Content-Type": "application/json",
@@ -302,6 +303,8 @@ class ExactClient:
         rejected: str | None = None
         while True:
             with self.budget.patience.turn() as turn:
+                if turn.wants_question and method != "GET" and not self._is_back(turn, where):
+                    continue
                 ticket = self.budget.acquire(resource, division=where, priority=priority)
                 token = self._token(turn, ticket, rejected)
                 if token is None:
@@ -314,6 +317,13 @@ class ExactClient:
                 if rejected is not None:
                     raise refusals.not_authorized(answer, resource, where)
                 rejected = token
+
+    def _is_back(self, turn: Turn, division: int) -> bool:
+        """Ask a question before a write, when the last call may have been carried out unheard."""
+        ticket = self.budget.acquire(_QUESTION, division=division)
+        token = self._token(turn, ticket, None)
+        url = f"{self._url(_QUESTION, None)}?$select=CurrentDivision"
+        return token is not None and self._try(turn, ticket, "GET", url, None, token) is not None
 
     def _token(self, turn: Turn, ticket: Ticket, rejected: str | None) -> str | None:
         """A token worth sending; None: there is none now, and it may be asked for again."""
@@ -358,8 +368,12 @@ class ExactClient:
             left = self.budget.day_left(division=ticket.division)
             turn.failed(refusals.which_limit(answer, resource, left), at_least=pause, away=False)
             return None
-        turn.failed(f"it answered HTTP {status} to {resource}", at_least=pause)
-        return None if method == "GET" else answer
+        news = turn.failed(
+            f"it answered HTTP {status} to {resource}", at_least=pause, sent=method != "GET"
+        )
+        if method == "GET":
+            return None
+        raise refusals.unknown_outcome(answer, f"{method} {resource}", together=not news)
 
     def _not_sent(self, turn: Turn, url: str, error: NotSentError) -> None:
         what = f"Exact Online at {urlsplit(url).netloc} cannot be reached ({error})"
@@ -370,12 +384,14 @@ class ExactClient:
 
     def _no_answer(self, turn: Turn, method: str, resource: str, error: NoAnswerError) -> None:
         """Note that a call got no answer, and raise unless it may be made again."""
-        if not isinstance(error, UnboundedAnswerError):
-            turn.failed(f"Exact Online did not answer {resource} ({error})")
-        if method != "GET":
+        bounds = isinstance(error, UnboundedAnswerError)
+        write = method != "GET"
+        reason = f"Exact Online did not answer {resource} ({error})"
+        news = bounds or turn.failed(reason, sent=write)
+        if write:
             msg = f"{resource} was sent, but no answer came ({error})"
-            raise OutcomeUnknownError(msg) from error
-        if isinstance(error, UnboundedAnswerError):
+            raise OutcomeUnknownError(msg, together=not news) from error
+        if bounds:
             raise error
 
     def _send(self, method: str, resource: str, url: str, body: bytes | None, token: str) -> Answer:

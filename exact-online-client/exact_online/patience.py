@@ -42,21 +42,30 @@ class Turn:
     Attributes:
         period: How many failures there had been when it began.
         tries: Whether the others wait for it.
+        wants_question: Whether what failed before may have been carried out: then a question shows
+            that Exact is back, and no further write is put at risk.
     """
 
     period: int
     tries: bool
+    wants_question: bool
     _patience: Patience
 
-    def failed(self, reason: str, *, at_least: float = 0.0, away: bool = True) -> None:
+    def failed(
+        self, reason: str, *, at_least: float = 0.0, away: bool = True, sent: bool = False
+    ) -> bool:
         """Note that Exact takes no calls.
 
         Args:
             reason: What it answered, for people.
             at_least: Seconds that it asked to wait.
             away: False when it answered that a limit is reached.
+            sent: True when the call may have been carried out.
+
+        Returns:
+            Whether this is news: False when another call of the same moment failed before.
         """
-        self._patience.note_failure(self, reason, at_least, away=away)
+        return self._patience.note_failure(self, reason, at_least, away=away, sent=sent)
 
     def worked(self) -> None:
         """Note that Exact answered."""
@@ -95,6 +104,7 @@ class Patience:
         self._trying = False
         self._reason = ""
         self._away = False
+        self._sent = False
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[Turn]:
@@ -114,27 +124,31 @@ class Patience:
                 with self._lock:
                     self._trying = False
 
-    def note_failure(self, turn: Turn, reason: str, at_least: float, *, away: bool) -> None:
+    def note_failure(
+        self, turn: Turn, reason: str, at_least: float, *, away: bool, sent: bool
+    ) -> bool:
         """Count a failure, and let nobody call for a while; see `Turn.failed`."""
         with self._lock:
             now = self._clock()
             asked = min(max(at_least, 0.0), _LONGEST_RETRY_AFTER)
             if turn.period != self._period:  # it began before a failure that counts already
                 self._until = max(self._until, now + asked)
-                return
+                return False
             self._period += 1
             self._failures += 1
             if self._failures == 1:
                 self._since = now
             self._reason, self._away = reason, away
+            self._sent = sent or (self._sent and self._failures > 1)
             rest = self._since + self._max_wait - now
             self._given_up = rest < max(asked, FIRST_PAUSE_SECONDS / 2)
             if self._given_up:
                 self._until = now + (asked or RETRY_LATER_SECONDS)
-                return
+                return True
             pause = min(max(self._pause(), asked), rest)
             self._until = now + pause
         _log.warning("%s. Waiting %.1f s before the next call.", reason, pause)
+        return True
 
     def note_answer(self, turn: Turn) -> None:
         """Forget the trouble; see `Turn.worked`."""
@@ -146,7 +160,7 @@ class Patience:
         while True:
             with self._lock:
                 if not self._failures:
-                    return Turn(self._period, tries=False, _patience=self)
+                    return Turn(self._period, tries=False, wants_question=False, _patience=self)
                 rest = self._rest()
                 if self._given_up and rest > 0:
                     raise self._not_now()
@@ -155,7 +169,7 @@ class Patience:
                         self._failures, self._given_up = 0, False
                         continue
                     self._trying = True
-                    return Turn(self._period, tries=True, _patience=self)
+                    return Turn(self._period, tries=True, wants_question=self._sent, _patience=self)
                 if self._cancelled.is_set():
                     raise self._not_now()
             self._sleep(min(max(rest, _LOOK_SECONDS), _LONGEST_SLEEP))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -56,10 +57,17 @@ def not_authorized(answer: Answer, resource: str, division: int) -> Authorizatio
 
 def _forbidden(answer: Answer, asked: str, division: int) -> AuthorizationRequiredError:
     said = answers.error_text(answer.body) or answer.headers.get("Reason") or "Forbidden"
-    msg = (
-        f"Exact does not permit {asked} in division {division} ({said}). "
-        "Check the app's scopes, the user's rights, the licence and the permitted companies."
-    )
+    what = f"Exact does not permit {asked} in division {division} ({said[:500]})."
+    if "scope violated" in said.lower():
+        named = re.search(r"'([\w.]+)' scope", said)
+        scope = named[1].replace(".", " ") if named else "the missing one"
+        msg = (
+            f"{what} Check the app's scopes: tick {scope!r} in the Exact App Center, then give "
+            "consent again with authorize."
+        )
+        return AuthorizationRequiredError(msg)
+    advice = "Check the app's scopes, the user's rights, the licence and the permitted companies."
+    msg = f"{what} {advice}"
     return AuthorizationRequiredError(msg)
 
 
@@ -115,6 +123,18 @@ def raise_for_write(answer: Answer, asked: str, division: int) -> None:
         raise DocumentRefusedError([problem], by_exact=True)
     msg = f"Exact answered HTTP {answer.status} to {asked} without a reason"
     raise OutcomeUnknownError(msg, status=answer.status)
+
+
+def unknown_outcome(answer: Answer, asked: str, *, together: bool) -> OutcomeUnknownError:
+    """Return what it means that a gateway answered a write: Exact may have carried it out.
+
+    Args:
+        answer: The answer.
+        asked: Method and resource.
+        together: True when another call of the same moment had failed already.
+    """
+    msg = f"Exact answered HTTP {answer.status} to {asked} without a reason"
+    return OutcomeUnknownError(msg, status=answer.status, together=together)
 
 
 def _refused(said: str) -> DocumentRefusedError | OutcomeUnknownError:

@@ -181,7 +181,10 @@ def test_a_missing_scope_is_a_matter_of_rights(
     client: ExactClient, entry: dict[str, Any], sandbox: SandboxHandle
 ) -> None:
     sandbox.set("exact.missing_scopes", ["financial accounting"])
-    with pytest.raises(AuthorizationRequiredError, match=r"POST salesentry/SalesEntries .*scope"):
+    with pytest.raises(
+        AuthorizationRequiredError,
+        match=r"POST salesentry/SalesEntries .*tick 'financial accounting'",
+    ):
         client.post(ENTRIES, entry)
 
 

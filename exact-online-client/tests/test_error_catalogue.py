@@ -1,9 +1,10 @@
-"""Every message that integrators saw, in both languages, means the same and names its field."""
+"""Every message that integrators saw, in five languages, means the same and names its field."""
 
 from __future__ import annotations
 
 import pytest
 
+from commerce_sandbox.exact import labels, messages
 from exact_online.error_catalogue import explain
 
 # Dutch, English, the field, what to find in our words
@@ -51,6 +52,69 @@ def test_a_message_means_the_same_in_both_languages(
         (other,) = explain(english)
         assert (other.problem.where, other.problem.what) == (field, explained.problem.what)
         assert other.duplicate == explained.duplicate
+
+
+MESSAGES = {
+    f"{verb} {name}": getattr(messages, verb)(name)
+    for verb in ("mandatory", "invalid_reference", "invalid", "not_allowed", "in_use", "blocked",
+                 "exists", "must_be_positive")
+    for name in labels.LABELS
+} | {
+    name: getattr(messages, name)
+    for name in ("DATA_EXISTS", "TOO_FINE", "PROCESSED", "NO_YEAR", "ITEM_INACTIVE", "ITEM_FUTURE",
+                 "ITEM_NOT_FOR_SALE", "ITEM_NO_FRACTIONS", "LAST_LINE")
+} | {
+    "period": messages.period_closed(2026, 1),
+    "balance": messages.out_of_balance(2026, 1, "EUR", "1000.00"),
+    "used": messages.used_in("Relatie", "Boeking"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES)
+def test_a_message_means_the_same_in_five_languages(message: messages.Message) -> None:
+    assert len(message.texts) == 5
+    meanings = set()
+    for text in message.texts:
+        (explained,) = explain(text)
+        problem = explained.problem
+        assert problem.what != "Exact refused the document", text
+        meanings.add(
+            (problem.where, problem.what, problem.what_to_do, explained.retry, explained.duplicate)
+        )
+    assert len(meanings) == 1, meanings
+
+
+@pytest.mark.parametrize(
+    ("said", "where", "what"),
+    [
+        (
+            "This entry is not balanced on: 2021 / 12 (Type: Other) - Difference: EUR 1.000,00",
+            "document",
+            "Debit and credit",
+        ),
+        ("Wisselkoers - Moet groter zijn dan: 0", "exchange_rate", "variable exchange rates"),
+        ("Aantal - Moet groter zijn dan: 0", "quantity", "larger value for quantity"),
+        (
+            "Forbidden - Application Scope Violated. Cannot read 'crm.accounts' scope.",
+            "document",
+            "lacks a scope",
+        ),
+        (
+            "Unexpected number of lines. Should be at least one line.",
+            "document",
+            "at least one line",
+        ),
+        ("Ongeldig: Btw-nummer", "debtor, vat_number", "refuses the value"),
+        ("Obligatorisch: Zahlungsbedingung", "payment_condition", "requires"),
+        ("Nicht genehmigt: Wechselkurs", "exchange_rate", "not allow"),
+    ],
+)
+def test_what_people_quoted(said: str, where: str, what: str) -> None:
+    (explained,) = explain(said)
+    assert not explained.retry
+    assert explained.problem.original == said
+    assert explained.problem.where == where
+    assert what in explained.problem.what
 
 
 def test_several_messages_are_explained_one_by_one() -> None:

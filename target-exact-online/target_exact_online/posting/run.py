@@ -298,7 +298,8 @@ class Posting:
         if isinstance(error, DocumentRefusedError):
             return Refused(str(error), now, by_exact=True)
         if isinstance(error, OutcomeUnknownError):
-            self.gate.count_outage(error)
+            if not error.together:  # several workers meet one outage
+                self.gate.count_outage(error)
             reason = f"{error}. Exact is asked for it before it is sent again."
             return Lost(self.run.run_id, reason, now)
         if isinstance(error, TransientApiError):
