@@ -22,6 +22,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import filelock
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 SALES_ENTRIES = "salesentry/SalesEntries"
 SALES_ORDERS = "salesorder/SalesOrders"
+LEDGER_LINES = "financialtransaction/TransactionLines"
 # A negotiated limit, so that the demo is not spent waiting for whole minutes (a new app has 60).
 CALLS_PER_MINUTE = 1_000
 CENT = Decimal("0.01")
@@ -70,10 +72,11 @@ def main() -> int:
     options = parser.parse_args()
     home: Path = options.dir.resolve()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    if options.fresh:
-        shutil.rmtree(home, ignore_errors=True)
+    if options.fresh and home.exists():
+        with alone_in(home):
+            shutil.rmtree(home, ignore_errors=True)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with running_sandbox(home) as sandbox:
+    with alone_in(home), running_sandbox(home) as sandbox:
         environment = prepare(sandbox, home)
         shop = {kind: shop_documents(sandbox, kind) for kind in ("order", "invoice", "creditmemo")}
         jobs = (
@@ -88,6 +91,17 @@ def main() -> int:
         Path(options.json).write_text(json.dumps(summary, indent=2, default=str) + "\n")
     show(summary, home)
     return 0 if summary["balanced"] else 1
+
+
+@contextmanager
+def alone_in(home: Path) -> Iterator[None]:
+    """Let no second demo into this folder: both would take the other's files for their own."""
+    lock = filelock.FileLock(home / ".lock")
+    try:
+        with lock.acquire(timeout=0):
+            yield
+    except filelock.Timeout:
+        sys.exit(f"Another ./demo is running in {home}. Wait for it, or give --dir another folder.")
 
 
 @contextmanager
@@ -243,7 +257,7 @@ def summarise(
     entries = sandbox.exact(SALES_ENTRIES)
     orders = sandbox.exact(SALES_ORDERS)
     debtors: Totals = defaultdict(Decimal)
-    for line in sandbox.exact("financialtransaction/TransactionLines"):
+    for line in sandbox.exact(LEDGER_LINES):
         if line["LineNumber"] == 0:
             debtors[line["Currency"].strip()] += Decimal(str(line["AmountFC"])).quantize(CENT)
     posted = [row for report in reports.values() for row in report["posted"]]
@@ -257,12 +271,44 @@ def summarise(
         "posted": {"sales_entries": len(entries), "sales_orders": len(orders)},
         "posted_now": sum(row["documents"] for row in posted),
         **left,
+        "booked": booked(entries, sandbox.exact(LEDGER_LINES)),
         "debtor_balance": as_text(debtors),
         "shop_total": as_text(expected),
         "balanced": as_text(debtors) == as_text(expected),
         "twice": sorted(name for (name, _), count in references.items() if count > 1),
         "api_calls": sum(report["calls"] for report in reports.values()),
         "seconds": round(seconds, 1),
+    }
+
+
+def booked(entries: list[dict[str, Any]], lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the invoice of most lines, as Exact's own ledger has it; debit is positive."""
+    of = {
+        entry["EntryID"]: [line for line in lines if line["EntryID"] == entry["EntryID"]]
+        for entry in entries
+        if Decimal(str(entry["AmountFC"])) > 0
+    }
+    entry = max(
+        (one for one in entries if one["EntryID"] in of),
+        key=lambda one: (len(of[one["EntryID"]]), one["EntryNumber"]),
+    )
+    rows = sorted(of[entry["EntryID"]], key=lambda line: int(line["LineNumber"]))
+    return {
+        "invoice": entry["YourRef"],
+        "entry": entry["EntryNumber"],
+        "journal": entry["Journal"],
+        "currency": entry["Currency"].strip(),
+        "lines": [
+            {
+                "gl_account": line["GLAccountCode"],
+                "name": line.get("GLAccountDescription"),
+                "text": line.get("Description"),
+                "cost_center": line.get("CostCenter"),
+                "vat_code": line.get("VATCode"),
+                "amount": f"{Decimal(str(line['AmountFC'])):.2f}",
+            }
+            for line in rows
+        ],
     }
 
 
@@ -291,6 +337,32 @@ def as_text(totals: Totals) -> dict[str, str]:
     return {currency: f"{totals[currency]:.2f}" for currency in sorted(totals)}
 
 
+def booked_table(entry: dict[str, Any]) -> Table:
+    """Lay out one booked invoice as an accountant reads it."""
+    title = f"Invoice {entry['invoice']} in Exact: entry {entry['entry']}, journal"
+    table = Table(title=f"{title} {entry['journal']}, {entry['currency']}", title_justify="left")
+    for name in ("GL account", "text", "cost center", "VAT"):
+        table.add_column(name)
+    for name in ("debit", "credit"):
+        table.add_column(name, justify="right")
+    debit = credit = Decimal(0)
+    for line in entry["lines"]:
+        amount = Decimal(line["amount"])
+        debit += max(amount, Decimal(0))
+        credit -= min(amount, Decimal(0))
+        table.add_row(
+            " ".join(filter(None, (line["gl_account"], line["name"]))),
+            line["text"] or "",
+            line["cost_center"] or "",
+            (line["vat_code"] or "").strip(),
+            f"{amount:.2f}" if amount > 0 else "",
+            f"{-amount:.2f}" if amount < 0 else "",
+        )
+    table.add_section()
+    table.add_row("", "total", "", "", f"{debit:.2f}", f"{credit:.2f}")
+    return table
+
+
 def show(summary: dict[str, Any], home: Path) -> None:
     """Print the summary for a person."""
     console = Console()
@@ -303,6 +375,7 @@ def show(summary: dict[str, Any], home: Path) -> None:
         totals = "  ".join(f"{amount} {currency}" for currency, amount in row["amount"].items())
         table.add_row(names[kind], str(row["in_shop"]), totals)
     console.print(table)
+    console.print(booked_table(summary["booked"]))
     posted = summary["posted"]
     console.print(
         f"In Exact: {posted['sales_entries']} sales entries and {posted['sales_orders']} sales "

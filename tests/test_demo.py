@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,8 +35,21 @@ def test_the_demo_books_the_shop_and_again_posts_nothing_twice(tmp_path: Path) -
     assert first["posted_now"] == sum(first["posted"].values()) > 140
     assert first["twice"] == []
 
+    lines = [Decimal(line["amount"]) for line in first["booked"]["lines"]]
+    assert len(lines) > 4
+    assert sum(lines) == 0
+
     again = demo(tmp_path / "demo", tmp_path / "again.json")
     assert again["posted_now"] == 0
     assert again["posted"] == first["posted"]
     assert again["balanced"] is True
     assert again["api_calls"] <= 2
+
+
+def test_two_demos_in_one_folder_say_so(tmp_path: Path) -> None:
+    with filelock.FileLock(tmp_path / ".lock"):
+        command = [sys.executable, ROOT / "scripts" / "demo.py", "--fresh", "--dir", tmp_path]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "Another ./demo is running" in done.stderr
+    assert tmp_path.exists()
