@@ -66,6 +66,27 @@ def test_goodwill_alone_follows_the_goods_of_the_order(make_rules: Any, make_doc
     assert lines(booked, "8300") == [("21", "-7.00", "-1.47"), ("9", "-1.40", "-0.13")]
 
 
+def test_computed_percentages_are_one_rate(make_rules: Any, make_document: Any) -> None:
+    """A marketplace computes 17.36 / 82.64 = 21.0068 %, and 21.028 % of a cheaper one."""
+    goods = (
+        ("LAMP", "82.64", "21.0068", {"tax_amount": "17.36"}),
+        ("CUP", "10.70", "21.028", {"tax_amount": "2.25"}),
+    )
+    document = make_document(*goods, adjustment=10, adjustment_positive=10)
+    (booked,) = book(make_rules(adjustments={"refund": "goods"}), document)
+    assert lines(booked, "8300") == [("21", "-8.26", "-1.74")]
+
+
+def test_goodwill_alone_takes_no_rate_of_shipping(make_rules: Any, make_document: Any) -> None:
+    order = {"shipping_amount": 5, "shipping_tax_amount": "1.05"}
+    document = make_document(TEA, adjustment=10, adjustment_positive=10, order=order)
+    document.items.clear()
+    document.subtotal = document.tax_amount = Decimal(0)
+    document.grand_total = Decimal(10)
+    (booked,) = book(make_rules(adjustments={"refund": "goods"}), document)
+    assert lines(booked, "8300") == [("9", "-9.17", "-0.83")]
+
+
 def test_one_rate_needs_no_proportion(make_rules: Any, make_document: Any) -> None:
     document = make_document(LAMP, adjustment=10, adjustment_positive=10)
     (booked,) = book(make_rules(adjustments={"refund": "proportional"}), document)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from mapper_gl_rules.amounts.model import AmountLine
+from mapper_gl_rules.amounts.rates import legal_rate
 from mapper_gl_rules.amounts.shipping import shipping_shares
 from mapper_gl_rules.exceptions import DocumentRefusedError
 from mapper_gl_rules.money import HUNDRED, ZERO, allotted, show, vat_inside
@@ -63,7 +64,7 @@ def _parts(
             where=name,
             what_to_do=f"Set {setting} to goods, proportional, none or a percentage in the rules.",
         )
-    goods = _goods(lines) or _goods_of_order(context)
+    goods = _goods(context, lines) or _goods_of_order(context)
     total = sum(goods.values(), ZERO)
     if len(goods) == 1:
         return [(next(iter(goods)), amount)]
@@ -80,12 +81,13 @@ def _parts(
     )
 
 
-def _goods(lines: Sequence[AmountLine]) -> dict[Decimal, Decimal]:
+def _goods(context: Context, lines: Sequence[AmountLine]) -> dict[Decimal, Decimal]:
     """Add up the refunded goods, with VAT, by percentage."""
     goods: dict[Decimal, Decimal] = {}
     for line in lines:
         if line.kind == "product" and line.net and line.rate is not None:
-            goods[line.rate] = goods.get(line.rate, ZERO) + line.net + line.vat
+            rate = legal_rate(context, line)
+            goods[rate] = goods.get(rate, ZERO) + line.net + line.vat
     return goods
 
 

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from decimal import Decimal
 
-    from mapper_gl_rules.amounts.model import Context
+    from mapper_gl_rules.amounts.model import AmountLine, Context
 
-__all__ = ["check_vat", "derive_rate", "percent"]
+__all__ = ["check_vat", "derive_rate", "legal_rate", "percent"]
 
 
 def percent(rate: Decimal) -> str:
@@ -95,3 +95,18 @@ def derive_rate(
         where=where,
         what_to_do="Let the shop send item_applied_taxes with the order, or book it by hand.",
     )
+
+
+def legal_rate(context: Context, line: AmountLine) -> Decimal:
+    """Give the percentage of a line; of a computed one (21.0068) the legal one behind it."""
+    rate = line.rate or ZERO
+    if not line.vat or rate in context.legal:
+        return rate
+    slack = context.step * (1 + abs(line.quantity or ZERO))
+    fitting = [
+        legal
+        for legal in context.legal
+        if abs(line.net * (legal - rate) / HUNDRED) <= slack
+        and abs(line.net * legal / HUNDRED - line.vat) <= slack
+    ]
+    return fitting[0] if len(fitting) == 1 else rate

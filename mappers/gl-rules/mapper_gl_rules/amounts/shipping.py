@@ -100,7 +100,8 @@ def _taxed(context: Context, discount: ShippingDiscount, vat: Decimal) -> list[S
     shares = shipping_shares(context, (full - discount.net, vat), (full, before))
     if len(shares) == 1:
         _check_vat(context, discount, vat, shares[0].rate)
-    for share in shares[1:] and shares:
+        return shares
+    for share in shares:
         bases = [(full - discount.net) * share.net, full * share.net]
         tolerance = context.step * (2 + len(shares))
         check_vat("shipping", "shipping_tax_amount", bases, vat * share.vat, share.rate, tolerance)
@@ -174,7 +175,7 @@ def _in_proportion(
     part: the parts make up the amount, or the rest is as free of VAT as that part of the goods.
     """
     order = context.order
-    full = order.shipping_amount or ZERO
+    full = order.shipping_amount or context.header.shipping_amount or ZERO
     less = (order.shipping_discount_amount or ZERO) - (
         order.shipping_discount_tax_compensation_amount or ZERO
     )
