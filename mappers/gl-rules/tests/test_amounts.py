@@ -271,6 +271,18 @@ def test_a_dynamic_bundle_shown_twice_is_counted_once(make_rules: Any, make_docu
     }
 
 
+def test_a_bundle_of_cents_is_counted_once_too(make_rules: Any, make_document: Any) -> None:
+    """All rows together are within the rounding limit of the subtotal; a child has the money."""
+    document = make_document(
+        ("SET", "0.03", 0, {"product_type": "bundle", "tax_amount": "0.01"}),
+        ("LAMP", "0.03", 21, {"parent_item_id": 1, "tax_amount": "0.01"}),
+        subtotal="0.03",
+        tax_amount="0.01",
+    )
+    (line,) = book(make_rules(), document).record["lines"]
+    assert (line["description"], line["amount"]) == ("Lamp", Decimal("0.03"))
+
+
 def test_a_fixed_bundle_is_booked_by_its_parent(make_rules: Any, make_document: Any) -> None:
     document = make_document(*bundle(children=False))
     assert lines(book(make_rules(), document)) == {"8000": ("21", "120.00", "25.20")}

@@ -163,16 +163,14 @@ def shipping_shares(context: Context, *amounts: tuple[Decimal, Decimal]) -> list
         for percentage, amount in taxes
         if percentage > 0 and amount and amount > 0
     ]
-    return _in_proportion(context, rate, known) or [Share(rate, _ONE, _ONE)]
+    return _in_proportion(context, known) or [Share(rate, _ONE, _ONE)]
 
 
-def _in_proportion(
-    context: Context, rate: Decimal, taxes: list[tuple[Decimal, Decimal]]
-) -> list[Share]:
-    """Give the shares of several percentages; none where they are on the same amount.
+def _in_proportion(context: Context, taxes: list[tuple[Decimal, Decimal]]) -> list[Share]:
+    """Give the shares of percentages that each are of a part; none where they are of all of it.
 
-    Percentages may be added up only where their sum gives the VAT. Else each VAT amount is of a
-    part: the parts make up the amount, or the rest is as free of VAT as that part of the goods.
+    The parts make up the amount, or the rest is as free of VAT as that part of the goods. Else
+    the percentages add up, which the VAT has to prove.
     """
     order = context.order
     full = order.shipping_amount or context.header.shipping_amount or ZERO
@@ -180,13 +178,12 @@ def _in_proportion(
         order.shipping_discount_tax_compensation_amount or ZERO
     )
     vat = sum([amount for _, amount in taxes], ZERO)
-    slack = context.step * (len(taxes) + 1)
-    for base in (full - less, full):
-        if not vat or abs(base * rate / HUNDRED - vat) <= slack:
-            return []
+    if not vat:
+        return []
     bases = [amount * HUNDRED / percentage for percentage, amount in taxes]
     known = sum(bases, ZERO)
-    slack += sum([context.step * HUNDRED / (2 * percentage) for percentage, _ in taxes], ZERO)
+    half_a_cent = [context.step * HUNDRED / (2 * percentage) for percentage, _ in taxes]
+    slack = sum(half_a_cent, context.step)
     for base in (full - less, full):
         rest = base - known
         exact = abs(rest) <= slack
