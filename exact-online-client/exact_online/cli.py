@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from connector_credentials import protect, redact
+from connector_credentials import clean, protect
 from exact_online import scopes
 from exact_online.errors import ConfigError, ExactError
 from exact_online.hosts import HOSTS
@@ -65,7 +65,7 @@ def login_commands(program: str) -> tuple[click.Command, click.Command]:
         try:
             _authorize(program, read_settings(config_files, program), **options)
         except ExactError as error:
-            _fail(error)
+            _fail(str(error))
 
     @click.command("keep-alive")
     @config_option
@@ -74,9 +74,9 @@ def login_commands(program: str) -> tuple[click.Command, click.Command]:
         try:
             failures = _keep_alive(program, read_settings(config_files, program))
         except ExactError as error:
-            _fail(error)
+            _fail(str(error))
         if failures:
-            _fail("\n".join(failures))
+            _fail(*failures)
 
     return authorize, keep_alive
 
@@ -190,8 +190,8 @@ def _prefix(program: str) -> str:
     return program.upper().replace("-", "_") + "_"
 
 
-def _fail(error: object) -> NoReturn:
-    click.echo(f"ERROR: {redact(str(error))}", err=True)
+def _fail(*errors: str) -> NoReturn:
+    click.echo("ERROR: " + "\n".join(clean(error) for error in errors), err=True)
     raise click.exceptions.Exit(1)
 
 

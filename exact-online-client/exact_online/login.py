@@ -15,7 +15,7 @@ from authlib.oauth2.rfc6749.parameters import (
     prepare_grant_uri,
 )
 
-from connector_credentials import protect, redact
+from connector_credentials import clean, protect
 from exact_online.errors import AuthorizationRequiredError, ConfigError
 from exact_online.hosts import LOOPBACK
 from exact_online.server_clock import ServerClock
@@ -91,7 +91,7 @@ def _code(answer: str, state: str) -> str:
     """The code in the address that the browser was sent back to, if the state is ours."""
     query = parse_qs(urlsplit(answer).query)
     if refusal := (query.get("error_description") or query.get("error")):
-        msg = f'Exact did not give consent: "{redact(refusal[0])}". Run authorize again.'
+        msg = f'Exact did not give consent: "{clean(refusal[0], 500)}". Run authorize again.'
         raise AuthorizationRequiredError(msg)
     try:
         code: str = parse_authorization_code_response(answer, state=state)["code"]

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from connector_credentials import protect, redact
+from connector_credentials import clean, protect
 from exact_online.answers import UnreadableAnswerError, decode
 from exact_online.errors import (
     AuthorizationRequiredError,
@@ -178,7 +178,7 @@ class TokenEndpoint:
         """What it means that there is no pair; Exact's texts here are in English."""
         status = answer.status
         code, text = _text(content, "error"), _text(content, "error_description")
-        said = f'Exact says: "{redact(text or code)[:500]}".'
+        said = f'Exact says: "{clean(text or code, 500)}".'
         lower = f"{text} {answer.headers.get('Reason', '')}".lower()
         if code and ("not expired" in lower or "tooearly" in lower):
             return TooEarlyError(said)
