@@ -132,6 +132,11 @@ class Client:
         self.requests_sent = 0
         self.bytes_received = 0
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether the shop has answered, and so told its time."""
+        return self._answered.is_set()
+
     def server_now(self) -> datetime:
         """The shop's present time in UTC, as its last answer told; ours before the first."""
         return datetime.now(UTC) + self._clock_ahead

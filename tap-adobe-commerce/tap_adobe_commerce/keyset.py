@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tap_adobe_commerce.exceptions import NotCommerceError
-from tap_adobe_commerce.search import Filter
+from tap_adobe_commerce.search import Filter, among
 from tap_adobe_commerce.timestamps import seconds_later
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tap_adobe_commerce.listing import Listing, ListPage, Row
 
@@ -133,6 +133,13 @@ def read_by_key(
             expected -= len(page.rows)
         if page.is_last or expected == 0:
             return
+
+
+def read_rows(listing: Listing, keys: Sequence[int]) -> Iterator[Row]:
+    """Read the rows with these keys, not more of them than fit into one call's address."""
+    wanted = (among(listing.columns.key_filter, keys),)
+    for rows, _ in read_by_key(listing, filters=wanted, expected=len(keys)):
+        yield from rows
 
 
 def _counted(listing: Listing, page: ListPage, read: int, most: int) -> tuple[int, int]:

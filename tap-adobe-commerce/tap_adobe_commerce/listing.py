@@ -186,7 +186,7 @@ class Listing:
         self._client = client
         self.route = route
         self._page_size = page_size
-        self._fields = fields
+        self.fields = fields
         self._park = park
         key = ("key", _Key, msgspec.field(name=columns.key))
         at = [("at", _At, msgspec.field(name=columns.at))] if columns.at else []
@@ -206,7 +206,7 @@ class Listing:
             UnreadableRecordError: One record breaks every page it is on, and parking is off.
             GaveUpError: The shop does not recover.
         """
-        search = Search(filters, sort, fields=self._fields)
+        search = Search(filters, sort, fields=self.fields)
         patient, recounted = True, False
         while True:
             search = replace(search, page_size=self._page_size.current)
@@ -243,7 +243,7 @@ class Listing:
 
     def sample(self) -> ListPage:
         """Read a single row, whichever comes first."""
-        return self._fetch(Search(page_size=1, fields=self._fields))
+        return self._fetch(Search(page_size=1, fields=self.fields))
 
     def numbered(self, number: int) -> ListPage:
         """Read a page by its number.
@@ -252,7 +252,7 @@ class Listing:
             PageTooLargeError: The shop's pages are smaller; number one has to be read again.
         """
         return self._fetch(
-            Search(page_size=self._page_size.current, page=number, fields=self._fields)
+            Search(page_size=self._page_size.current, page=number, fields=self.fields)
         )
 
     def limit(self, maximum: int) -> None:
@@ -273,7 +273,7 @@ class Listing:
             BrokenAnswerError: It cannot be read.
         """
         search = Search(
-            (Filter(self.columns.key_filter, "eq", str(key)),), page_size=1, fields=self._fields
+            (Filter(self.columns.key_filter, "eq", str(key)),), page_size=1, fields=self.fields
         )
         rows = self._fetch(search).rows
         return rows[0] if rows else None

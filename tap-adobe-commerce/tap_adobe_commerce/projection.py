@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tap_adobe_commerce.search import Projection
 
 #: Members this tap adds; the shop does not know them.
-ADDED = frozenset({"order", "source"})
+ADDED = frozenset({"invoices", "order", "product", "source", "tax_rates", "transactions"})
 
 
 def project(

@@ -25,7 +25,7 @@ from tap_adobe_commerce.exceptions import (
 )
 from tap_adobe_commerce.keyset import Window, read_by_key
 from tap_adobe_commerce.listing import Columns
-from tap_adobe_commerce.projection import project
+from tap_adobe_commerce.projection import ADDED, project
 from tap_adobe_commerce.search import Filter, list_fields
 from tap_adobe_commerce.state import Progress
 from tap_adobe_commerce.timestamps import TimestampPlan
@@ -114,7 +114,17 @@ class CommerceStream(Stream):
 
     @cached_property
     def _is_all_selected(self) -> bool:
-        return all(self.mask.values())
+        """Whether a record holds nothing that has to be taken out.
+
+        What this tap itself adds, and is not selected, is not even added.
+        """
+        left_out = tuple(
+            crumb for crumb, chosen in self.mask.items() if not chosen and crumb[-1] in ADDED
+        )
+        return all(
+            chosen or any(crumb[: len(out)] == out for out in left_out)
+            for crumb, chosen in self.mask.items()
+        )
 
     def _generate_record_messages(self, record: Record) -> Generator[RecordMessage, None, None]:
         """The SDK looks at every member of every record, even if nothing is deselected."""
@@ -142,11 +152,14 @@ class CommerceStream(Stream):
         self._log_metric(Point("counter", Metric.HTTP_REQUEST_COUNT, requests, tags))
 
     def _wanted(self) -> Iterator[Record]:
-        if not self.settings.order_ids:
+        if self.settings.created_from or self.settings.created_until:
+            yield from self.read_created()
+        elif not self.settings.order_ids:
             yield from self.read()
         elif self.order_key:
             for part in self._shop.replay.filters(self.order_key):
                 for rows, _ in read_by_key(self.listing, filters=(part,)):
+                    self.keep(rows)
                     yield from self.records(rows)
         else:
             self.log("Not part of a replay of single orders.")
@@ -154,6 +167,13 @@ class CommerceStream(Stream):
     def read(self) -> Iterator[Record]:
         """Read the stream."""
         raise NotImplementedError
+
+    def read_created(self) -> Iterator[Record]:
+        """Read what was created within the span that was asked for; lists without dates whole."""
+        yield from self.read()
+
+    def keep(self, rows: list[Row]) -> None:
+        """Keep rows that other streams of the run need."""
 
     def try_one(self) -> str:
         """Read one record, complete as in a run; returns what can be said about it."""
@@ -193,8 +213,13 @@ class CommerceStream(Stream):
         for record in records:
             self._timestamps.apply(record)
             if with_source:
-                record["source"] = self._shop.stores.source(record.get(self.store_member))
+                store = record.get(self.store_member)
+                record["source"] = self._shop.stores.source(store, has_view=self._has_view)
         return records
+
+    @cached_property
+    def _has_view(self) -> bool:
+        return self.store_member in self.schema["properties"]
 
     def complete(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Add what other lists of the shop know.
@@ -250,6 +275,17 @@ class ChangeStream(CommerceStream):
         if progress.is_sweep_due(present, self.settings.sweep_every):
             yield from self._sweep(progress, present)
 
+    def read_created(self) -> Iterator[Record]:
+        """Read what was created within the span that was asked for; the bookmark stays."""
+        filters: tuple[Filter, ...] = ()
+        if self.settings.created_from:
+            filters += (Filter("created_at", "gteq", self.settings.created_from),)
+        if self.settings.created_until:
+            filters += (Filter("created_at", "lt", self.settings.created_until),)
+        for rows, _ in ahead(partial(read_by_key, self.listing, 0, filters)):
+            self.keep(rows)
+            yield from self.records(rows)
+
     def _completing(
         self, batches: Iterable[Batch], progress: Progress
     ) -> Iterator[Callable[[], list[_Page]]]:
@@ -258,6 +294,7 @@ class ChangeStream(CommerceStream):
             yield partial(self._complete_page, progress, new, batch)
 
     def _complete_page(self, progress: Progress, new: list[Row], batch: Batch) -> list[_Page]:
+        self.keep(batch.rows)
         marks = progress.marks(batch.rows)
         return [_Page(self.records(new) if new else [], marks, batch.position)]
 
@@ -272,6 +309,7 @@ class ChangeStream(CommerceStream):
             filters += (Filter(column, "lteq", self.settings.end_date),)
         pages = partial(read_by_key, self.listing, progress.swept_to, filters)
         for rows, key in ahead(pages):
+            self.keep(rows)
             yield from self.records(rows)
             progress.swept(key, self.listing.parked)
             self._write_state()

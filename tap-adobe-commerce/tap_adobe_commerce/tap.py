@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self, cast
 
 import click
 from singer_sdk import Tap
@@ -25,6 +25,7 @@ from tap_adobe_commerce.exceptions import (
 )
 from tap_adobe_commerce.settings import SCHEMA
 from tap_adobe_commerce.shop import Shop
+from tap_adobe_commerce.stores import REMEMBERED
 from tap_adobe_commerce.streams import STREAMS
 from tap_adobe_commerce.writing import PieceWriter
 
@@ -91,7 +92,7 @@ class TapAdobeCommerce(Tap):
 
     def discover_streams(self) -> list[Stream]:
         """All streams; the schemas are known without asking the shop."""
-        shop = Shop(self.config)
+        shop = Shop(self.config, cast("dict[str, Any]", self.state))
         return [stream(self, shop) for stream in STREAMS]
 
     @property
@@ -108,6 +109,8 @@ class TapAdobeCommerce(Tap):
     def load_state(self, state: dict[str, Any]) -> None:
         """Take STATE over, if it has the form of one."""
         super().load_state(inputs.checked_state(state))
+        if REMEMBERED in state:
+            self.state[REMEMBERED] = state[REMEMBERED]  # type: ignore[literal-required]
 
     @classmethod
     def invoke(  # type: ignore[override]  # the SDK hands over text files

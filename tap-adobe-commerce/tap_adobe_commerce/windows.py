@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from tap_adobe_commerce.listing import Listing
 
-#: Pages in one window, and how many of them a reader may be ahead.
-PAGES = 3
-AHEAD = 2
+#: Pages in one window, and how many of them a reader may be ahead: more would cost memory, fewer
+#: more calls that only plan.
+PAGES = 6
+AHEAD = 5
 
 
 def read_span(listing: Listing, span: Window, workers: int) -> Iterator[Batch]:

@@ -126,13 +126,14 @@ def test_missing_permissions_for_master_data_are_warned_of_once(
 
     assert run.code == 0
     warnings = [line for line in run.errors.splitlines() if "| WARNING" in line]
-    assert len(warnings) == 2
-    assert "Magento_Backend::store" in warnings[0]
-    assert "Magento_Catalog::products" in warnings[1]
+    assert len(warnings) == 3
+    for resource in ("Magento_Catalog::products", "Magento_Tax::manage_tax", "Backend::store"):
+        assert sum(resource in line for line in warnings) == 1
     for record in run.records(stream):
-        assert record["source"]["store_code"] is None
-        lines = record["items"] if stream == "orders" else record["order"]["items"]
-        assert all("product" not in line for line in lines)
+        assert record["source"]["store_code"] == str(record["store_id"])
+        order = record if stream == "orders" else record["order"]
+        assert all("product" not in line for line in order["items"])
+        assert not {"transactions", "tax_rates"} & order.keys()
 
 
 def test_nothing_but_singer_messages_on_stdout(recorded: Run) -> None:

@@ -12,7 +12,10 @@ from singer_sdk.singerlib.schema import resolve_schema_references
 SHARED = (
     "line_product.json",
     "order_address.json",
+    "order_invoice.json",
     "order_item.json",
+    "order_tax_rate.json",
+    "order_transaction.json",
     "orders.json",
     "source.json",
 )
@@ -29,4 +32,8 @@ def load(stream: str) -> dict[str, Any]:
     # A line's parent is a line too, but has no parent of its own.
     parts["parent_item.json"] = json.loads(_text("order_item.json"))
     del parts["parent_item.json"]["properties"]["parent_item"]
-    return resolve_schema_references(json.loads(_text(f"{stream}.json")), parts)
+    if stream != "credit_memos":
+        # Only what takes invoices back needs them.
+        del parts["orders.json"]["properties"]["invoices"]
+    content = parts["orders.json"] if stream == "orders" else json.loads(_text(f"{stream}.json"))
+    return resolve_schema_references(content, parts)
