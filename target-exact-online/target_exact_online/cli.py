@@ -25,6 +25,7 @@ from target_exact_online.desk.commands import anonymise, audit, documents
 from target_exact_online.desk.doctor import doctor
 from target_exact_online.desk.status import status
 from target_exact_online.exceptions import TargetError
+from target_exact_online.month_end.commands import reconcile
 from target_exact_online.run import TerminatedError
 from target_exact_online.summary import EXIT_ERROR
 from target_exact_online.target import TargetExactOnline
@@ -110,6 +111,7 @@ for _command in (
     documents,
     audit,
     anonymise,
+    reconcile,
     *login_commands(TargetExactOnline.name),
 ):
     cli.add_command(_command)

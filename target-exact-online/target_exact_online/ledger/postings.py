@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from target_exact_online.ledger.rows import Document
 
 _BOOKED = frozenset({"sales_entries", "sales_invoices", "general_journal_entries"})
+_DEBIT_POSITIVE = frozenset({"general_journal_entries", "summary_documents"})
 _TEXTS = {
     "gl_account": 64,
     "cost_center": 64,
@@ -52,7 +53,7 @@ def postings_of(
     }
     rate = record.get("exchange_rate")
     rows = []
-    for line_no, line in enumerate(_lines(document), 1):
+    for line_no, line in enumerate(lines_of(document), 1):
         row = _EMPTY | common | {"line_no": line_no} | line
         if rate is not None:
             row["amount_dc"] = (row["amount"] * Decimal(str(rate))).quantize(_CENT)
@@ -64,8 +65,9 @@ _CENT = Decimal("0.01")
 _EMPTY: dict[str, Any] = dict.fromkeys((*_TEXTS, "vat_amount", "vat_percentage"))
 
 
-def _lines(document: Document) -> Iterator[dict[str, Any]]:
-    journal_entry = document.stream == "general_journal_entries"
+def lines_of(document: Document) -> Iterator[dict[str, Any]]:
+    """Yield what a document books, debit positive; also of one that is part of a day's entry."""
+    journal_entry = document.stream in _DEBIT_POSITIVE
     sign = 1 if journal_entry else -1  # a sale is credited
     vat: dict[str, Decimal] = {}
     total = Decimal(0)

@@ -84,6 +84,14 @@ class Codes(Shelf):
         vat: VatCode = self._by_code(kinds.VAT_CODES, code)
         return replace(vat, percentage=self._vat_percentage(vat, on))
 
+    def vat_codes(self) -> tuple[VatCode, ...]:
+        """Return all VAT codes, with today's percentages."""
+        return self._table(kinds.VAT_CODES).rows
+
+    def gl_accounts(self) -> tuple[GLAccount, ...]:
+        """Return all GL accounts."""
+        return self._table(kinds.GL_ACCOUNTS).rows
+
     def credit_note_quantity(self) -> CreditNoteQuantity | None:
         """Return the sign of quantities that credit notes need here, or None: not known yet."""
         rows = self._cache.rows(kinds.LEARNED.name, id=_CREDIT_NOTE_QUANTITY)

@@ -134,6 +134,9 @@ def _vat_code(row: Row) -> VatCode:
         percentage=fraction(row, "Percentage"),
         blocked=bool(row.get("IsBlocked")),
         reverse_charge=bool(row.get("Charged")),
+        to_pay=text(row, "GLToPayCode"),
+        ec_listing=text(row, "EUSalesListing").removeprefix("N"),
+        oss_country=text(row, "OssCountry"),
     )
 
 
@@ -247,7 +250,8 @@ VAT_CODES = Kind(
     "vat_codes",
     "VAT code",
     "vat/VATCodes",
-    "ID,Code,Description,Type,VATTransactionType,Percentage,IsBlocked,Charged",
+    "ID,Code,Description,Type,VATTransactionType,Percentage,IsBlocked,Charged,GLToPayCode,"
+    "EUSalesListing,OssCountry",
     _vat_code,
 )
 VAT_PERCENTAGES = Kind(

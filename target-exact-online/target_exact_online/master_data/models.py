@@ -106,6 +106,9 @@ class VatCode:
         percentage: Today's percentage as a fraction.
         blocked: True when it may not be used.
         reverse_charge: True when the customer owes the VAT, so that none is charged.
+        to_pay: Code of the GL account that its VAT is booked on, or an empty string.
+        ec_listing: How it is listed in the EC sales list: ``L`` goods, ``S`` services, or empty.
+        oss_country: The country of consumption of an OSS code, or an empty string.
     """
 
     id: str
@@ -116,6 +119,9 @@ class VatCode:
     percentage: Decimal
     blocked: bool
     reverse_charge: bool
+    to_pay: str = ""
+    ec_listing: str = ""
+    oss_country: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,491 @@
+"""The classes of difference: every cent of a pair of sides falls into exactly one of them.
+
+A changed line is walked from what was posted to what Exact has: first its coding, then its VAT,
+then its amounts, then its rate. Each part of the way is a difference of its own, so that the parts
+always add up to the whole.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from target_exact_online.month_end.model import Finding
+from target_exact_online.month_end.scopes import Moves, in_total
+from target_exact_online.month_end.sides import NOBODY, ZERO, Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from target_exact_online.month_end.model import Severity, Step
+    from target_exact_online.month_end.scopes import Books
+    from target_exact_online.month_end.sides import Booked, Entry, Gone, Month, Stamp
+
+CENT = Decimal("0.01")
+
+TITLES: dict[str, tuple[Severity, str]] = {
+    "S1": ("error", "In the shop, never in the ledger"),
+    "S2": ("warning", "In the ledger, not posted"),
+    "S3": ("info", "Skipped"),
+    "S4": ("error", "Changed in the shop after posting"),
+    "S5": ("error", "Gone from the shop"),
+    "S6": ("info", "Booked in another period"),
+    "S7": ("error", "Booked twice"),
+    "S8": ("warning", "Another rate in Exact"),
+    "S9": ("warning", "Sent without an answer"),
+    "E1": ("error", "Deleted in Exact"),
+    "E2": ("error", "Amount edited in Exact"),
+    "E3": ("error", "GL account, cost center or cost unit edited in Exact"),
+    "E4": ("error", "VAT edited in Exact"),
+    "E5": ("error", "Date, period or journal moved in Exact"),
+    "E6": ("warning", "Debtor changed in Exact"),
+    "E7": ("error", "There twice in Exact"),
+    "E8": ("warning", "Not processed in Exact"),
+    "X1": ("warning", "Typed by hand for a document that is not posted"),
+    "X2": ("warning", "Typed by hand, without a document"),
+    "X3": ("warning", "Another entry on an account of the rules"),
+    "X4": ("info", "Made by Exact itself"),
+    "B1": ("error", "Debtors do not agree with open items"),
+    "B2": ("warning", "Balance 0, but open items"),
+    "B3": ("error", "Created or changed after the VAT return was filed"),
+    "B4": ("warning", "Rounding above the limit"),
+    "B5": ("error", "EC sales or OSS line without what the return needs"),
+}
+OWN_TYPES = frozenset({50, 70, 71, 75, *range(80, 90)})
+"""Types of entries that Exact makes by itself: VAT return, depreciation, differences, deferral."""
+YEAR_END = frozenset({310, *range(320, 329)})
+"""Types of a year's end: left out of all sums."""
+_BOOKED = 20  # statuses below are drafts and rejected entries
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A difference before it is told to people.
+
+    Attributes:
+        code: Its class.
+        cause: What happened, in one sentence.
+        moves: What it takes out and puts in.
+        field: What differs.
+        ours: The value as it should be.
+        theirs: The value that was found.
+        line: Number of the line, or None.
+        stamp: Who made and changed the line.
+        severity: When it is not that of its class.
+        proposal: What to do.
+    """
+
+    code: str
+    cause: str
+    moves: Moves
+    field: str = ""
+    ours: str = ""
+    theirs: str = ""
+    line: int | None = None
+    stamp: Stamp = NOBODY
+    severity: Severity | None = None
+    proposal: str = ""
+
+
+def finding(
+    found: Difference,
+    books: Books,
+    step: Step,
+    *,
+    booked: Booked | None = None,
+    entry: Entry | None = None,
+    who: str = "",
+) -> Finding:
+    """Return a difference as people read it.
+
+    Args:
+        found: The difference.
+        books: Decides where its lines count.
+        step: Between which sides it is.
+        booked: The document.
+        entry: Exact's entry.
+        who: Who did it, as it may be told.
+    """
+    severity, title = TITLES[found.code]
+    effects = found.moves.effects(books, step)
+    return Finding(
+        code=found.code,
+        severity=found.severity or severity,
+        title=title,
+        cause=found.cause,
+        amount=in_total(effects, books.currency),
+        currency=books.currency,
+        document_key=booked.key if booked else "",
+        number=booked.number if booked else (entry.reference if entry else ""),
+        entry=entry.label if entry else _entry_of(booked),
+        entry_id=entry.id if entry else (booked.exact_id if booked else ""),
+        line=found.line,
+        field=found.field,
+        ours=found.ours,
+        theirs=found.theirs,
+        who=who,
+        when=found.stamp.modified or found.stamp.created,
+        proposal=found.proposal,
+        effects=effects,
+    )
+
+
+def _entry_of(booked: Booked | None) -> str:
+    if booked is None or not booked.entry_number:
+        return ""
+    return f"{booked.journal}/{booked.entry_number}"
+
+
+def compare(booked: Booked, entry: Entry, books: Books, month: Month) -> list[Difference]:
+    """Return how Exact's entry differs from the document that was posted.
+
+    Args:
+        booked: The document, posted.
+        entry: Its entry.
+        books: Decides where lines count.
+        month: The month that is compared; one of the two lies in it.
+    """
+    moved = _moved(booked, entry, month)
+    if moved is not None:
+        return [moved]
+    found = [*_header(booked, entry), *_Walk(booked, entry, books).differences()]
+    if entry.status and entry.status < _BOOKED:
+        nothing = Moves(booked.currency, booked.is_sale)
+        cause = f"Exact has it with status {entry.status}: it is not booked for good."
+        found.append(Difference("E8", cause, nothing, "status", "20", str(entry.status)))
+    return found
+
+
+def _moved(booked: Booked, entry: Entry, month: Month) -> Difference | None:
+    """Return that an entry was moved to another period, seen from this month."""
+    here = (month.year, month.period)
+    ours, theirs = (booked.year, booked.period), (entry.year, entry.period)
+    if ours == theirs or here not in (ours, theirs):
+        return None
+    moves = Moves(booked.currency, booked.is_sale)
+    if ours == here:
+        moves.out = booked.lines
+        said = f"It was posted for {booked.entry_date} and now lies in {_period(theirs)}."
+    else:
+        moves.into = entry.lines
+        said = f"It was posted for {booked.entry_date} and was moved here from {_period(ours)}."
+    return Difference(
+        "E5",
+        said,
+        moves,
+        "entry_date",
+        booked.entry_date,
+        entry.date,
+        stamp=entry.stamp,
+        proposal="Move it back in Exact, or sign both months off with a note.",
+    )
+
+
+def _period(period: tuple[int, int]) -> str:
+    return f"period {period[0]}-{period[1]:02}"
+
+
+def _header(booked: Booked, entry: Entry) -> Iterable[Difference]:
+    nothing = Moves(booked.currency, booked.is_sale)
+    stamp = entry.stamp
+    if booked.entry_date and entry.date and booked.entry_date[:10] != entry.date[:10]:
+        cause = "Its date was changed within the period."
+        yield Difference(
+            "E5", cause, nothing, "entry_date", booked.entry_date, entry.date, stamp=stamp
+        )
+    if booked.journal and entry.journal and booked.journal != entry.journal:
+        cause = "It lies in another journal."
+        yield Difference(
+            "E5", cause, nothing, "journal", booked.journal, entry.journal, stamp=stamp
+        )
+    if booked.relation and entry.relation and not _same(booked.relation, entry.relation):
+        cause = "It is on another debtor than it was posted to."
+        yield Difference(
+            "E6", cause, nothing, "debtor", booked.relation, entry.relation, stamp=stamp
+        )
+
+
+def _same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
+
+
+@dataclass(slots=True)
+class _Walk:
+    """From the lines that were posted to the lines that Exact has."""
+
+    booked: Booked
+    entry: Entry
+    books: Books
+    _found: list[Difference] = field(default_factory=list)
+    _rates: list[tuple[Line, Line]] = field(default_factory=list)
+    _vat: dict[tuple[str, str], list[Decimal]] = field(
+        default_factory=lambda: defaultdict(lambda: [Decimal(0), Decimal(0)])
+    )
+
+    def differences(self) -> list[Difference]:
+        """Return all of them; what they move adds up to the difference of the two."""
+        ours, theirs = self._plain(self.booked.lines), self._plain(self.entry.lines)
+        for mine, other in _pairs(ours, theirs):
+            self._walk(mine, other)
+        self._rest_of_vat()
+        self._rate()
+        return self._found
+
+    def _plain(self, lines: Sequence[Line]) -> list[Line]:
+        return [line for line in lines if line.kind == "line"]
+
+    def _add(
+        self,
+        code: str,
+        cause: str,
+        out: Sequence[Line],
+        into: Sequence[Line],
+        what: str,
+        values: tuple[str, str],
+        *,
+        line: Line | None,
+        severity: Severity | None = None,
+    ) -> None:
+        moves = Moves(self.booked.currency, self.booked.is_sale, tuple(out), tuple(into))
+        known = line is not None and line.stamp is not NOBODY
+        self._found.append(
+            Difference(
+                code,
+                cause,
+                moves,
+                what,
+                values[0],
+                values[1],
+                line.number if line is not None else None,
+                line.stamp if line is not None and known else self.entry.stamp,
+                severity,
+                _PROPOSALS.get(code, ""),
+            )
+        )
+
+    def _walk(self, mine: Line | None, other: Line | None) -> None:
+        if mine is None and other is not None:
+            cause = "A line was added."
+            self._amounts(cause, None, other, "line", ("", _told(other)), other)
+        elif other is None and mine is not None:
+            cause = "A line was removed."
+            self._amounts(cause, mine, None, "line", (_told(mine), ""), None)
+        elif mine is not None and other is not None:
+            self._change(mine, other)
+
+    def _change(self, mine: Line, other: Line) -> None:
+        """Walk one line: coding, VAT, amounts, rate."""
+        at = mine
+        if mine.coding != other.coding:
+            names = ("gl_account", "cost_center", "cost_unit")
+            changed = [
+                (name, was, now)
+                for name, was, now in zip(names, mine.coding, other.coding, strict=True)
+                if was != now
+            ]
+            at = replace(
+                at,
+                account=other.account,
+                cost_center=other.cost_center,
+                cost_unit=other.cost_unit,
+            )
+            what = ", ".join(name for name, _, _ in changed)
+            values = (
+                ", ".join(was or "none" for _, was, _ in changed),
+                ", ".join(now or "none" for _, _, now in changed),
+            )
+            cause = f"The line of {abs(mine.amount)} was booked on {values[0]}, now {values[1]}."
+            self._add("E3", cause, [mine], [at], what, values, line=other)
+        same_amount = mine.amount == other.amount
+        if at.vat_code != other.vat_code or (same_amount and at.vat_amount != other.vat_amount):
+            vat = other.vat_amount if same_amount else at.vat_amount
+            after = replace(at, vat_code=other.vat_code, vat_amount=vat)
+            values = (_vat(at), _vat(after))
+            cause = f"The VAT of the line of {abs(mine.amount)} was {values[0]}, now {values[1]}."
+            out, into = self._with_vat(at, after)
+            what = "vat_code" if at.vat_code != after.vat_code else "vat_amount"
+            self._add("E4", cause, out, into, what, values, line=other)
+            at = after
+        if not same_amount:
+            values = (str(-at.amount), str(-other.amount))
+            cause = f"The amount of the line was {values[0]}, now {values[1]}."
+            self._amounts(cause, at, other, "amount", values, other)
+        elif at.amount_dc != other.amount_dc:
+            self._rates.append((at, other))
+
+    def _amounts(
+        self,
+        cause: str,
+        mine: Line | None,
+        other: Line | None,
+        what: str,
+        values: tuple[str, str],
+        line: Line | None,
+    ) -> None:
+        out, into = self._with_vat(mine, other)
+        self._add("E2", cause, out, into, what, values, line=line)
+
+    def _with_vat(self, before: Line | None, after: Line | None) -> tuple[list[Line], list[Line]]:
+        """Return the lines of a change, with the VAT that Exact books for them."""
+        out, into = [] if before is None else [before], [] if after is None else [after]
+        for lines, sign in ((out, -1), (into, 1)):
+            for line in tuple(lines):
+                if not line.vat_amount:
+                    continue
+                vat = self._vat_line(line)
+                lines.append(vat)
+                sums = self._vat[vat.account, vat.vat_code]
+                sums[0] += sign * vat.amount
+                sums[1] += sign * vat.amount_dc
+        return out, into
+
+    def _vat_line(self, line: Line) -> Line:
+        rate = line.amount_dc / line.amount if line.amount else Decimal(1)
+        if self.booked.currency == self.books.currency:
+            rate = Decimal(1)
+        return Line(
+            self.books.vat_account(line.vat_code),
+            line.vat_amount,
+            (line.vat_amount * rate).quantize(CENT),
+            "vat",
+            line.vat_code,
+        )
+
+    def _rest_of_vat(self) -> None:
+        """Find what of Exact's VAT lines the changed lines do not explain."""
+        rest: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+        for lines, sign in ((self.booked.lines, -1), (self.entry.lines, 1)):
+            for line in lines:
+                if line.kind == "vat":
+                    sums = rest[line.account, line.vat_code]
+                    sums[0] += sign * line.amount
+                    sums[1] += sign * line.amount_dc
+        for key, (amount, amount_dc) in self._vat.items():
+            rest[key][0] -= amount
+            rest[key][1] -= amount_dc
+        edited: list[Line] = []
+        for (account, code), (amount, amount_dc) in sorted(rest.items()):
+            line = Line(account, amount, amount_dc, "vat", code)
+            if amount:
+                edited.append(line)
+            elif amount_dc:
+                self._rates.append((replace(line, amount_dc=ZERO), line))
+        if edited:
+            told = ", ".join(f"{one.account} {one.vat_code}: {-one.amount}" for one in edited)
+            cause = f"The VAT that is booked is not that of the lines ({told})."
+            self._add("E4", cause, (), edited, "vat_line", ("", told), line=None)
+
+    def _rate(self) -> None:
+        if not self._rates:
+            return
+        out, into = [one for one, _ in self._rates], [other for _, other in self._rates]
+        off = [abs(other.amount_dc - one.amount_dc) for one, other in self._rates]
+        rounding = max(off) <= CENT
+        values = (str(_dc(out)), str(_dc(into)))
+        if rounding:
+            cause = "Rounding in the company's currency: a cent a line at most."
+        else:
+            cause = "The amounts agree in the document's currency, not in the company's."
+        severity: Severity | None = "info" if rounding else None
+        self._add("S8", cause, out, into, "amount_dc", values, line=None, severity=severity)
+
+
+def _dc(lines: Sequence[Line]) -> Decimal:
+    return -sum((line.amount_dc for line in lines), ZERO)
+
+
+def _vat(line: Line) -> str:
+    return f"{line.vat_code or 'no code'} ({-line.vat_amount})"
+
+
+def _told(line: Line) -> str:
+    code = f" VAT {line.vat_code}" if line.vat_code else ""
+    return f"{line.account} {-line.amount}{code}"
+
+
+def _pairs(
+    ours: Sequence[Line], theirs: Sequence[Line]
+) -> Iterable[tuple[Line | None, Line | None]]:
+    """Pair lines: those that are equal, then those with one number, then the likest ones."""
+    rest = list(theirs)
+    left: list[Line] = []
+    for line in ours:
+        equal = next((one for one in rest if _content(one) == _content(line)), None)
+        if equal is None:
+            left.append(line)
+            continue
+        rest.remove(equal)
+        if equal.amount_dc != line.amount_dc:
+            yield line, equal
+    unmatched: list[Line] = []
+    for line in left:
+        same = next((one for one in rest if one.number == line.number), None)
+        if same is None:
+            unmatched.append(line)
+        else:
+            rest.remove(same)
+            yield line, same
+    for line in unmatched:
+        likest = max(rest, key=lambda one: _likeness(one, line), default=None)
+        if likest is None or not _likeness(likest, line):
+            yield line, None
+        else:
+            rest.remove(likest)
+            yield line, likest
+    for line in rest:
+        yield None, line
+
+
+def _content(line: Line) -> tuple[object, ...]:
+    return (*line.coding, line.vat_code, line.amount, line.vat_amount)
+
+
+def _likeness(one: Line, other: Line) -> int:
+    return sum(a == b for a, b in zip(_content(one), _content(other), strict=True) if a)
+
+
+_PROPOSALS = {
+    "E1": "If it was a mistake: `documents replay --again KEY` books it again.",
+    "E2": "Correct the entry in Exact, or correct the document in the shop.",
+    "E3": "Correct the line in Exact, or correct the rules.",
+    "E4": "Correct the VAT in Exact; a filed return needs a correction.",
+}
+
+
+def deleted(booked: Booked, gone: Gone | None) -> Difference:
+    """Return that Exact does not have a document's entry any more.
+
+    Args:
+        booked: The document, posted.
+        gone: What is known of the deletion.
+    """
+    by = "" if gone is None or gone.at is None else " It was deleted there."
+    cause = f"Exact does not have entry {_entry_of(booked) or booked.exact_id} any more.{by}"
+    return Difference(
+        "E1",
+        cause,
+        Moves(booked.currency, booked.is_sale, out=booked.lines),
+        "",
+        _amount(booked),
+        "",
+        proposal=f"If it was a mistake: `documents replay --again {booked.key}` books it again.",
+    )
+
+
+def not_printed(booked: Booked) -> Difference:
+    """Return that an invoice is in Exact, but not printed, so that nothing is booked."""
+    return Difference(
+        "E8",
+        "The invoice is in Exact, but it is not printed: nothing is booked.",
+        Moves(booked.currency, booked.is_sale, out=booked.lines),
+        "status",
+        "printed",
+        "open",
+        proposal="Print it in Exact.",
+    )
+
+
+def _amount(booked: Booked) -> str:
+    return "" if booked.amount is None else str(booked.amount)

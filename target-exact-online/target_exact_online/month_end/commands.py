@@ -1,0 +1,119 @@
+"""The commands with which an accountant closes a month."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from exact_online.client import division_of
+from target_exact_online.desk.commands import open_ledger
+from target_exact_online.month_end import text
+from target_exact_online.month_end.model import to_json
+from target_exact_online.month_end.run import DEPTHS, SOURCES, Order, compare, month_of
+from target_exact_online.settings import with_defaults
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from target_exact_online.month_end.model import Result
+
+EXIT_DIFFERENCES, EXIT_NOT_DONE = 3, 1
+
+
+class _Reconcile(click.Group):
+    """A group whose option ``--source xaf`` names its file, too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take ``--source xaf FILE`` apart."""
+        for place, word in enumerate(args[:-1]):
+            follows = args[place + 2] if len(args) > place + 2 else "-"  # its value
+            if word == "--source" and args[place + 1] == "xaf" and not follows.startswith("-"):
+                args[place + 2 : place + 2] = ["--audit-file"]
+                break
+        return super().parse_args(ctx, args)
+
+
+@click.group("reconcile", cls=_Reconcile, invoke_without_command=True)
+@click.option("--month", metavar="YYYY-MM", help="The month; also this or last.")
+@click.option("--division", type=int, help="Another Exact company than the setting's.")
+@click.option("--shop", metavar="FILE", help="The shop's side as Singer messages; - is stdin.")
+@click.option("--source", type=click.Choice(SOURCES), default="api", show_default=True)
+@click.option(
+    "--audit-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The audit file of the source xaf.",
+)
+@click.option("--depth", type=click.Choice(DEPTHS), default="lines", show_default=True)
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--with-names", is_flag=True, help="Name the people who changed something.")
+@click.option("--rounding-account", "rounding", multiple=True, metavar="CODE")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "never"]),
+    default="warning",
+    show_default=True,
+    help="From which difference on the exit code is 3.",
+)
+@click.pass_context
+def reconcile(ctx: click.Context, /, **options: Any) -> None:
+    """Compare a month: shop, ledger and Exact, every cent explained."""
+    if ctx.invoked_subcommand is not None:
+        return
+    if not options["month"]:
+        msg = "Name the month: --month 2026-10."
+        raise click.UsageError(msg)
+    result = _compare(ctx.obj, options)
+    for line in text.lines_of(result):
+        click.echo(line)
+    if options["json_file"] is not None:
+        options["json_file"].write_bytes(to_json(result))
+    sys.exit(exit_code(result, options["fail_on"]))
+
+
+def _compare(obj: Any, options: dict[str, Any]) -> Result:
+    config = with_defaults(obj.config)
+    ledger = open_ledger(obj)
+    division = options["division"] or division_of(config)
+    with _messages(options["shop"]) as messages:
+        order = Order(
+            month=month_of(options["month"], datetime.now(UTC).date()),
+            division=division,
+            source=options["source"],
+            audit_file=options["audit_file"],
+            depth=options["depth"],
+            messages=messages,
+            with_names=options["with_names"],
+            rounding_accounts=frozenset(options["rounding"]),
+        )
+        return compare(config | {"division": division}, ledger, order)
+
+
+@contextlib.contextmanager
+def _messages(name: str | None) -> Iterator[Any]:
+    if name is None:
+        yield None
+    elif name == "-":
+        yield sys.stdin.buffer
+    else:
+        with Path(name).open("rb") as file:
+            yield file
+
+
+def exit_code(result: Result, fail_on: str) -> int:
+    """Return 0 when all agrees, 3 when something differs, 1 when it was not compared.
+
+    Args:
+        result: The result.
+        fail_on: ``error``, ``warning`` or ``never``.
+    """
+    if result.outcome == "incomplete":
+        return EXIT_NOT_DONE
+    severities = {one.severity for one in result.findings}
+    counted = {"error": {"error"}, "warning": {"error", "warning"}, "never": set()}[fail_on]
+    differs = bool(severities & counted) or (fail_on != "never" and bool(result.unexplained))
+    return EXIT_DIFFERENCES if differs else 0

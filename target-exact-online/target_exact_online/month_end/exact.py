@@ -1,0 +1,507 @@
+"""Exact's side over its API: sums first, then lines, then headers of suspects. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from exact_online import odata
+from target_exact_online.exceptions import FatalError, NotNowError, RequestRefusedError
+from target_exact_online.ledger.database import reading
+from target_exact_online.month_end import lines
+from target_exact_online.month_end.books import text_hash
+from target_exact_online.month_end.model import Filed
+from target_exact_online.month_end.sides import Stamp
+from target_exact_online.month_end.tables import exact_lines, exact_mirrors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from sqlalchemy.engine import Engine
+
+    from exact_online.client import ExactClient
+    from target_exact_online.month_end.sides import Month
+
+BALANCE = "financial/ReportingBalance"
+JOURNALS = "read/financial/JournalStatusList"
+RETURNS = "read/financial/Returns"
+OPEN_ITEMS = "read/financial/OutstandingInvoicesOverview"
+AGEING = "read/financial/AgingReceivablesList"
+SYNC = "sync/Financial/TransactionLines"
+BULK = "bulk/Financial/TransactionLines"
+LINES = "financialtransaction/TransactionLines"
+DELETED = "sync/Deleted"
+INVOICES = "salesinvoice/SalesInvoices"
+_OF_LINES = 1
+"""``EntityType`` of transaction lines in `DELETED`."""
+_ZONE = ZoneInfo("Europe/Amsterdam")
+_PAGE = 1_000
+_OPEN, _PROCESSED = 0, 50
+_KINDS = {31: "VAT return", 32: "EC sales list"}
+_FIELDS = (
+    "ID,EntryID,EntryNumber,JournalCode,LineNumber,Type,Status,Date,FinancialYear,FinancialPeriod,"
+    "GLAccountCode,AmountFC,AmountDC,Currency,ExchangeRate,VATCode,AmountVATFC,CostCenter,CostUnit,"
+    "YourRef,Description,PaymentReference,OrderNumber,InvoiceNumber,Account,Creator,"
+    "CreatorFullName,Created,Modifier,ModifierFullName,Modified"
+)
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """Return what Exact calls a moment in UTC: it writes Dutch wall clock time as if it were.
+
+    Of the hour that comes twice in autumn the first is taken.
+    """
+    return None if moment is None else moment.replace(tzinfo=_ZONE).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceRow:
+    """A sum of Exact's own.
+
+    Attributes:
+        account: Code of the GL account.
+        cost_center: Its code, or an empty string.
+        cost_unit: Its code, or an empty string.
+        type: Exact's type of the entries.
+        status: Their status.
+        count: How many lines.
+        amount: Debit minus credit, in the company's currency.
+        profit_and_loss: Whether the account is no part of the balance sheet.
+    """
+
+    account: str
+    cost_center: str
+    cost_unit: str
+    type: int
+    status: int
+    count: int
+    amount: Decimal
+    profit_and_loss: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header of an entry, looked up because its lines are not where they should be.
+
+    Attributes:
+        id: Its GUID.
+        number: Its number.
+        journal: Its journal.
+        date: Its date (ISO).
+        year: Financial year.
+        period: Period.
+        status: 20 open, 50 processed.
+        stamp: Who made and changed it.
+    """
+
+    id: str
+    number: str
+    journal: str
+    date: str
+    year: int
+    period: int
+    status: int
+    stamp: Stamp
+
+
+class SpentError(NotNowError):
+    """The part of the day's calls that a comparison may use is spent."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """Questions to one company, counted; at most a fifth of a day's calls.
+
+    Attributes:
+        client: Makes the calls.
+        division: The company.
+        rows: Transaction lines that were read.
+        notes: What had to be read in another way, for people.
+    """
+
+    client: ExactClient
+    division: int
+    rows: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def _get(self, resource: str, **options: Any) -> Iterator[dict[str, Any]]:
+        self._check()
+        for number, row in enumerate(
+            self.client.get(resource, division=self.division, **options), 1
+        ):
+            yield row
+            if not number % _PAGE:
+                self._check()
+
+    def _check(self) -> None:
+        left = self.client.budget.left(division=self.division)
+        most = left.day[1] // 5
+        if self.client.call_count >= most:
+            msg = (
+                f"A comparison uses at most a fifth of the {left.day[1]} calls of a day, so that "
+                f"documents can be posted. Go on after {left.day_ends_at:%Y-%m-%d %H:%M} UTC."
+            )
+            raise SpentError(msg, retry_at=left.day_ends_at)
+
+    def balances(self, month: Month) -> list[BalanceRow]:
+        """Return Exact's own sums of a period, the year's end left out by the caller."""
+        rows = self._get(
+            BALANCE,
+            select="ID,GLAccountCode,BalanceType,CostCenterCode,CostUnitCode,Type,Status,Count,"
+            "Amount,ReportingYear,ReportingPeriod",
+            filter=f"ReportingYear eq {month.year} and ReportingPeriod eq {month.period}",
+        )
+        return [
+            BalanceRow(
+                account=_text(row["GLAccountCode"]),
+                cost_center=_text(row.get("CostCenterCode")),
+                cost_unit=_text(row.get("CostUnitCode")),
+                type=int(row.get("Type") or 0),
+                status=int(row.get("Status") or 0),
+                count=int(row.get("Count") or 0),
+                amount=_amount(row["Amount"]),
+                profit_and_loss=_text(row.get("BalanceType")) == "W",
+            )
+            for row in rows
+        ]
+
+    def receivable(self, month: Month, account_ids: Iterable[str]) -> Decimal:
+        """Return the balance of debtors' accounts since the company began."""
+        terms = " or ".join(f"GLAccount eq {odata.guid(one)}" for one in account_ids)
+        rows = self._get(
+            BALANCE,
+            select="ID,Amount,ReportingYear",
+            filter=f"ReportingYear le {month.last.year + 1} and ({terms})",
+        )
+        return sum((_amount(row["Amount"]) for row in rows), Decimal("0.00"))
+
+    def open_journals(self, month: Month) -> tuple[tuple[str, ...], dict[str, int]]:
+        """Return the journals in which a period is open, and the type of each journal."""
+        found, types = [], {}
+        for row in self._get(
+            JOURNALS,
+            select="Journal,JournalType,Status,Year,Period",
+            filter=f"Year eq {month.year} and Period eq {month.period}",
+        ):
+            journal = _text(row["Journal"])
+            if row.get("JournalType") is not None:
+                types[journal] = int(row["JournalType"])
+            if row.get("Status") == _OPEN:
+                found.append(journal)
+        return tuple(sorted(set(found))), types
+
+    def returns(self, month: Month) -> tuple[Filed, ...]:
+        """Return the VAT returns and EC sales lists over a month."""
+        rows = self._get(
+            RETURNS,
+            select="DocumentID,Type,Year,Period,Frequency,Status,Amount,Created",
+            filter=f"Year eq {month.year}",
+        )
+        found = [
+            Filed(
+                kind=_KINDS[row["Type"]],
+                year=int(row["Year"]),
+                period=int(row["Period"]),
+                frequency=_text(row.get("Frequency")) or "M",
+                status=int(row.get("Status") or 0),
+                amount=None if row.get("Amount") is None else _amount(row["Amount"]),
+                at=utc(row.get("Created")),
+            )
+            for row in rows
+            if row.get("Type") in _KINDS
+        ]
+        return tuple(one for one in found if covers(one, month))
+
+    def open_items(self, currency: str) -> Decimal | None:
+        """Return what customers owe now, in the company's currency; None: Exact does not say."""
+        amounts = [
+            _amount(row.get("OutstandingReceivableInvoiceAmount") or 0)
+            for row in self._get(
+                OPEN_ITEMS, select="CurrencyCode,OutstandingReceivableInvoiceAmount"
+            )
+            if _text(row.get("CurrencyCode")) in ("", currency)
+        ]
+        return sum(amounts, Decimal("0.00")) if amounts else None
+
+    def headers(self, resource: str, ids: Iterable[str]) -> dict[str, Header]:
+        """Return the headers of entries by GUID (lower case), forty a call.
+
+        Args:
+            resource: ``salesentry/SalesEntries`` or the general journal's twin.
+            ids: Their GUIDs.
+        """
+        sales = resource.startswith("salesentry")
+        names = (
+            ("EntryNumber", "Journal", "EntryDate", "ReportingYear", "ReportingPeriod")
+            if sales
+            else ("EntryNumber", "JournalCode", "", "FinancialYear", "FinancialPeriod")
+        )
+        people = ("Creator", "CreatorFullName", "Created", "Modifier", "ModifierFullName")
+        select = ",".join(("EntryID", "Status", "Modified", *filter(None, names), *people))
+        wanted, found = sorted(set(ids)), {}
+        for start in range(0, len(wanted), odata.MAX_TERMS):
+            some = [odata.guid(one) for one in wanted[start : start + odata.MAX_TERMS]]
+            where = odata.any_of("EntryID", some)
+            for row in self._get(resource, select=select, filter=where):
+                key = _text(row["EntryID"])
+                found[key.lower()] = Header(
+                    key,
+                    _text(row.get(names[0])),
+                    _text(row.get(names[1])),
+                    _day(row.get(names[2])) if names[2] else "",
+                    int(row.get(names[3]) or 0),
+                    int(row.get(names[4]) or 0),
+                    int(row.get("Status") or 0),
+                    _stamp(row),
+                )
+        return found
+
+    def open_invoices(self, ids: Iterable[str]) -> list[str]:
+        """Return which sales invoices are there, but not printed.
+
+        Args:
+            ids: Their GUIDs.
+        """
+        wanted = {one.lower(): one for one in ids}
+        found = []
+        for start in range(0, len(wanted), odata.MAX_TERMS):
+            some = [odata.guid(one) for one in list(wanted)[start : start + odata.MAX_TERMS]]
+            for row in self._get(
+                INVOICES, select="InvoiceID,Status", filter=odata.any_of("InvoiceID", some)
+            ):
+                key = _text(row["InvoiceID"]).lower()
+                if key in wanted and int(row.get("Status") or 0) < _PROCESSED:
+                    found.append(wanted[key])
+        return found
+
+    def bulk(self, month: Month, keep: Callable[[list[dict[str, Any]]], None]) -> str:
+        """Read the lines of a month once; return how it was done, for people.
+
+        Args:
+            month: The month.
+            keep: Takes columns of `exact_lines`.
+
+        Raises:
+            RequestRefusedError: Exact takes none of the filters.
+        """
+        period = f"FinancialYear eq {month.year} and FinancialPeriod eq {month.period}"
+        dates = (
+            f"Date ge datetime'{month.first.isoformat()}T00:00:00' and "
+            f"Date le datetime'{month.last.isoformat()}T00:00:00'"
+        )
+        ways = (
+            (BULK, period, "bulk lines of the period"),
+            (BULK, dates, "bulk lines by date"),
+            (LINES, period, "lines of the period, 60 a call"),
+        )
+        refusal: FatalError | None = None
+        for resource, where, how in ways:
+            try:
+                self._keep(self._get(resource, select=_FIELDS, filter=where), keep)
+            except RequestRefusedError as error:
+                refusal = error
+                self.notes.append(f"Exact does not take the filter for {how}.")
+                continue
+            return how
+        msg = f"{refusal} Export an audit file instead: --source xaf FILE."
+        raise RequestRefusedError(msg)
+
+    def _keep(
+        self,
+        rows: Iterator[dict[str, Any]],
+        keep: Callable[[list[dict[str, Any]]], None],
+    ) -> None:
+        page: list[dict[str, Any]] = []
+        for row in rows:
+            page.append(columns(row))
+            if len(page) == _PAGE:
+                keep(page)
+                self.rows += len(page)
+                page = []
+        if page:
+            keep(page)
+            self.rows += len(page)
+
+    def mirror(self, engine: Engine) -> None:
+        """Bring the mirror of the lines up to date, page by page: it goes on where it ended.
+
+        Args:
+            engine: The ledger's engine.
+
+        Raises:
+            NotNowError: Calls are spent; what was read is kept.
+        """
+        state = mirror_state(engine, self.division)
+
+        def keep(rows: list[dict[str, Any]]) -> None:
+            state.timestamp = max(state.timestamp, *(row["timestamp"] for row in rows))
+            with engine.begin() as connection:
+                lines.store(connection, self.division, rows)
+                _write_state(connection, self.division, state)
+
+        where = f"Timestamp gt {state.timestamp}L"
+        self._keep(self._get(SYNC, select=f"{_FIELDS},Timestamp", filter=where), keep)
+        self._deletions(engine, state)
+        state.complete, state.read_at = True, datetime.now(UTC)
+        with engine.begin() as connection:
+            _write_state(connection, self.division, state)
+
+    def _deletions(self, engine: Engine, state: MirrorState) -> None:
+        where = f"Timestamp gt {state.deleted_timestamp}L and EntityType eq {_OF_LINES}"
+        fields = "Timestamp,EntityKey,EntityType,DeletedBy,DeletedDate"
+        page: list[dict[str, Any]] = []
+        for row in self._get(DELETED, select=fields, filter=where):
+            page.append(row)
+            if len(page) == _PAGE:
+                _delete(engine, self.division, page, state)
+                page = []
+        _delete(engine, self.division, page, state)
+
+
+@dataclass(slots=True)
+class MirrorState:
+    """How far the mirror of a company's lines was read.
+
+    Attributes:
+        timestamp: Highest row version of a line.
+        deleted_timestamp: Highest row version of a deletion.
+        read_at: When it was last read to the end (UTC), or None.
+        complete: Whether it was ever read to the end.
+    """
+
+    timestamp: int = 1
+    deleted_timestamp: int = 1
+    read_at: datetime | None = None
+    complete: bool = False
+
+
+def mirror_state(engine: Engine, division: int) -> MirrorState:
+    """Return how far a mirror was read.
+
+    Args:
+        engine: The ledger's engine.
+        division: The company.
+    """
+    query = sa.select(exact_mirrors).where(exact_mirrors.c.division == division)
+    with reading(engine) as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None:
+        return MirrorState()
+    return MirrorState(row.timestamp, row.deleted_timestamp, row.read_at, row.complete)
+
+
+def _write_state(connection: sa.Connection, division: int, state: MirrorState) -> None:
+    connection.execute(exact_mirrors.delete().where(exact_mirrors.c.division == division))
+    connection.execute(
+        exact_mirrors.insert().values(
+            division=division,
+            timestamp=state.timestamp,
+            deleted_timestamp=state.deleted_timestamp,
+            read_at=state.read_at,
+            complete=state.complete,
+        )
+    )
+
+
+def _delete(engine: Engine, division: int, rows: list[dict[str, Any]], state: MirrorState) -> None:
+    """Note which lines are gone, by whom and when."""
+    if not rows:
+        return
+    state.deleted_timestamp = max(state.deleted_timestamp, *(int(r["Timestamp"]) for r in rows))
+    gone = (
+        exact_lines.update()
+        .where(
+            exact_lines.c.division == division,
+            exact_lines.c.id == sa.bindparam("gone"),
+        )
+        .values(deleted_at=sa.bindparam("at"), deleted_by=sa.bindparam("by"))
+    )
+    with engine.begin() as connection:
+        connection.execute(
+            gone,
+            [
+                {
+                    "gone": _text(row["EntityKey"]),
+                    "at": utc(row.get("DeletedDate")) or datetime.now(UTC),
+                    "by": _text(row.get("DeletedBy")),
+                }
+                for row in rows
+            ],
+        )
+        _write_state(connection, division, state)
+
+
+def columns(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of `exact_lines` for a transaction line of Exact."""
+    return {
+        "id": _text(row["ID"]),
+        "entry_id": _text(row["EntryID"]),
+        "entry_number": _text(row.get("EntryNumber")) or None,
+        "journal": _text(row.get("JournalCode")),
+        "line_no": row.get("LineNumber"),
+        "type": row.get("Type"),
+        "status": row.get("Status"),
+        "date": _day(row.get("Date")) or None,
+        "period_year": row.get("FinancialYear"),
+        "period_no": row.get("FinancialPeriod"),
+        "gl_account": _text(row["GLAccountCode"]),
+        "amount": _amount(row["AmountFC"]),
+        "amount_dc": _amount(row["AmountDC"]),
+        "currency": _text(row.get("Currency")) or None,
+        "rate": _text(row.get("ExchangeRate")) or None,
+        "vat_code": _text(row.get("VATCode")) or None,
+        "vat_amount": None if row.get("AmountVATFC") is None else _amount(row["AmountVATFC"]),
+        "cost_center": _text(row.get("CostCenter")) or None,
+        "cost_unit": _text(row.get("CostUnit")) or None,
+        "reference": _text(row.get("YourRef"))[:64] or None,
+        "text_hash": text_hash(_text(row.get("Description"))) or None,
+        "payment_reference": _text(row.get("PaymentReference"))[:64] or None,
+        "order_number": _text(row.get("OrderNumber")) or None,
+        "invoice_number": _text(row.get("InvoiceNumber")) or None,
+        "relation": _text(row.get("Account")) or None,
+        "creator": _text(row.get("Creator")) or None,
+        "creator_name": _text(row.get("CreatorFullName"))[:255] or None,
+        "created": utc(row.get("Created")),
+        "modifier": _text(row.get("Modifier")) or None,
+        "modifier_name": _text(row.get("ModifierFullName"))[:255] or None,
+        "modified": utc(row.get("Modified")),
+        "timestamp": int(row.get("Timestamp") or 0),
+        "deleted_at": None,
+        "deleted_by": None,
+    }
+
+
+def covers(filed: Filed, month: Month) -> bool:
+    """Tell whether a return is over a month."""
+    months = {"M": 1, "Q": 3, "Y": 12}.get(filed.frequency, 1)
+    first = months * (filed.period - 1) + 1
+    return filed.year == month.year and first <= month.period < first + months
+
+
+def _stamp(row: dict[str, Any]) -> Stamp:
+    return Stamp(
+        _text(row.get("Creator")),
+        _text(row.get("CreatorFullName")),
+        utc(row.get("Created")),
+        _text(row.get("Modifier")),
+        _text(row.get("ModifierFullName")),
+        utc(row.get("Modified")),
+    )
+
+
+def _amount(value: Any) -> Decimal:
+    amount = Decimal(str(value))
+    return amount.quantize(Decimal("0.01")) if amount == round(amount, 2) else amount
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _day(value: Any) -> str:
+    return value.date().isoformat() if isinstance(value, datetime) else _text(value)[:10]

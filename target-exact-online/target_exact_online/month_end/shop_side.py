@@ -1,0 +1,218 @@
+"""Shop beside ledger, document after document, in one pass over the shop's messages."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from target_exact_online.month_end import books as ledger_side
+from target_exact_online.month_end import shop_classes
+from target_exact_online.month_end.classes import Difference, finding
+from target_exact_online.month_end.scopes import Moves, Tally
+from target_exact_online.month_end.sides import Booked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from decimal import Decimal
+
+    from target_exact_online.month_end.books import Reader
+    from target_exact_online.month_end.model import Finding
+    from target_exact_online.month_end.scopes import Books
+    from target_exact_online.month_end.sides import Month, Sale
+
+_CHUNK = 500
+_ZONES = timedelta(hours=14)  # no local day begins earlier, in UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which documents of the shop were read, by when the shop made them (UTC).
+
+    Attributes:
+        since: From this moment on.
+        until: Before this moment.
+    """
+
+    since: datetime
+    until: datetime
+
+    @classmethod
+    def of(cls, month: Month) -> Span:
+        """Return a span that holds every local day of a month, in whatever time zone."""
+        first = datetime.combine(month.first, time(), UTC)
+        after = datetime.combine(month.last + timedelta(days=1), time(), UTC)
+        return cls(first - _ZONES, after + _ZONES)
+
+
+@dataclass(slots=True)
+class ShopSide:
+    """What was found of the shop's side.
+
+    Attributes:
+        month: The month.
+        books: Decides where lines count.
+        reader: The ledger's documents.
+        span: What was read.
+        now: The present moment.
+        last_run: When the last run of the target that ended had begun, or None.
+        shop: Sums of the shop.
+        findings: The differences.
+        amounts: The shop's amount of each document of the month, by key.
+        waiting: Documents that are not posted, or not in the ledger.
+        other_rules: How many documents were read with other rules than those that booked them.
+        of_ledger: How many documents about money were taken from the ledger.
+        cut_off: Documents near the month's end.
+        sales: Invoices and credit memos of the month.
+    """
+
+    month: Month
+    books: Books
+    reader: Reader
+    span: Span
+    now: datetime
+    last_run: datetime | None
+    shop: Tally = field(init=False)
+    findings: list[Finding] = field(default_factory=list)
+    amounts: dict[str, Decimal] = field(default_factory=dict)
+    waiting: list[Booked] = field(default_factory=list)
+    other_rules: int = 0
+    of_ledger: int = 0
+    cut_off: list[Sale] = field(default_factory=list)
+    sales: int = 0
+    content: int = 0
+    latest: datetime | None = None
+    _seen: dict[str, str] = field(default_factory=dict)
+    _entities: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Begin with empty sums."""
+        self.shop = Tally(self.books)
+
+    def read(self, sales: Iterable[Sale]) -> None:
+        """Compare all documents that the shop has.
+
+        Args:
+            sales: The documents.
+        """
+        documents = iter(sales)
+        while chunk := list(itertools.islice(documents, _CHUNK)):
+            mine = [one for one in chunk if one.division in (0, self.month.division) and one.key]
+            keys = {form for one in mine for form in (one.key, self._other(one.key))}
+            known = self.reader.by_key(keys)
+            for sale, booked in self._chosen(mine, known):
+                self._judge(sale, booked)
+
+    def _other(self, key: str) -> str:
+        return f"{key}@{self.month.division}"
+
+    def _chosen(
+        self, sales: Iterable[Sale], known: dict[str, Booked]
+    ) -> Iterable[tuple[Sale, Booked | None]]:
+        """Yield each document once: as the rules see it that booked it, where that was read."""
+        by_key: dict[str, Sale] = {}
+        booked_as: dict[str, Booked | None] = {}
+        for sale in sales:
+            booked = known.get(self._other(sale.key)) or known.get(sale.key)
+            booked_as[sale.key] = booked
+            before = by_key.get(sale.key)
+            if before is None or (booked and sale.rules_version == booked.rules_version):
+                by_key[sale.key] = sale
+        return [(sale, booked_as[key]) for key, sale in by_key.items()]
+
+    def _judge(self, sale: Sale, booked: Booked | None) -> None:
+        if sale.key in self._seen:
+            return
+        self._seen[sale.key] = booked.key if booked is not None else ""
+        if booked is not None:
+            self._seen[booked.key] = booked.key
+        if sale.entity_id and sale.is_sale:
+            self._entities[sale.kind, sale.store, sale.entity_id] = sale.key
+        if sale.extracted_at is not None:
+            self.latest = max(self.latest or sale.extracted_at, sale.extracted_at)
+        judged = shop_classes.judge(sale, booked, self.month, self.now, self.last_run)
+        if judged.counts:
+            self.shop.add(judged.lines, sale.currency, sale=sale.is_sale)
+            self.amounts[booked.key if booked is not None else sale.key] = sale.amount
+            self.sales += sale.is_sale
+            self.content ^= _number(f"{sale.key}\0{sale.content}")
+        self.other_rules += judged.other_rules
+        if judged.difference is not None:
+            self._tell(judged.difference, booked or as_booked(sale, self.month))
+            if judged.counts and (booked is None or booked.state != "posted"):
+                self.waiting.append(booked or as_booked(sale, self.month))
+        if sale.is_sale or sale.pays:
+            self.cut_off.append(sale)
+
+    def _tell(self, one: Difference, booked: Booked) -> None:
+        self.findings.append(finding(one, self.books, "shop_to_ledger", booked=booked))
+
+    def rest(self) -> None:
+        """Tell which posted documents of the month the shop does not have."""
+        until = min(self.span.until, self.latest or self.span.until)
+        for booked in self.reader.where(ledger_side.posted(self.month)):
+            if booked.key in self._seen or booked.kind == "day":
+                continue
+            made = booked.created_at
+            was_read = made is not None and self.span.since <= made < until
+            twin = self._entities.get((booked.kind, booked.store, booked.entity_id), "")
+            if twin:
+                self._tell(shop_classes.gone(booked, twin=twin), booked)
+            elif was_read:
+                self._tell(shop_classes.gone(booked), booked)
+            elif booked.is_sale:
+                self._tell(shop_classes.from_elsewhere(booked), booked)
+            else:  # money of a document that another month has
+                self.of_ledger += 1
+                self.shop.add(booked.lines, booked.currency, sale=False)
+
+
+def only_ledger(reader: Reader, month: Month, books: Books, now: datetime) -> list[Finding]:
+    """Return which documents of the ledger are not posted, when the shop was not read.
+
+    Args:
+        reader: The ledger's documents.
+        month: The month.
+        books: Decides where lines count.
+        now: The present moment.
+    """
+    found = []
+    for booked in reader.where(ledger_side.waiting(month)):
+        moves = Moves(booked.currency, booked.is_sale)
+        amount = "" if booked.amount is None else str(booked.amount)
+        if booked.state == "skipped":
+            cause = f"Nothing is booked for it: {booked.reason or 'a person decided so'}."
+            one = Difference("S3", cause, moves, "", amount, "skipped")
+        else:
+            one = shop_classes.waits(booked, moves, amount, now)
+        found.append(finding(one, books, "shop_to_ledger", booked=booked))
+    return found
+
+
+def as_booked(sale: Sale, month: Month) -> Booked:
+    """Return a document that the ledger does not have, in the form of one that it has."""
+    return Booked(
+        key=sale.key,
+        stream=sale.stream,
+        kind=sale.kind,
+        state="",
+        number=sale.number,
+        order_number=sale.order_number,
+        store=sale.store,
+        entry_date=sale.entry_date,
+        year=month.year,
+        period=month.period,
+        currency=sale.currency,
+        amount=sale.amount,
+        journal=sale.journal,
+        reference=sale.number,
+        rules_version=sale.rules_version,
+        created_at=sale.created_at,
+        lines=sale.lines,
+    )
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest())
