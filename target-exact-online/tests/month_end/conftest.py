@@ -1,4 +1,4 @@
-"""A company with a month in it: documents posted by the real target, and people at work in Exact."""
+"""A company with a month in it: documents of the real target, and people at work in Exact."""
 
 from __future__ import annotations
 
