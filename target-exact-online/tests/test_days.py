@@ -111,6 +111,15 @@ def state(target: Any, key: str) -> dict[str, str]:
 ENTRY = "shop:nl:day:2026-02-10-EUR"
 
 
+def test_a_document_without_a_rules_version_ends_no_day(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    silent = sale(1)
+    del silent["rules_version"]
+    assert target.post_here([silent, sale(2)], STREAM).exit_code == 0
+    assert len(entries(sandbox)) == 1
+
+
 def test_a_day_becomes_one_entry_with_sales_and_refunds_apart(
     target: Any, sandbox: SandboxHandle
 ) -> None:

@@ -130,7 +130,7 @@ def build(
         "your_ref": reference,
         "description": f"Sales of {reference}"[:_LONGEST_DESCRIPTION],
         "currency": currency,
-        "rules_version": ", ".join(sorted({str(one.record["rules_version"]) for one in members})),
+        "rules_version": ", ".join(sorted(_versions(members))) or None,
         "source": {
             "instance": summary["instance"],
             "kind": DAY,
@@ -148,6 +148,12 @@ def build(
     if rate is not None:
         record["exchange_rate"] = rate
     return Document.of(STREAM, record, members[0].division)
+
+
+def _versions(members: Sequence[Document]) -> set[str]:
+    """Return which rules made the documents; a record need not say it."""
+    told = (one.record.get("rules_version") for one in members)
+    return {str(version) for version in told if version is not None}
 
 
 def _sums(members: Sequence[Document]) -> dict[_Line, _Sum]:
