@@ -154,6 +154,18 @@ def test_days_of_two_rates_are_two_entries(tmp_path: Path, run_command: Any) -> 
     assert sorted(float(one["rate"]) for one in report["documents"]) == [1.25, 2.0]
 
 
+def test_lines_of_a_summary_have_their_codes(documents: Any) -> None:
+    change = ('gl: "8000", cost_center: WEB', 'gl: "8000", cost_center: WEB, cost_unit: SHOP')
+    record = book(rules_of("P12", change), *documents[0]).record
+    found = {
+        (one["gl_account"], one.get("cost_center"), one.get("cost_unit")) for one in record["lines"]
+    }
+    assert ("8000", "WEB", "SHOP") in found
+    assert ("1240", None, None) in found
+    (line,) = (one for one in record["lines"] if one["gl_account"] == "8000")
+    assert (line["vat_percentage"], line["rule"]) == (21, "item, tax 21 %")
+
+
 def test_a_method_without_clearing_account_is_refused(documents: Any) -> None:
     kind, invoice = documents[0]
     invoice.order.payment.method = "klarna"

@@ -221,6 +221,34 @@ def test_fixed_product_tax_follows_the_amount_of_the_row(
     assert "4990" not in accounts(booked)
 
 
+def test_each_row_of_fixed_product_tax_may_be_off_by_a_cent(
+    make_rules: Any, make_document: Any
+) -> None:
+    document = make_document(
+        ("TOASTER", 60, 21, {"qty": 2}),
+        ("KETTLE", 60, 21, {"qty": 2}),
+        tax_amount="26.59",
+        grand_total="153.23",  # 2 x 3.31 and two cents
+    )
+    for item in document.order.items:
+        item.qty_ordered, item.weee_tax_applied_row_amount = Decimal(5), Decimal("8.27")
+    booked = book(make_rules(), document)
+    assert accounts(booked) == {"8000": "120.00", "8130": "6.64"}
+    document.grand_total += Decimal("0.06")
+    assert "grand_total is 6.70 more" in reason(book(make_rules(), document))
+
+
+def test_where_only_a_piece_has_an_amount_the_pieces_count(
+    make_rules: Any, make_document: Any
+) -> None:
+    """1.65 x 5 = 8.25, the shop says 8.27: half a cent a piece."""
+    line = ("TOASTER", 60, 21, {"qty": 5, "weee_tax_applied_amount": "1.65"})
+    document = make_document(line, tax_amount="14.34", grand_total="82.61")
+    assert accounts(book(make_rules(), document))["8130"] == "8.27"
+    other = make_document(line, tax_amount="14.34", grand_total="82.56")
+    assert "more than its parts" in reason(book(make_rules(rounding_limit=0), other))
+
+
 def test_fixed_product_tax_takes_no_other_gap(make_rules: Any, make_document: Any) -> None:
     document = make_document(
         ("TOASTER", 60, 21, {"qty": 5}), tax_amount="14.34", grand_total="82.71"
