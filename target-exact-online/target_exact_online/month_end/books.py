@@ -19,7 +19,7 @@ from target_exact_online.ledger.postings import lines_of
 from target_exact_online.ledger.rows import Document
 from target_exact_online.ledger.tables import documents, postings
 from target_exact_online.month_end.scopes import Books, Owned
-from target_exact_online.month_end.sides import SALES, ZERO, Booked, Line
+from target_exact_online.month_end.sides import SALES, ZERO, Booked, Line, cents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -50,7 +50,7 @@ class Rates:
     def own(self, amount: Decimal, currency: str, day: str, rate: Decimal | None = None) -> Decimal:
         """Return an amount in the company's currency."""
         if currency == self.currency:
-            return amount
+            return cents(amount)
         rate = rate if rate is not None else self.known(currency, day)
         if rate is None:
             self.missing[currency] = self.missing.get(currency, 0) + 1
@@ -255,7 +255,7 @@ class Reader:
             year=self.month.year if held else row.period_year or 0,
             period=self.month.period if held else row.period_no or 0,
             currency=row.currency or self.month.currency,
-            amount=None if row.amount is None else Decimal(row.amount),
+            amount=None if row.amount is None else cents(row.amount),
             exact_id=row.exact_id or "",
             entry_number=row.exact_number or "",
             journal=sent.journal or _text(record.get("journal")),
@@ -316,11 +316,11 @@ class Reader:
             made.append(
                 Line(
                     self.books.vat_account(code) if kind == "vat" else account,
-                    line["amount"],
+                    cents(line["amount"]),
                     self.rates.own(line["amount"], currency, day, rate),
                     kind,
                     code,
-                    line.get("vat_amount") or ZERO,
+                    cents(line.get("vat_amount") or 0),
                     line.get("cost_center") or "",
                     line.get("cost_unit") or "",
                     number,

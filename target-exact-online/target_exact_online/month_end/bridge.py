@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from target_exact_online.month_end.classes import TITLES
 from target_exact_online.month_end.model import Bridge, BridgeRow
 from target_exact_online.month_end.scopes import TOTAL
+from target_exact_online.month_end.sides import cents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -128,7 +129,7 @@ def _bridge(
             BridgeRow(
                 kind="shop",
                 label=shop.label,
-                amount=_cents(amount),
+                amount=cents(amount),
                 documents=shop.documents if counted else None,
             )
         )
@@ -139,7 +140,7 @@ def _bridge(
         BridgeRow(
             kind="ledger",
             label=ledger.label,
-            amount=_cents(of_ledger),
+            amount=cents(of_ledger),
             documents=ledger.documents if counted else None,
         )
     )
@@ -147,14 +148,14 @@ def _bridge(
         amount = exact.sums.get(scope, _ZERO)
         found, explained = _differences(steps, "ledger_to_exact", scope)
         rows += found
-        rows.append(BridgeRow(kind="exact", label=exact.label, amount=_cents(amount)))
+        rows.append(BridgeRow(kind="exact", label=exact.label, amount=cents(amount)))
         unexplained += abs(amount - of_ledger - explained)
     return Bridge(
         scope=scope[0],
         title=title_of(scope, own, names),
         currency=scope[1],
         rows=tuple(rows),
-        unexplained=_cents(unexplained),
+        unexplained=cents(unexplained),
         source="" if exact is None else exact.label,
     )
 
@@ -165,7 +166,7 @@ def _differences(steps: Steps, step: Step, scope: Scope) -> tuple[list[BridgeRow
         BridgeRow(
             kind="difference",
             label=TITLES[code][1],
-            amount=_cents(amount),
+            amount=cents(amount),
             documents=len(steps.documents[step, code]),
             code=code,
             severity=steps.severity[code],
@@ -173,11 +174,6 @@ def _differences(steps: Steps, step: Step, scope: Scope) -> tuple[list[BridgeRow
         for code, amount in sorted(sums.items())
     ]
     return rows, sum(sums.values(), _ZERO)
-
-
-def _cents(amount: Decimal) -> Decimal:
-    """Return an amount with its cents shown; what is finer stays."""
-    return amount.quantize(_ZERO) if amount == round(amount, 2) else amount
 
 
 _KINDS = {

@@ -356,15 +356,19 @@ class _Walk:
     def _rest_of_vat(self) -> None:
         """Find what of Exact's VAT lines the changed lines do not explain."""
         rest: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+        # An audit file does not tell whose code's VAT a VAT line is.
+        lines = self.entry.lines
+        codeless = {one.account for one in lines if one.kind == "vat" and not one.vat_code}
         for lines, sign in ((self.booked.lines, -1), (self.entry.lines, 1)):
             for line in lines:
                 if line.kind == "vat":
-                    sums = rest[line.account, line.vat_code]
+                    sums = rest[line.account, "" if line.account in codeless else line.vat_code]
                     sums[0] += sign * line.amount
                     sums[1] += sign * line.amount_dc
-        for key, (amount, amount_dc) in self._vat.items():
-            rest[key][0] -= amount
-            rest[key][1] -= amount_dc
+        for (account, code), (amount, amount_dc) in self._vat.items():
+            sums = rest[account, "" if account in codeless else code]
+            sums[0] -= amount
+            sums[1] -= amount_dc
         edited: list[Line] = []
         for (account, code), (amount, amount_dc) in sorted(rest.items()):
             line = Line(account, amount, amount_dc, "vat", code)

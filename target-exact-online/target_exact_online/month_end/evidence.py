@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import sqlalchemy as sa
 
 from target_exact_online.exceptions import ConfigError
-from target_exact_online.month_end import exact, lines
+from target_exact_online.month_end import lines
 from target_exact_online.month_end.audit_file import AuditLines, open_audit_file
 from target_exact_online.month_end.exact import BalanceRow, Reading
 from target_exact_online.month_end.lines import ExactLines
@@ -202,10 +202,6 @@ def of_company(
         return master.rate(currency, date.fromisoformat(day[:10])) if day else None
 
     evidence.rate = rate
-    if kind == "mirror":
-        state = exact.mirror_state(ledger.engine, division)
-        if state.complete:
-            evidence.lines = ExactLines(ledger.engine, division, chart, moving=True)
     return evidence
 
 

@@ -16,7 +16,7 @@ from target_exact_online.ledger.database import reading
 from target_exact_online.month_end import lines
 from target_exact_online.month_end.books import text_hash
 from target_exact_online.month_end.model import Filed
-from target_exact_online.month_end.sides import Stamp
+from target_exact_online.month_end.sides import Stamp, cents
 from target_exact_online.month_end.tables import exact_lines, exact_mirrors
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Reading:
                 type=int(row.get("Type") or 0),
                 status=int(row.get("Status") or 0),
                 count=int(row.get("Count") or 0),
-                amount=_amount(row["Amount"]),
+                amount=cents(row["Amount"]),
                 profit_and_loss=_text(row.get("BalanceType")) == "W",
             )
             for row in rows
@@ -178,7 +178,7 @@ class Reading:
             select="ID,Amount,ReportingYear",
             filter=f"ReportingYear le {month.last.year + 1} and ({terms})",
         )
-        return sum((_amount(row["Amount"]) for row in rows), Decimal("0.00"))
+        return sum((cents(row["Amount"]) for row in rows), Decimal("0.00"))
 
     def open_journals(self, month: Month) -> tuple[tuple[str, ...], dict[str, int]]:
         """Return the journals in which a period is open, and the type of each journal."""
@@ -209,7 +209,7 @@ class Reading:
                 period=int(row["Period"]),
                 frequency=_text(row.get("Frequency")) or "M",
                 status=int(row.get("Status") or 0),
-                amount=None if row.get("Amount") is None else _amount(row["Amount"]),
+                amount=None if row.get("Amount") is None else cents(row["Amount"]),
                 at=utc(row.get("Created")),
             )
             for row in rows
@@ -220,7 +220,7 @@ class Reading:
     def open_items(self, currency: str) -> Decimal | None:
         """Return what customers owe now, in the company's currency; None: Exact does not say."""
         amounts = [
-            _amount(row.get("OutstandingReceivableInvoiceAmount") or 0)
+            cents(row.get("OutstandingReceivableInvoiceAmount") or 0)
             for row in self._get(
                 OPEN_ITEMS, select="CurrencyCode,OutstandingReceivableInvoiceAmount"
             )
@@ -450,12 +450,12 @@ def columns(row: dict[str, Any]) -> dict[str, Any]:
         "period_year": row.get("FinancialYear"),
         "period_no": row.get("FinancialPeriod"),
         "gl_account": _text(row["GLAccountCode"]),
-        "amount": _amount(row["AmountFC"]),
-        "amount_dc": _amount(row["AmountDC"]),
+        "amount": cents(row["AmountFC"]),
+        "amount_dc": cents(row["AmountDC"]),
         "currency": _text(row.get("Currency")) or None,
         "rate": _text(row.get("ExchangeRate")) or None,
         "vat_code": _text(row.get("VATCode")) or None,
-        "vat_amount": None if row.get("AmountVATFC") is None else _amount(row["AmountVATFC"]),
+        "vat_amount": None if row.get("AmountVATFC") is None else cents(row["AmountVATFC"]),
         "cost_center": _text(row.get("CostCenter")) or None,
         "cost_unit": _text(row.get("CostUnit")) or None,
         "reference": _text(row.get("YourRef"))[:64] or None,
@@ -492,11 +492,6 @@ def _stamp(row: dict[str, Any]) -> Stamp:
         _text(row.get("ModifierFullName")),
         utc(row.get("Modified")),
     )
-
-
-def _amount(value: Any) -> Decimal:
-    amount = Decimal(str(value))
-    return amount.quantize(Decimal("0.01")) if amount == round(amount, 2) else amount
 
 
 def _text(value: Any) -> str:

@@ -145,7 +145,7 @@ class Comparison:
     def _compare_exact(self) -> None:
         evidence, depth = self.evidence, self.wish.depth
         evidence.read_sums()
-        local = evidence.lines is not None
+        local = evidence.kind != "api"  # a mirror costs what changed, an audit file nothing
         if not local and (depth == "sums" or (depth == "lines" and self._sums_agree())):
             self._take_sums()
             return

@@ -14,7 +14,7 @@ import msgspec
 from target_exact_online.exceptions import ConfigError
 from target_exact_online.ledger.payload import content_hash
 from target_exact_online.month_end.books import COMPARED_STREAMS, moment
-from target_exact_online.month_end.sides import Sale
+from target_exact_online.month_end.sides import Sale, cents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -77,7 +77,7 @@ def _sale(
         entry_date=str(day or (created.date().isoformat() if created else "")),
         currency=str(record.get("currency") or ""),
         rate=None if rate is None else Decimal(str(rate)),
-        amount=Decimal(str(totals.get("amount", record.get("amount")) or 0)),
+        amount=cents(totals.get("amount", record.get("amount")) or 0),
         journal=str(record.get("journal") or summary.get("journal") or ""),
         rules_version=str(record.get("rules_version") or ""),
         created_at=created,

@@ -14,6 +14,13 @@ ZERO = Decimal(0)
 LONGEST_REFERENCE = 30
 """Exact cuts ``YourRef`` at so many characters, without a word."""
 
+
+def cents(value: object) -> Decimal:
+    """Return an amount with its cents shown; what is finer stays."""
+    amount = Decimal(str(value))
+    return amount.quantize(Decimal("0.01")) if amount == round(amount, 2) else amount
+
+
 LineKind = Literal["line", "vat", "debtor"]
 SALES = frozenset({"invoice", "credit_memo", "day"})
 """Kinds of documents that are sales; the others move money."""
