@@ -122,14 +122,9 @@ def explained(ours: Booked, theirs: Entry) -> Sums:
     return found
 
 
-def assert_explained(
-    ours: Booked, theirs: Entry, before: Sequence[Line], after: Sequence[Line]
-) -> None:
-    found, have, had = (
-        explained(ours, theirs),
-        sums(after, theirs.currency),
-        sums(before, ours.currency),
-    )
+def assert_explained(ours: Booked, theirs: Entry) -> None:
+    found = explained(ours, theirs)
+    have, had = sums(theirs.lines, theirs.currency), sums(ours.lines, ours.currency)
     for scope in found.keys() | have.keys() | had.keys():
         assert have.get(scope, ZERO) - had.get(scope, ZERO) == found.get(scope, ZERO), scope
 
