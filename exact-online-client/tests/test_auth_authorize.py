@@ -180,6 +180,30 @@ def test_a_code_older_than_three_minutes(paste: Callable[..., str], sandbox: San
 
 
 @pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://localhost:8080/callback",
+        "https://localhost/callback",
+        "https://127.0.0.1:8443/",
+        "http://www.example.com/callback",
+        "www.example.com/callback",
+        "https:///callback",
+    ],
+)
+def test_a_redirect_uri_that_exact_does_not_take(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXACT_ONLINE_REDIRECT_URI", address)
+    done = CliRunner().invoke(authorize_command, ["--paste"])
+    assert done.exit_code == 1
+    assert (
+        f"The setting redirect_uri is {address!r}. Exact takes HTTPS addresses only" in done.output
+    )
+    assert "Open this address" not in done.output
+
+
+@pytest.mark.usefixtures("environment")
 def test_a_port_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code, said = Person("--listen", str(taken.getsockname()[1])).answer()

@@ -226,6 +226,19 @@ def test_a_machine_that_slept_asks_for_the_time(
     assert len(exact.token_forms) == 2
 
 
+def test_a_process_that_knew_the_time_before_the_machine_slept(
+    exact: Exact, connect: Callable[..., ExactClient]
+) -> None:
+    """It sees a pair that looks as if it came from the future, and does not renew it."""
+    awake = exact.now
+    asleep = connect(clock=lambda: awake + exact.slept).tokens
+    asleep._clock.now()
+    exact.now += 3600
+    newer = connect().tokens.access_token()
+    assert asleep.access_token() == newer
+    assert len(exact.token_forms) == 1
+
+
 def test_a_pair_from_the_future_that_is_young_is_used(
     exact: Exact, source: TokenSource, store: CredentialStore
 ) -> None:

@@ -193,6 +193,17 @@ def test_a_question_that_exact_does_not_accept_is_named(client: ExactClient) -> 
         list(client.get("crm/Accounts", select="ID"))
 
 
+def test_what_is_too_long_for_exact_is_not_sent(
+    client: ExactClient, sandbox: SandboxHandle
+) -> None:
+    sandbox.clear_requests()
+    with pytest.raises(RequestRefusedError, match="longer than the 6000 characters"):
+        list(client.get("crm/Accounts", select="ID", filter=f"Name eq '{'x' * 6_000}'"))
+    with pytest.raises(DocumentRefusedError, match=r"has 11\.4 MB, and Exact takes 10"):
+        client.post("documents/DocumentAttachments", {"Attachment": "x" * 12_000_000})
+    assert sandbox.requests() == []
+
+
 def test_bare_lists_and_long_lists_are_read(client: ExactClient, sandbox: SandboxHandle) -> None:
     complete = list(client.get("financial/GLAccounts", select="Code", filter="Type gt 0"))
     sandbox.set("exact.bare_lists", value=True)

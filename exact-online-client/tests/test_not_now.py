@@ -113,8 +113,9 @@ def test_what_was_surely_not_stored_needs_no_question(
     assert [method for method, *_ in exact.asked] == ["POST"] * 4
 
 
+@pytest.mark.parametrize("status", [503, None])
 def test_writes_that_meet_one_outage_say_so(
-    exact: Exact, connect: Callable[..., ExactClient]
+    exact: Exact, connect: Callable[..., ExactClient], status: int | None
 ) -> None:
     client = connect()
     client.post(ENTRIES, {})
@@ -124,6 +125,8 @@ def test_writes_that_meet_one_outage_say_so(
     def together(request: Any, **options: Any) -> Any:
         response = send(request, **options)
         sent.wait(10)
+        if status is None:
+            raise requests.ReadTimeout
         return response
 
     exact.send = together
