@@ -9,18 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
+from connector_credentials import clean
 from exact_online.client import division_of
 from target_exact_online.desk.commands import open_ledger
-from target_exact_online.month_end import text
+from target_exact_online.exceptions import ConfigError
+from target_exact_online.month_end import sign_off, text
 from target_exact_online.month_end.model import to_json
-from target_exact_online.month_end.run import DEPTHS, SOURCES, Order, compare, month_of
+from target_exact_online.month_end.run import DEPTHS, SOURCES, Order, compare, mirror_of, month_of
 from target_exact_online.settings import with_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from target_exact_online.ledger.store import Ledger
     from target_exact_online.month_end.model import Result
+    from target_exact_online.month_end.sides import Month
 
 EXIT_DIFFERENCES, EXIT_NOT_DONE = 3, 1
 
@@ -68,11 +73,92 @@ def reconcile(ctx: click.Context, /, **options: Any) -> None:
         msg = "Name the month: --month 2026-10."
         raise click.UsageError(msg)
     result = _compare(ctx.obj, options)
+    sign_off.keep(open_ledger(ctx.obj), result)
     for line in text.lines_of(result):
         click.echo(line)
     if options["json_file"] is not None:
         options["json_file"].write_bytes(to_json(result))
     sys.exit(exit_code(result, options["fail_on"]))
+
+
+_month = click.option("--month", metavar="YYYY-MM", required=True, help="The month.")
+_division = click.option("--division", type=int, help="Another company than the setting's.")
+
+
+@reconcile.command("sign")
+@_month
+@_division
+@click.option("--note", required=True, help="Your words, for the audit trail.")
+@click.pass_obj
+def sign(obj: Any, /, *, month: str, division: int | None, note: str) -> None:
+    """Sign the newest comparison of a month off; a changed document makes it stale."""
+    ledger = open_ledger(obj)
+    signed = sign_off.sign(ledger, _known(obj, ledger, month, division), note).sign_off
+    if signed is not None:
+        click.echo(f"Signed by {clean(signed.signed_by)}, event {signed.chain_hash}")
+
+
+@reconcile.command("status")
+@_month
+@_division
+@click.pass_obj
+def status(obj: Any, /, *, month: str, division: int | None) -> None:
+    """Say whether a month is signed off, and whether that still holds; makes no call."""
+    ledger = open_ledger(obj)
+    known = _known(obj, ledger, month, division)
+    found = sign_off.standing(ledger, known, exact_state=mirror_of(ledger, known))
+    if found is None:
+        click.echo(f"{month} is not signed off.")
+    else:
+        when = f"{found.signed_at:%Y-%m-%d %H:%M} UTC"
+        click.echo(clean(f"{month} is {found.status}: {found.signed_by}, {when}: {found.note}"))
+    if found is None or found.status == "stale":
+        sys.exit(EXIT_DIFFERENCES)
+
+
+@reconcile.command("history")
+@_month
+@_division
+@click.option("--json", "as_json", is_flag=True, help="The newest comparison, as JSON.")
+@click.pass_obj
+def history(obj: Any, /, *, month: str, division: int | None, as_json: bool) -> None:
+    """List the comparisons of a month, newest first."""
+    ledger = open_ledger(obj)
+    known = _known(obj, ledger, month, division)
+    found = sign_off.history(ledger, known.division, known.year, known.period)
+    if as_json:
+        click.echo(msgspec.json.encode(sign_off.content(ledger, found[0])).decode())
+        return
+    for one in found:
+        signed = one.sign_off
+        words = f", {signed.status} by {signed.signed_by}: {signed.note}" if signed else ""
+        click.echo(clean(f"{one.made_at:%Y-%m-%d %H:%M} UTC  {one.outcome}{words}"))
+
+
+@reconcile.command("approve")
+@click.argument("proposal")
+@_month
+@_division
+@click.pass_obj
+def approve(obj: Any, /, *, proposal: str, month: str, division: int | None) -> None:
+    """Approve an entry that the last comparison of a month proposes."""
+    ledger = open_ledger(obj)
+    known = _known(obj, ledger, month, division)
+    found = sign_off.history(ledger, known.division, known.year, known.period)
+    proposals = sign_off.content(ledger, found[0]).get("proposals", ()) if found else ()
+    sign_off.approve(ledger, proposals, proposal)
+    click.echo(clean(f"Approved: {proposal}"))
+
+
+def _known(obj: Any, ledger: Ledger, text_: str, division: int | None) -> Month:
+    """Return a month that was compared before: its periods are known without a call."""
+    company = division or division_of(with_defaults(obj.config))
+    day = month_of(text_, datetime.now(UTC).date())
+    found = sign_off.month_of(ledger, company, day)
+    if found is None:
+        msg = f"{text_} was never compared. Run `reconcile --month {text_}` first."
+        raise ConfigError(msg)
+    return found
 
 
 def _compare(obj: Any, options: dict[str, Any]) -> Result:

@@ -152,6 +152,12 @@ class Evidence:
         local = "" if self.lines is None else self.lines.counts(self.month)[1]
         return "\n".join([*sorted(parts), local])
 
+    def mirror_state(self) -> str:
+        """Return what changes when a line of the month does in the mirror; empty: there is none."""
+        if self.kind != "mirror" or self.lines is None:
+            return ""
+        return self.lines.counts(self.month)[1]
+
     def close(self) -> None:
         """Forget what was read for this comparison alone."""
         if self._own is not None:

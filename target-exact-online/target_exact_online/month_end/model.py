@@ -296,6 +296,9 @@ class Result:
         not_compared: What was left out.
         rules_versions: Which rules booked how many documents, as pairs.
         inputs_hash: Fingerprint of everything that was compared.
+        ledger_state: What changes when a document of the month does.
+        exact_state: What changes when a line in Exact's mirror does; empty: there is no mirror.
+        proposals: Names of entries that are proposed and need an approval.
         chain_head: Last event of the audit trail.
         resume_at: When the rest can be compared (UTC), or None when all is done.
         sign_off: The month's newest sign-off, or None.
@@ -321,6 +324,9 @@ class Result:
     not_compared: tuple[NotCompared, ...] = ()
     rules_versions: tuple[tuple[str, int], ...] = ()
     inputs_hash: str = ""
+    ledger_state: str = ""
+    exact_state: str = ""
+    proposals: tuple[str, ...] = ()
     chain_head: str = ""
     resume_at: datetime | None = None
     sign_off: SignOff | None = None

@@ -322,6 +322,8 @@ class Comparison:
             not_compared=tuple(self.left_out),
             rules_versions=_rules_versions(self.ledger, self.reader),
             inputs_hash=self._inputs_hash(),
+            ledger_state=ledger_side.fingerprint(self.ledger, month),
+            exact_state=evidence.mirror_state(),
             chain_head=queries.head(self.ledger)[1],
             resume_at=self.resume_at,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -14,10 +14,13 @@ from target_exact_online.documents.prepared import DocumentSettings
 from target_exact_online.exceptions import ConfigError
 from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end import evidence as exact_side
+from target_exact_online.month_end import sign_off
 from target_exact_online.month_end.books import Rates, Reader
 from target_exact_online.month_end.evidence import Source
+from target_exact_online.month_end.lines import ExactLines
 from target_exact_online.month_end.reconcile import Comparison, Depth, Wish
 from target_exact_online.month_end.scopes import Books
+from target_exact_online.month_end.sides import Chart, Month
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -112,7 +115,20 @@ def compare(config: Mapping[str, Any], ledger: Ledger, order: Order) -> Result:
             now=datetime.now(UTC),
             rounding_accounts=order.rounding_accounts,
         )
-        return Comparison(ledger, evidence, wish, reader, books, rates).run()
+        result = Comparison(ledger, evidence, wish, reader, books, rates).run()
+        signed = sign_off.standing(ledger, month, exact_state=evidence.mirror_state())
+        return replace(result, sign_off=signed)
+
+
+def mirror_of(ledger: Ledger, month: Month) -> str:
+    """Return what changes when a line of Exact's mirror does; empty: there is none of the month.
+
+    Args:
+        ledger: The audit trail, which holds the mirror.
+        month: The month.
+    """
+    count, state = ExactLines(ledger.engine, month.division, Chart(), moving=True).counts(month)
+    return state if count else ""
 
 
 @contextlib.contextmanager
