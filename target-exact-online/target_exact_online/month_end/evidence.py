@@ -65,6 +65,9 @@ class Evidence:
     open_items: Decimal | None = None
     receivable: Decimal | None = None
     receivable_ids: tuple[str, ...] = ()
+    account_ids: dict[str, str] = field(default_factory=dict)
+    ageing: list[tuple[str, Decimal]] = field(default_factory=list)
+    histories: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     _folder: tempfile.TemporaryDirectory[str] | None = None
     _own: Engine | None = None
@@ -201,6 +204,7 @@ def of_company(
         engine=ledger.engine,
         reading=Reading(company.client, division),
         kind=kind,
+        account_ids={one.code: one.id for one in accounts},
         receivable_ids=tuple(one.id for one in accounts if one.type == _RECEIVABLES),
     )
 

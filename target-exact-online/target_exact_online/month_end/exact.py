@@ -20,7 +20,7 @@ from target_exact_online.month_end.sides import Stamp, cents
 from target_exact_online.month_end.tables import exact_lines, exact_mirrors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sqlalchemy.engine import Engine
 
@@ -169,6 +169,43 @@ class Reading:
             )
             for row in rows
         ]
+
+    def ageing(self) -> list[tuple[str, Decimal]]:
+        """Return what customers owe, by age: the group in Exact's words, and its sum."""
+        groups: dict[int, tuple[str, Decimal]] = {}
+        names = [f"AgeGroup{n}{what}" for n in range(1, 5) for what in ("Amount", "Description")]
+        for row in self._get(AGEING, select=",".join(("AccountId", *names))):
+            for n in range(1, 5):
+                label = _text(row.get(f"AgeGroup{n}Description"))
+                before = groups.get(n, (label, Decimal("0.00")))[1]
+                groups[n] = (label, before + cents(row.get(f"AgeGroup{n}Amount") or 0))
+        return [groups[n] for n in sorted(groups)]
+
+    def histories(self, month: Month, ids: Mapping[str, str]) -> dict[str, tuple[Decimal, Decimal]]:
+        """Return opening and closing of balance sheet accounts (debit positive), by code.
+
+        Args:
+            month: The month that opens and closes.
+            ids: GUIDs of the accounts, by code.
+        """
+        found = dict.fromkeys(ids, (Decimal("0.00"), Decimal("0.00")))
+        if not ids:
+            return found
+        terms = " or ".join(f"GLAccount eq {odata.guid(one)}" for one in ids.values())
+        for row in self._get(
+            BALANCE,
+            select="ID,GLAccountCode,Amount,ReportingYear,ReportingPeriod",
+            filter=f"ReportingYear le {month.year} and ({terms})",
+        ):
+            code, at = _text(row["GLAccountCode"]), (row["ReportingYear"], row["ReportingPeriod"])
+            opening, closing = found.get(code, (Decimal("0.00"), Decimal("0.00")))
+            amount = cents(row["Amount"])
+            if at < (month.year, month.period):
+                opening += amount
+            if at <= (month.year, month.period):
+                closing += amount
+            found[code] = (opening, closing)
+        return found
 
     def receivable(self, month: Month, account_ids: Iterable[str]) -> Decimal:
         """Return the balance of debtors' accounts since the company began."""

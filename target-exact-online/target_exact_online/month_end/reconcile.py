@@ -145,6 +145,13 @@ class Comparison:
     def _compare_exact(self) -> None:
         evidence, depth = self.evidence, self.wish.depth
         evidence.read_sums()
+        if evidence.reading is not None:
+            accounts = sorted(self.books.liabilities | self.books.owned.clearing)
+            ids = {code: evidence.account_ids[code] for code in accounts
+                   if code in evidence.account_ids}  # fmt: skip
+            evidence.histories = evidence.reading.histories(evidence.month, ids)
+            if depth == "full":
+                evidence.ageing = evidence.reading.ageing()
         local = evidence.kind != "api"  # a mirror costs what changed, an audit file nothing
         if not local and (depth == "sums" or (depth == "lines" and self._sums_agree())):
             self._take_sums()

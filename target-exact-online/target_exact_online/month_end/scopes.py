@@ -60,6 +60,12 @@ class Books:
         """Return the account that the VAT of a code is booked on."""
         return self.chart.vat_accounts.get(code) or f"VAT {code}"
 
+    @property
+    def liabilities(self) -> frozenset[str]:
+        """Balance sheet accounts that sales book on: gift cards, store credit, points."""
+        vat = frozenset(self.chart.vat_accounts.values())
+        return self.owned.sales - self.chart.profit_and_loss - vat
+
     def is_debtor(self, line: Line) -> bool:
         """Tell whether a line is the debtor's side of an entry."""
         return line.kind == "debtor" or line.account in self.chart.receivables
@@ -125,6 +131,16 @@ class Tally:
                 sums[0] += line.amount
                 sums[1] += line.amount_dc
                 sums[2] += line.vat_amount
+
+    def by_currency(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """Return sales by currency: in it, and in the company's own."""
+        sums: dict[str, tuple[Decimal, Decimal]] = {}
+        for (line, currency, sale), (amount, amount_dc, _) in self._lines.items():
+            if self.books.is_debtor(line) or not self.books.is_total(line, sale=sale):
+                continue
+            before = sums.get(currency, (Decimal("0.00"), Decimal("0.00")))
+            sums[currency] = (before[0] - amount, before[1] - amount_dc)
+        return sums
 
     def by_coding(self) -> dict[tuple[str, str, str], Decimal]:
         """Return sums in the company's currency (debit positive), by account, center and unit."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from target_exact_online.month_end import books as ledger_side
-from target_exact_online.month_end import shop_classes
+from target_exact_online.month_end import cut_off, shop_classes
 from target_exact_online.month_end.classes import Difference, finding
 from target_exact_online.month_end.scopes import Moves, Tally
 from target_exact_online.month_end.sides import Booked
@@ -64,7 +64,7 @@ class ShopSide:
         waiting: Documents that are not posted, or not in the ledger.
         other_rules: How many documents were read with other rules than those that booked them.
         of_ledger: How many documents about money were taken from the ledger.
-        cut_off: Documents near the month's end.
+        edges: Documents at the edge of the month.
         sales: Invoices and credit memos of the month.
     """
 
@@ -80,7 +80,7 @@ class ShopSide:
     waiting: list[Booked] = field(default_factory=list)
     other_rules: int = 0
     of_ledger: int = 0
-    cut_off: list[Sale] = field(default_factory=list)
+    edges: list[cut_off.Edge] = field(default_factory=list)
     sales: int = 0
     content: int = 0
     latest: datetime | None = None
@@ -143,8 +143,8 @@ class ShopSide:
             self._tell(judged.difference, booked or as_booked(sale, self.month))
             if judged.counts and (booked is None or booked.state != "posted"):
                 self.waiting.append(booked or as_booked(sale, self.month))
-        if sale.is_sale or sale.pays:
-            self.cut_off.append(sale)
+        if (found := cut_off.edge(sale, self.month)) is not None:
+            self.edges.append(found)
 
     def _tell(self, one: Difference, booked: Booked) -> None:
         self.findings.append(finding(one, self.books, "shop_to_ledger", booked=booked))

@@ -1,12 +1,18 @@
-"""The control statements of a month."""
+"""The control statements of a month, by number."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from target_exact_online.month_end import statements_money, statements_vat
+from target_exact_online.month_end.model import Column, Statement
+
 if TYPE_CHECKING:
-    from target_exact_online.month_end.model import Result, Statement
+    from target_exact_online.month_end.model import Cell, Result
     from target_exact_online.month_end.reconcile import Comparison
+
+_ZERO = Decimal("0.00")
 
 
 def build(comparison: Comparison, result: Result) -> tuple[Statement, ...]:
@@ -16,5 +22,64 @@ def build(comparison: Comparison, result: Result) -> tuple[Statement, ...]:
         comparison: What was read.
         result: What was found.
     """
-    del comparison, result
-    return ()
+    ledger, month, books = comparison.ledger, comparison.evidence.month, comparison.books
+    return (
+        statements_vat.vat(ledger, month, result),
+        statements_vat.oss(ledger, month),
+        statements_vat.ec_list(ledger, month, result),
+        statements_money.liabilities(ledger, month, books, comparison.evidence),
+        statements_money.clearing(comparison),
+        Statement(
+            number=6,
+            name="Deferred",
+            title="Deferred at the last day",
+            not_compared="It is off: shipments are not read. Nothing is proposed.",
+        ),
+        statements_money.cut_off(comparison, result),
+        statements_money.debtors(comparison.evidence),
+        _currency(comparison, result),
+        statements_money.rounding(ledger, month, comparison.wish.rounding_accounts),
+    )
+
+
+def _currency(comparison: Comparison, result: Result) -> Statement:
+    """Return sales by currency, as posted and as Exact has them."""
+    ours = comparison.pairing.ledger.by_currency()
+    theirs = comparison.pairing.exact.by_currency()
+    read = result.depth != "sums"
+    rows: list[tuple[Cell, ...]] = []
+    for currency in sorted(ours.keys() | theirs.keys()):
+        amount, own = ours.get(currency, (_ZERO, _ZERO))
+        other, other_own = theirs.get(currency, (_ZERO, _ZERO))
+        rate = (own / amount).quantize(Decimal("0.000001")) if amount else None
+        rows.append(
+            (
+                currency,
+                amount,
+                other if read else None,
+                own,
+                other_own if read else None,
+                (other_own - own) if read else None,
+                None if rate is None else str(rate),
+            )
+        )
+    rounded = [one for one in result.findings if one.code == "S8"]
+    notes = [f"{len(rounded)} documents have another amount in {result.currency} (class S8)."]
+    if not read:
+        notes.append("Exact's amounts by currency were not read: its sums are in its own.")
+    return Statement(
+        number=9,
+        name="Currency",
+        title="Sales by currency",
+        columns=(
+            Column(name="Currency"),
+            Column(name="Ledger", kind="money"),
+            Column(name="Exact", kind="money"),
+            Column(name=f"Ledger in {result.currency}", kind="money"),
+            Column(name=f"Exact in {result.currency}", kind="money"),
+            Column(name="Difference", kind="money"),
+            Column(name="Mean rate"),
+        ),
+        rows=tuple(rows),
+        notes=tuple(notes),
+    )

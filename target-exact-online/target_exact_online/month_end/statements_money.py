@@ -1,0 +1,313 @@
+"""Control statements about money: gift cards, clearing, cut-off, debtors and rounding."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from target_exact_online.ledger.database import reading
+from target_exact_online.ledger.tables import documents, postings
+from target_exact_online.month_end import books as ledger_side
+from target_exact_online.month_end import sign_off
+from target_exact_online.month_end.model import Column, Statement
+from target_exact_online.month_end.sides import ZERO, cents
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from target_exact_online.ledger.store import Ledger
+    from target_exact_online.month_end.evidence import Evidence
+    from target_exact_online.month_end.model import Cell, Result
+    from target_exact_online.month_end.reconcile import Comparison
+    from target_exact_online.month_end.scopes import Books
+    from target_exact_online.month_end.sides import Month
+
+_NO_HISTORY = "Exact's balances of earlier periods were not read."
+_AGES = ((2, "0-2"), (7, "3-7"), (14, "8-14"), (30, "15-30"))
+
+
+def _moves(ledger: Ledger, month: Month, accounts: frozenset[str]) -> list[sa.Row[Any]]:
+    query = (
+        sa.select(postings.c.gl_account, documents.c.kind, postings.c.amount, postings.c.amount_dc)
+        .join(documents, documents.c.document_key == postings.c.document_key)
+        .where(ledger_side.posted(month), postings.c.gl_account.in_(sorted(accounts)))
+    )
+    with reading(ledger.engine) as connection:
+        return list(connection.execute(query).all())
+
+
+def liabilities(ledger: Ledger, month: Month, books: Books, evidence: Evidence) -> Statement:
+    """Return how gift cards, store credit and points rolled forward.
+
+    Args:
+        ledger: The audit trail.
+        month: The month.
+        books: Names the accounts.
+        evidence: Exact's side.
+    """
+    names = ("Sold", "Used", "Refunded to it", "Taken back", "Other documents")
+    sums: dict[str, list[Decimal]] = defaultdict(lambda: [ZERO] * len(names))
+    for row in _moves(ledger, month, books.liabilities):
+        amount = -(row.amount if row.amount_dc is None else row.amount_dc)
+        if row.kind in ("invoice", "day"):
+            place = 0 if amount > 0 else 1
+        elif row.kind == "credit_memo":
+            place = 2 if amount > 0 else 3
+        else:
+            place = 4
+        sums[row.gl_account][place] += amount
+    rows: list[tuple[Cell, ...]] = []
+    for account in sorted(books.liabilities):
+        moved = sums[account]
+        known = evidence.histories.get(account)
+        opening = closing = unexplained = None
+        if known is not None:
+            opening, closing = -known[0], -known[1]
+            unexplained = cents(closing - opening - sum(moved, ZERO))
+        title = " ".join(filter(None, (account, books.chart.names.get(account, ""))))
+        rows.append((title, opening, *map(cents, moved), closing, unexplained))
+    return Statement(
+        number=4,
+        name="Gift cards",
+        title="Gift cards, store credit and points: roll-forward",
+        columns=(
+            Column(name="Account"),
+            Column(name="Opening", kind="money"),
+            *(Column(name=name, kind="money") for name in names),
+            Column(name="Closing in Exact", kind="money"),
+            Column(name="Unexplained", kind="money"),
+        ),
+        rows=tuple(rows),
+        notes=("Unexplained is what no document of the ledger booked: see class X3.",),
+        not_compared="" if evidence.histories or not rows else _NO_HISTORY,
+    )
+
+
+def clearing(comparison: Comparison) -> Statement:
+    """Return the clearing accounts, and what was in transit when the month ended.
+
+    Args:
+        comparison: What was read.
+    """
+    evidence, books, month = comparison.evidence, comparison.books, comparison.evidence.month
+    accounts = books.owned.clearing
+    taken: dict[str, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+    for row in _moves(comparison.ledger, month, accounts):
+        amount = row.amount if row.amount_dc is None else row.amount_dc
+        taken[row.gl_account][0 if amount > 0 else 1] += amount
+    rows: list[tuple[Cell, ...]] = []
+    for account in sorted(accounts):
+        captured, refunded = taken[account]
+        known = evidence.histories.get(account)
+        opening = closing = rest = None
+        if known is not None:
+            opening, closing = known
+            rest = cents(closing - opening - captured - refunded)
+        title = " ".join(filter(None, (account, books.chart.names.get(account, ""))))
+        rows.append((title, opening, cents(captured), cents(refunded), rest, closing, None, None))
+    edges = () if comparison.shop is None else comparison.shop.edges
+    for edge in edges:
+        if edge.reason.startswith("in transit") and edge.created_at is not None:
+            days = max((month.last - edge.created_at.date()).days, 0)
+            rows.append(
+                (edge.pays, None, edge.amount, None, None, None, edge.entry_date, age_of(days))
+            )
+    return Statement(
+        number=5,
+        name="Clearing",
+        title="Clearing accounts, and money in transit at the cut-off",
+        columns=(
+            Column(name="Account or document"),
+            Column(name="Opening", kind="money"),
+            Column(name="Captured", kind="money"),
+            Column(name="Refunded", kind="money"),
+            Column(name="Payouts, fees and others", kind="money"),
+            Column(name="Closing in Exact", kind="money"),
+            Column(name="Money moved on"),
+            Column(name="Days at cut-off"),
+        ),
+        rows=tuple(rows),
+        notes=("A document with a day of its own was in transit when the month ended.",),
+        not_compared="" if comparison.shop is not None else "The shop's side was not read.",
+    )
+
+
+def age_of(days: int) -> str:
+    """Return the age group of a number of days."""
+    return next((name for last, name in _AGES if days <= last), "> 30")
+
+
+def cut_off(comparison: Comparison, result: Result) -> Statement:
+    """Return the documents at the edge of the month.
+
+    Args:
+        comparison: What was read.
+        result: What was found.
+    """
+    month = comparison.evidence.month
+    rows: list[tuple[Cell, ...]] = []
+    if comparison.shop is not None:
+        rows += [
+            (one.key, one.kind, one.entry_date, one.amount, one.currency, one.reason)
+            for one in sorted(comparison.shop.edges, key=lambda one: (one.entry_date, one.key))
+        ]
+    rows += [
+        (row.document_key, row.kind, row.entry_date, cents(row.amount or 0), row.currency, why)
+        for row, why in (
+            *_memos(comparison.ledger, month),
+            *_late(comparison.ledger, month),
+        )
+    ]
+    del result
+    return Statement(
+        number=7,
+        name="Cut-off",
+        title="Documents at the edge of the month",
+        columns=(
+            Column(name="Document"),
+            Column(name="Kind"),
+            Column(name="Booked on"),
+            Column(name="Amount", kind="money"),
+            Column(name="Currency"),
+            Column(name="Why"),
+        ),
+        rows=tuple(rows),
+        not_compared="" if comparison.shop is not None else "The shop's side was not read.",
+    )
+
+
+def _memos(ledger: Ledger, month: Month) -> list[tuple[sa.Row[Any], str]]:
+    """Return credit memos whose sale was in an earlier month."""
+    sale = documents.alias("sale")
+    sold = sa.func.max(sale.c.entry_date).label("sold")
+    query = (
+        sa.select(
+            documents.c.document_key,
+            documents.c.kind,
+            documents.c.entry_date,
+            documents.c.amount,
+            documents.c.currency,
+            sold,
+        )
+        .join(
+            sale,
+            (sale.c.order_number == documents.c.order_number)
+            & (sale.c.division == documents.c.division)
+            & (sale.c.kind == "invoice")
+            & (sale.c.state == "posted")
+            & sale.c.store_code.is_not_distinct_from(documents.c.store_code),
+        )
+        .where(
+            documents.c.document_key.in_(
+                sa.select(documents.c.document_key).where(
+                    documents.c.division == month.division,
+                    documents.c.kind == "credit_memo",
+                    documents.c.state == "posted",
+                    documents.c.entry_date >= month.first.isoformat(),
+                    documents.c.entry_date <= month.last.isoformat(),
+                )
+            )
+        )
+        .group_by(
+            documents.c.document_key,
+            documents.c.kind,
+            documents.c.entry_date,
+            documents.c.amount,
+            documents.c.currency,
+        )
+        .having(sold < month.first.isoformat())
+        .order_by(documents.c.document_key)
+    )
+    with reading(ledger.engine) as connection:
+        rows = connection.execute(query).all()
+    return [(row, f"takes back a sale of {row.sold}") for row in rows]
+
+
+def _late(ledger: Ledger, month: Month) -> list[tuple[sa.Row[Any], str]]:
+    """Return documents that came after the month was signed off."""
+    signed = sign_off.standing(ledger, month)
+    if signed is None:
+        return []
+    query = sa.select(documents).where(
+        documents.c.division == month.division,
+        documents.c.entry_date >= month.first.isoformat(),
+        documents.c.entry_date <= month.last.isoformat(),
+        documents.c.created_at > signed.signed_at,
+    )
+    with reading(ledger.engine) as connection:
+        rows = connection.execute(query.order_by(documents.c.document_key)).all()
+    return [(row, "came after the month was signed off") for row in rows]
+
+
+def debtors(evidence: Evidence) -> Statement:
+    """Return the debtors' balance beside the open items, and their ages.
+
+    Args:
+        evidence: Exact's side.
+    """
+    balance, items = evidence.receivable, evidence.open_items
+    rows: list[tuple[Cell, ...]] = []
+    if balance is not None and items is not None:
+        rows = [
+            ("Debtors' accounts", balance),
+            ("Open items", items),
+            ("Difference", cents(balance - items)),
+        ]
+    rows += [(f"Age {label}", cents(amount)) for label, amount in evidence.ageing]
+    return Statement(
+        number=8,
+        name="Debtors",
+        title="Debtors and open items, as they are now",
+        columns=(Column(name="What"), Column(name="Amount", kind="money")),
+        rows=tuple(rows),
+        notes=() if evidence.ageing else ("Ages are read with --depth full.",),
+        not_compared="" if rows else "Exact's debtors were not read.",
+    )
+
+
+def rounding(ledger: Ledger, month: Month, accounts: frozenset[str]) -> Statement:
+    """Return what rounding costs, by the rules that booked it.
+
+    Args:
+        ledger: The audit trail.
+        month: The month.
+        accounts: Accounts of rounding differences.
+    """
+    is_rounding = (postings.c.role == "rounding") | postings.c.gl_account.in_(sorted(accounts))
+    query = (
+        sa.select(
+            documents.c.rules_version,
+            postings.c.document_key,
+            postings.c.amount,
+            postings.c.amount_dc,
+        )
+        .join(documents, documents.c.document_key == postings.c.document_key)
+        .where(ledger_side.posted(month), is_rounding)
+        .order_by(postings.c.document_key)
+    )
+    found: dict[str, list[tuple[Decimal, str]]] = defaultdict(list)
+    with reading(ledger.engine) as connection:
+        for row in connection.execute(query):
+            amount = -(row.amount if row.amount_dc is None else row.amount_dc)
+            found[row.rules_version or ""].append((amount, row.document_key))
+    rows: list[tuple[Cell, ...]] = []
+    for version, amounts in sorted(found.items()):
+        largest = max(amounts, key=lambda one: abs(one[0]))
+        summed = cents(sum((amount for amount, _ in amounts), ZERO))
+        rows.append((version, len(amounts), summed, cents(largest[0]), largest[1]))
+    return Statement(
+        number=10,
+        name="Rounding",
+        title="Rounding, by version of the rules",
+        columns=(
+            Column(name="Rules"),
+            Column(name="Lines", kind="number"),
+            Column(name="Sum", kind="money"),
+            Column(name="Largest", kind="money"),
+            Column(name="Document"),
+        ),
+        rows=tuple(rows),
+        notes=() if rows else ("No line of rounding; name its account by --rounding-account.",),
+    )

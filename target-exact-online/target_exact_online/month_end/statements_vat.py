@@ -1,0 +1,288 @@
+"""Control statements about VAT: per code, OSS per quarter, and the EC sales list."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from target_exact_online.ledger.database import reading
+from target_exact_online.ledger.tables import documents, postings
+from target_exact_online.month_end import books as ledger_side
+from target_exact_online.month_end.controls import EC_SUPPLIES, OSS
+from target_exact_online.month_end.model import Column, Statement
+from target_exact_online.month_end.sides import ZERO, cents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from target_exact_online.ledger.store import Ledger
+    from target_exact_online.month_end.model import Bridge, Cell, Result
+    from target_exact_online.month_end.sides import Month
+
+THRESHOLD = Decimal(10_000)
+"""Euros of distance sales a year above which the VAT of the customer's country is due."""
+_MONTHS = 3
+_MANY = 500
+
+
+def vat(ledger: Ledger, month: Month, result: Result) -> Statement:
+    """Return base and VAT per code on the three sides.
+
+    Args:
+        ledger: The audit trail.
+        month: The month.
+        result: What was found.
+    """
+    supplies = _supplies(ledger, month)
+    scopes = {(one.scope, one.currency): one for one in result.bridges}
+    codes = sorted(
+        {(name.partition(":")[2], currency) for name, currency in scopes if name[:4] == "vat:"}
+        | {(name.partition(":")[2], currency) for name, currency in scopes if name[:5] == "base:"}
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for code, currency in codes:
+        base, charged = (
+            scopes.get((f"base:{code}", currency)),
+            scopes.get((f"vat:{code}", currency)),
+        )
+        row: list[Cell] = [code, currency, ", ".join(sorted(supplies.get(code, ())))]
+        row += [_side(base, kind) for kind in ("shop", "ledger", "exact")]
+        row += [_side(charged, kind) for kind in ("shop", "ledger", "exact")]
+        rows.append(tuple(row))
+    notes = [
+        f"{one.kind} {one.year}-{one.period:02} ({one.frequency}): "
+        + ("filed" if one.is_filed else f"status {one.status}, not filed")
+        + ("" if one.amount is None else f", amount {one.amount}")
+        for one in result.returns
+    ] or ["Exact shows no return over this period."]
+    late = sum(one.code == "B3" for one in result.findings)
+    notes.append(f"{late} entries changed VAT after the return was filed (class B3).")
+    sides = [
+        Column(name=f"{what} {side}", kind="money")
+        for what in ("Base", "VAT")
+        for side in ("shop", "ledger", "Exact")
+    ]
+    columns = (Column(name="Code"), Column(name="Currency"), Column(name="Supply"), *sides)
+    return Statement(
+        number=1,
+        name="VAT",
+        title="VAT per code",
+        columns=columns,
+        rows=tuple(rows),
+        notes=tuple(notes),
+    )
+
+
+def _side(bridge: Bridge | None, kind: str) -> Decimal | None:
+    rows = () if bridge is None else bridge.rows
+    return next((row.amount for row in rows if row.kind == kind), None)
+
+
+def _supplies(ledger: Ledger, month: Month) -> dict[str, set[str]]:
+    query = (
+        sa.select(postings.c.vat_code, postings.c.supply)
+        .distinct()
+        .where(
+            postings.c.division == month.division,
+            postings.c.period_year == month.year,
+            postings.c.period_no == month.period,
+            postings.c.vat_code.is_not(None),
+            postings.c.supply.is_not(None),
+        )
+    )
+    found: dict[str, set[str]] = defaultdict(set)
+    with reading(ledger.engine) as connection:
+        for code, supply in connection.execute(query):
+            found[code].add(supply)
+    return found
+
+
+def quarter_of(day: str) -> str:
+    """Return the quarter of a day (ISO), e.g. ``2026-Q4``."""
+    return f"{day[:4]}-Q{(int(day[5:7]) + _MONTHS - 1) // _MONTHS}"
+
+
+def oss(ledger: Ledger, month: Month) -> Statement:
+    """Return the OSS sales of the quarter, and corrections of earlier quarters apart.
+
+    Args:
+        ledger: The audit trail.
+        month: The month; its quarter is shown, as far as it is posted.
+    """
+    quarter = quarter_of(month.first.isoformat())
+    start = (month.first.month - 1) // _MONTHS * _MONTHS + 1
+    first = month.first.replace(month=start, day=1).isoformat()
+    rows = [row for row in _oss_rows(ledger, month, first) if quarter_of(row.entry_date) == quarter]
+    origins = _origins(ledger, month, rows)
+    sums: dict[tuple[str, str, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+    for row in rows:
+        of = origins.get(row.document_key, quarter) if row.kind == "credit_memo" else quarter
+        rate = "" if row.vat_percentage is None else f"{row.vat_percentage.normalize():f} %"
+        amounts = sums[of, row.country or "", rate]
+        amounts[0] -= row.amount if row.amount_dc is None else row.amount_dc
+        amounts[1] -= _own_vat(row)
+    table: list[tuple[Cell, ...]] = [
+        (
+            of,
+            "sales" if of == quarter else f"correction of {of}",
+            country,
+            rate,
+            cents(base),
+            cents(charged),
+        )
+        for (of, country, rate), (base, charged) in sorted(
+            sums.items(), key=lambda one: (one[0][0] != quarter, one[0])
+        )
+    ]
+    year = _year_to_date(ledger, month)
+    told = (
+        f"Quarter {quarter}, as far as it is posted. Corrections are reported by their own "
+        "quarter, country and rate; they are not netted."
+    )
+    notes = (
+        told,
+        f"Distance sales of {month.first.year} so far: {year} {month.currency}; the threshold is "
+        f"{THRESHOLD} EUR" + (", passed." if year > THRESHOLD else ", not passed."),
+    )
+    return Statement(
+        number=2,
+        name="OSS",
+        title="OSS: country of consumption and rate",
+        columns=(
+            Column(name="Quarter"),
+            Column(name="Part"),
+            Column(name="Country"),
+            Column(name="Rate"),
+            Column(name="Base", kind="money"),
+            Column(name="VAT", kind="money"),
+        ),
+        rows=tuple(table),
+        notes=notes,
+    )
+
+
+def _own_vat(row: sa.Row[Any]) -> Decimal:
+    """Return a line's VAT in the company's currency."""
+    charged: Decimal = row.vat_amount or ZERO
+    if row.amount_dc is None or not row.amount:
+        return charged
+    own: Decimal = charged * row.amount_dc / row.amount
+    return own.quantize(Decimal("0.01"))
+
+
+def _oss_rows(ledger: Ledger, month: Month, first: str) -> list[sa.Row[Any]]:
+    query = (
+        sa.select(
+            postings.c.document_key,
+            postings.c.entry_date,
+            postings.c.country,
+            postings.c.vat_percentage,
+            postings.c.amount,
+            postings.c.amount_dc,
+            postings.c.vat_amount,
+            documents.c.kind,
+            documents.c.order_number,
+            documents.c.store_code,
+        )
+        .join(documents, documents.c.document_key == postings.c.document_key)
+        .where(
+            postings.c.division == month.division,
+            postings.c.supply == OSS,
+            documents.c.state == "posted",
+            postings.c.entry_date >= first,
+            postings.c.entry_date <= month.last.isoformat(),
+        )
+    )
+    with reading(ledger.engine) as connection:
+        return list(connection.execute(query).all())
+
+
+def _origins(ledger: Ledger, month: Month, rows: Iterable[sa.Row[Any]]) -> dict[str, str]:
+    """Return the quarter of the sale that a credit memo takes back, by the memo's key."""
+    memos = {row.document_key: row for row in rows if row.kind == "credit_memo"}
+    orders = sorted({row.order_number for row in memos.values() if row.order_number})
+    sold: dict[tuple[str, str | None], list[str]] = defaultdict(list)
+    for start in range(0, len(orders), _MANY):
+        query = sa.select(
+            documents.c.order_number, documents.c.store_code, documents.c.entry_date
+        ).where(
+            documents.c.division == month.division,
+            documents.c.kind == "invoice",
+            documents.c.state == "posted",
+            documents.c.order_number.in_(orders[start : start + _MANY]),
+        )
+        with reading(ledger.engine) as connection:
+            for order, store, day in connection.execute(query):
+                sold[order, store].append(day)
+    found = {}
+    for key, row in memos.items():
+        days = [one for one in sold[row.order_number, row.store_code] if one <= row.entry_date]
+        if days:
+            found[key] = quarter_of(max(days))
+    return found
+
+
+def _year_to_date(ledger: Ledger, month: Month) -> Decimal:
+    first = month.first.replace(month=1, day=1).isoformat()
+    rows = _oss_rows(ledger, month, first)
+    summed = sum((-(row.amount if row.amount_dc is None else row.amount_dc) for row in rows), ZERO)
+    return cents(summed)
+
+
+def ec_list(ledger: Ledger, month: Month, result: Result) -> Statement:
+    """Return the EC sales per VAT number, beside the base of their codes in Exact.
+
+    Args:
+        ledger: The audit trail.
+        month: The month.
+        result: What was found.
+    """
+    query = (
+        sa.select(
+            postings.c.supply,
+            postings.c.vat_code,
+            postings.c.amount,
+            postings.c.amount_dc,
+            documents.c.payload,
+        )
+        .join(documents, documents.c.document_key == postings.c.document_key)
+        .where(ledger_side.posted(month), postings.c.supply.in_(sorted(EC_SUPPLIES)))
+    )
+    sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    codes: dict[str, Decimal] = defaultdict(Decimal)
+    with reading(ledger.engine) as connection:
+        for row in connection.execute(query):
+            amount = -(row.amount if row.amount_dc is None else row.amount_dc)
+            sums[_number(ledger_side.content(ledger, row.payload)), row.supply] += amount
+            codes[row.vat_code or ""] += amount
+    scopes = {(one.scope, one.currency): one for one in result.bridges}
+    notes = []
+    for code, amount in sorted(codes.items()):
+        theirs = _side(scopes.get((f"base:{code}", month.currency)), "exact")
+        told = "not read" if theirs is None else str(theirs)
+        notes.append(f"Code {code}: base {cents(amount)} in the ledger, {told} in Exact.")
+    return Statement(
+        number=3,
+        name="EC list",
+        title="EC sales list",
+        columns=(
+            Column(name="VAT number"),
+            Column(name="Supply"),
+            Column(name="Base", kind="money"),
+        ),
+        rows=tuple(
+            (number, supply, cents(amount)) for (number, supply), amount in sorted(sums.items())
+        ),
+        notes=tuple(notes),
+    )
+
+
+def _number(record: Mapping[str, Any]) -> str:
+    if not record:
+        return "(anonymised)"
+    debtor = record.get("debtor") or {}
+    found = (debtor.get("match") or {}).get("vat_number")
+    return str(found or (debtor.get("create") or {}).get("vat_number") or "(none)")

@@ -1,0 +1,161 @@
+"""Control statements of a real comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .conftest import invoice
+
+if TYPE_CHECKING:
+    from .conftest import Company, Compared
+
+
+def rows(found: Compared, number: int) -> list[list[Any]]:
+    (one,) = [one for one in found.result["statements"] if one["number"] == number]
+    return [list(row) for row in one["rows"]]
+
+
+def oss(number: int, **changes: Any) -> Any:
+    sign = -1 if changes.get("kind") == "credit_memo" else 1
+    line = {
+        "gl_account": "8040",
+        "amount": sign * 100.0,
+        "vat_code": "D19",
+        "vat_amount": sign * 19.0,
+        "vat_percentage": 19,
+        "rule": "oss",
+        "supply": "oss",
+        "country": "DE",
+    }
+    totals = {"amount": sign * 119.0, "vat_amount": sign * 19.0, "net_amount": sign * 100.0}
+    return invoice(number, lines=[line], totals=totals, **changes)
+
+
+def test_all_ten_are_there_and_say_what_they_are(company: Company) -> None:
+    company.post(invoice(1))
+    found = company.compare("--source", "mirror", "--depth", "full")
+    assert [one["number"] for one in found.result["statements"]] == list(range(1, 11))
+    for one in found.result["statements"]:
+        assert all(len(row) == len(one["columns"]) for row in one["rows"])
+    assert rows(found, 1) == [
+        ["21", "EUR", "domestic", *["100.00"] * 3, *["21.00"] * 3],
+    ]
+    assert rows(found, 8)[:3] == [
+        ["Debtors' accounts", "121.00"],
+        ["Open items", "121.00"],
+        ["Difference", "0.00"],
+    ]
+    assert rows(found, 9) == [["EUR", *["121.00"] * 4, "0.00", "1.000000"]]
+
+
+def test_a_memo_of_an_earlier_quarter_is_a_correction_of_that_quarter(company: Company) -> None:
+    company.post(oss(1, day="2026-09-20"), oss(2))
+    memo = oss(3, kind="credit_memo")
+    memo["source"]["order_increment_id"] = "O000000001"
+    company.post(memo)
+    found = company.compare()
+    assert found.codes == []
+    assert rows(found, 2) == [
+        ["2026-Q4", "sales", "DE", "19 %", "100.00", "19.00"],
+        ["2026-Q3", "correction of 2026-Q3", "DE", "19 %", "-100.00", "-19.00"],
+    ]
+    assert [row[0] for row in rows(found, 7)] == [memo["document_key"]]
+
+
+def test_an_oss_line_without_a_country_is_found(company: Company) -> None:
+    record = oss(1)
+    record["lines"][0]["country"] = None
+    company.post(record)
+    found = company.compare()
+    assert (found.codes, found.finding("B5")["document_key"]) == (["B5"], record["document_key"])
+
+
+def test_an_invoice_made_just_before_midnight_in_utc_is_november_by_local_time(
+    company: Company,
+) -> None:
+    late = invoice(1, day="2026-11-01")
+    late["source"]["created_at"] = "2026-10-31T23:30:00Z"
+    company.post(late, invoice(2))
+    october, november = company.compare(), company.compare(month="2026-11")
+    assert (october.codes, november.codes) == ([], [])
+    assert october.bridge()["rows"][0]["amount"] == "121.00"
+    assert november.bridge()["rows"][0]["amount"] == "121.00"
+    for found in (october, november):
+        ((key, *_, why),) = rows(found, 7)
+        assert key == late["document_key"]
+        assert "2026-10-31 23:30 in UTC, 2026-11-01 00:30" in why
+
+
+def payment(number: int, day: str) -> Any:
+    record = invoice(number)
+    return {
+        "document_key": f"shop:nl:payment:{number:09}",
+        "your_ref": f"{number:09}",
+        "description": f"Payment {number:09}",
+        "journal": "90",
+        "entry_date": day,
+        "currency": "EUR",
+        "pays": record["document_key"],
+        "includes": [],
+        "lines": [
+            {"gl_account": "1240", "amount": 121.0, "rule": "ideal"},
+            {"gl_account": "1300", "amount": -121.0, "account": {"code": "10"}, "rule": "ideal"},
+        ],
+        "totals": {"amount": 121.0, "vat_amount": 0, "net_amount": 0},
+        "rules_version": "v1",
+        "source": record["source"] | {"kind": "payment"},
+    }
+
+
+def test_money_that_came_after_the_month_is_in_transit_and_no_difference(
+    company: Company,
+) -> None:
+    company.post(invoice(1), invoice(2))
+    company.post(
+        payment(1, "2026-11-01"), payment(2, "2026-10-12"), stream="general_journal_entries"
+    )
+    october = company.compare("--source", "mirror")
+    assert october.codes == []
+    transit = [row for row in rows(october, 5) if row[6]]
+    assert [(row[0], row[2], row[6], row[7]) for row in transit] == [
+        ("shop:nl:invoice:000000001", "121.00", "2026-11-01", "15-30")
+    ]
+    assert "in transit" in rows(october, 7)[0][5]
+    november = company.compare("--source", "mirror", month="2026-11")
+    assert november.codes == []
+
+
+def test_gift_cards_roll_forward_and_name_what_no_document_booked(company: Company) -> None:
+    record = invoice(1)
+    record["lines"].append({"gl_account": "1700", "amount": -21.0, "rule": "gift card"})
+    record["totals"] = {"amount": 100.0, "vat_amount": 21.0, "net_amount": 79.0}
+    sold = invoice(2, lines=[{"gl_account": "1700", "amount": 50.0, "rule": "gift card sold"}])
+    sold["totals"] = {"amount": 50.0, "vat_amount": 0, "net_amount": 50.0}
+    company.post(record, sold)
+    lines = [{"gl_account": "1700", "amount": 30}, {"gl_account": "1990", "amount": -30}]
+    company.sandbox.bookkeeper("Bea").type_entry(lines, date="2026-10-15")
+    ((name, *amounts),) = rows(company.compare(), 4)
+    assert name.startswith("1700")
+    assert amounts == ["0.00", "50.00", "-21.00", "0.00", "0.00", "0.00", "-1.00", "-30.00"]
+
+
+def test_debtors_that_do_not_agree_with_open_items(company: Company) -> None:
+    company.post(invoice(1))
+    row = company.sandbox.exact("cashflow/Receivables")[0]
+    company.sandbox.set("exact.language", "en")
+    with company.sandbox.database.transaction() as connection:
+        connection.execute("DELETE FROM exact_receivables WHERE id = ?", (row["ID"],))
+    company.sandbox.database.forget()
+    found = company.compare()
+    assert (found.codes, found.finding("B1")["ours"]) == (["B1"], "121.00")
+
+
+def test_rounding_above_the_limit(company: Company) -> None:
+    record = invoice(1)
+    record["lines"].append({"gl_account": "4990", "amount": 0.05, "rule": "rounding"})
+    record["totals"] = {"amount": 121.05, "vat_amount": 21.0, "net_amount": 100.05}
+    company.post(record)
+    assert company.compare().codes == []
+    found = company.compare("--rounding-account", "4990")
+    assert found.codes == ["B4"]
+    assert rows(found, 10) == [["v1", 1, "0.05", "0.05", record["document_key"]]]
