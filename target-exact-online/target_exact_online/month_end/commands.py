@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,15 @@ from target_exact_online.desk.commands import open_ledger
 from target_exact_online.exceptions import ConfigError
 from target_exact_online.month_end import sign_off, text
 from target_exact_online.month_end.model import to_json
-from target_exact_online.month_end.run import DEPTHS, SOURCES, Order, compare, mirror_of, month_of
+from target_exact_online.month_end.run import (
+    DEPTHS,
+    SOURCES,
+    Order,
+    compare,
+    mirror_of,
+    month_of,
+    today,
+)
 from target_exact_online.settings import with_defaults
 
 if TYPE_CHECKING:
@@ -74,11 +81,22 @@ def reconcile(ctx: click.Context, /, **options: Any) -> None:
         raise click.UsageError(msg)
     result = _compare(ctx.obj, options)
     sign_off.keep(open_ledger(ctx.obj), result)
-    for line in text.lines_of(result):
-        click.echo(line)
-    if options["json_file"] is not None:
-        options["json_file"].write_bytes(to_json(result))
+    show(result, json_file=options["json_file"])
     sys.exit(exit_code(result, options["fail_on"]))
+
+
+def show(result: Result, *, json_file: Path | None, err: bool = False) -> None:
+    """Print a result, and write its files.
+
+    Args:
+        result: The result.
+        json_file: Where to write it as JSON, or None.
+        err: Print to standard error: standard output belongs to Singer.
+    """
+    for line in text.lines_of(result):
+        click.echo(line, err=err)
+    if json_file is not None:
+        json_file.write_bytes(to_json(result))
 
 
 _month = click.option("--month", metavar="YYYY-MM", required=True, help="The month.")
@@ -153,7 +171,7 @@ def approve(obj: Any, /, *, proposal: str, month: str, division: int | None) -> 
 def _known(obj: Any, ledger: Ledger, text_: str, division: int | None) -> Month:
     """Return a month that was compared before: its periods are known without a call."""
     company = division or division_of(with_defaults(obj.config))
-    day = month_of(text_, datetime.now(UTC).date())
+    day = month_of(text_, today())
     found = sign_off.month_of(ledger, company, day)
     if found is None:
         msg = f"{text_} was never compared. Run `reconcile --month {text_}` first."
@@ -167,7 +185,7 @@ def _compare(obj: Any, options: dict[str, Any]) -> Result:
     division = options["division"] or division_of(config)
     with _messages(options["shop"]) as messages:
         order = Order(
-            month=month_of(options["month"], datetime.now(UTC).date()),
+            month=month_of(options["month"], today()),
             division=division,
             source=options["source"],
             audit_file=options["audit_file"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import contextlib
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -85,9 +84,9 @@ def month_of(text: str, today: date) -> date:
     raise ConfigError(msg)
 
 
-def last_day(first: date) -> date:
-    """Return the last day of a month."""
-    return first.replace(day=calendar.monthrange(first.year, first.month)[1])
+def today() -> date:
+    """Return the present day (UTC)."""
+    return datetime.now(UTC).date()
 
 
 def compare(config: Mapping[str, Any], ledger: Ledger, order: Order) -> Result:
