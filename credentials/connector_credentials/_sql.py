@@ -190,7 +190,7 @@ class SqlBackend:
                     f"{timeout:.0f} s. Wait for it, then try again."
                 )
                 raise LockTimeoutError(msg)
-            time.sleep(random.uniform(*_POLL))  # noqa: S311  # only spreads the waiters
+            time.sleep(random.uniform(*_POLL))  # noqa: S311  # nosec B311  # only spreads the waiters
         try:
             yield held
         finally:

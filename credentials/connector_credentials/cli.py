@@ -26,7 +26,7 @@ from connector_credentials.keys import (
     replace_key_file,
     write_key_file,
 )
-from connector_credentials.redaction import redact
+from connector_credentials.output import clean, clean_logs
 from connector_credentials.store import create_store, open_store, store_exists, store_label
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class _Commands(click.Group):
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"ERROR: {redact(message)}", err=True)
+    click.echo(f"ERROR: {clean(message)}", err=True)
     raise click.exceptions.Exit(1)
 
 
@@ -64,6 +64,7 @@ def _fail(message: str) -> NoReturn:
 @click.pass_context
 def main(ctx: click.Context, store: str) -> None:
     """Encrypted store of connector credentials."""
+    clean_logs()
     ctx.obj = store
 
 
@@ -196,7 +197,7 @@ def doctor(ctx: click.Context, names: tuple[str, ...]) -> None:
     for name in wanted:
         for finding in check_credential(store, name):
             failed = failed or finding.level == "error"
-            click.echo(f"{finding.level:<8} {name}: {redact(finding.text)}")
+            click.echo(f"{finding.level:<8} {name}: {clean(finding.text)}")
     if failed:
         ctx.exit(1)
 

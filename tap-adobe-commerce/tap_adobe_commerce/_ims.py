@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from connector_credentials import CredentialStore
 
-TOKEN_URL = "https://ims-na1.adobelogin.com/ims/token/v3"  # noqa: S105  # an address
+TOKEN_URL = "https://ims-na1.adobelogin.com/ims/token/v3"  # noqa: S105  # nosec B105  # an address
 SCOPE = (
     "openid,AdobeID,email,profile,additional_info.roles,"
     "additional_info.projectedProductContext,commerce.accs"
@@ -115,7 +115,7 @@ class ImsAuth(RenewingBearer):
             self._client_id,
             self._client_secret,
             scope=SCOPE,
-            token_endpoint_auth_method="client_secret_post",  # noqa: S106  # the method's name
+            token_endpoint_auth_method="client_secret_post",  # noqa: S106  # nosec B106  # its name
             default_timeout=FETCH_TIMEOUT,
         )
         session.register_compliance_hook("access_token_response", keep)

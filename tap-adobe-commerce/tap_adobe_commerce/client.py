@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from tenacity import Retrying, retry_if_exception_type, stop_any, wait_random_exponential
 from tenacity.stop import stop_base, stop_before_delay
 from urllib3.exceptions import DecodeError, HTTPError, ProtocolError, ReadTimeoutError
 
 from tap_adobe_commerce import _answers
+from tap_adobe_commerce._deadline import TimelyAdapter
 from tap_adobe_commerce.exceptions import (
     BrokenAnswerError,
     BusyError,
@@ -115,7 +115,7 @@ class Client:
         # The shop's session cookie plays no part, and sent back it makes PHP answer one call of
         # the session at a time.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections)
+        adapter = TimelyAdapter(pool_connections=1, pool_maxsize=connections)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
         self._session.headers.update(
@@ -184,6 +184,7 @@ class Client:
     def _get_once(self, route: str, query: str) -> Answer:
         url = f"{self._root}/{route}" + (f"?{query}" if query else "")
         where = f"GET {urlsplit(url).path} at {self.host}"
+        began = time.monotonic()
         try:
             with self._session.get(
                 url,
@@ -209,6 +210,9 @@ class Client:
             msg = f"The answer broke off ({where})."
             raise BrokenAnswerError(msg) from error
         except requests.exceptions.ConnectionError as error:
+            if time.monotonic() - began >= self._timeout:  # its headers did not come in time
+                msg = f"No answer within {self._timeout:.0f} seconds ({where})."
+                raise SlowError(msg) from error
             msg = f"Cannot reach {self.host}: {_reason(error)}."
             raise UnreachableError(msg) from error
         except (requests.exceptions.RequestException, HTTPError) as error:

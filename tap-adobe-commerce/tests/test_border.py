@@ -306,7 +306,7 @@ def test_a_list_without_end_is_given_up(
     shop: Callable[..., HostileShop], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tap_adobe_commerce.keyset.GROWN_MEANWHILE", 1000)
-    monkeypatch.setattr("tap_adobe_commerce.reading.MOST_NUMBERED", 1000)
+    monkeypatch.setattr("tap_adobe_commerce.whole_lists.MOST_NUMBERED", 1000)
     growing.key = 0  # type: ignore[attr-defined]
     one = shop(orders=growing, categories__list=growing, taxRates__search=growing)
     for name in ("orders", "categories"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import socket
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -30,6 +32,7 @@ from tap_adobe_commerce.exceptions import (
     PermissionDeniedError,
     RequestRefusedError,
     ServerFaultError,
+    SlowError,
 )
 from tap_adobe_commerce.search import MAX_LISTED, Filter, Search, among, parts, render_projection
 
@@ -94,6 +97,35 @@ def client(server: Server) -> Client:
 def said(status: int, content: Any = "{}", **headers: str) -> Answer:
     body = content if isinstance(content, bytes) else str(content).encode()
     return status, {name.replace("_", "-"): value for name, value in headers.items()}, body
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 2"])
+def test_headers_that_drip_are_given_up_in_time(start: bytes) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(10)
+
+    def drip() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError), connection:
+                connection.sendall(start)
+                while True:
+                    connection.sendall(b"X")
+                    time.sleep(0.05)
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    began = time.monotonic()
+    with pytest.raises(SlowError, match="within 1 seconds"):
+        Client(url, HTTPBasicAuth("a", "b"), max_wait=0, timeout=1).get("orders")
+    assert time.monotonic() - began < 5
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
 
 
 def error(message: str, **more: Any) -> str:
