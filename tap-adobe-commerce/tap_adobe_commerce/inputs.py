@@ -64,7 +64,7 @@ def checked_state(state: dict[str, Any]) -> dict[str, Any]:
     """
     bookmarks = state.get("bookmarks")
     if bookmarks is None:
-        return state
+        return state | {"bookmarks": {}}
     if not isinstance(bookmarks, dict):
         raise ConfigError(_wrong("STATE.bookmarks", bookmarks))
     for stream, entry in bookmarks.items():

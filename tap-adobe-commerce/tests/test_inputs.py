@@ -52,6 +52,14 @@ def test_a_state_of_another_form_is_refused(content: bytes) -> None:
         inputs.read_state(file(content))
 
 
+def test_a_state_without_bookmarks_is_a_first_run() -> None:
+    for content in (b"{}", b'{"bookmarks": null}', b'{"bookmarks": {}}'):
+        tap = TapAdobeCommerce(
+            config=CREDENTIALS, state=inputs.read_state(file(content)), setup_mapper=False
+        )
+        assert not tap.state.get("bookmarks")
+
+
 def test_a_file_without_end_is_refused_and_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inputs, "LARGEST_FILE", 1000)
 
