@@ -43,6 +43,7 @@ class _InTime(HTTPConnection):
         finally:
             watch.cancel()
         if self._is_cut:  # what is there of the headers looks like an answer
+            response.close()
             raise TimeoutError
         return response
 
