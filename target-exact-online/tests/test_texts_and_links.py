@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -192,13 +193,21 @@ def test_a_journal_entry_begins_with_its_reference_and_notes_the_rest(company: A
     assert first["Notes"] == "d" * 50
 
 
-def test_a_journal_with_variable_rates_needs_a_rate(
-    company: Any, sales_entry: Callable[..., Any]
+def test_a_journal_with_variable_rates_gets_a_rate_or_nothing_is_sent(
+    company: Any, sales_entry: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(DocumentRefusedError, match="variable rates") as caught:
-        company.prepare(sales_entry(4, currency="USD"))
+    """Such a journal refuses an entry without one; Exact's own rate is as good as the shop's."""
+    own = company.master.rate("USD", date(2026, 2, 10))
+    prepared = company.prepare(sales_entry(4, currency="USD"))
+    assert prepared.rate == prepared.payload["Rate"] == own
+    documents.send(prepared, company.client)
+    fixed = company.prepare(sales_entry(5, currency="USD", journal="72"))
+    assert fixed.rate is None
+    assert "Rate" not in fixed.payload
+    monkeypatch.setattr(company.master, "rate", lambda *_: None)
+    with pytest.raises(DocumentRefusedError, match="no exchange rate of USD") as caught:
+        company.prepare(sales_entry(6, currency="USD"))
     assert [one.where for one in caught.value.problems] == ["exchange_rate"]
-    assert company.prepare(sales_entry(4, currency="USD", journal="72")).rate is None
 
 
 @pytest.mark.parametrize(

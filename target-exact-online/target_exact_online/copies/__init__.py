@@ -24,9 +24,6 @@ _NEEDED = ("fpdf", "fontpkg_noto_sans")
 def check_installed(config: Mapping[str, Any]) -> None:
     """Check that what makes copies is installed when copies are wanted.
 
-    Args:
-        config: The target's settings.
-
     Raises:
         ConfigError: It is not.
     """

@@ -23,6 +23,7 @@ from target_exact_online.exceptions import (
     RetriableError,
     TargetError,
 )
+from target_exact_online.ledger.locks import exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,9 +79,8 @@ class Copies:
     def attach(self) -> None:
         """Attach what is due, as far as calls are left; never raises a `TargetError`."""
         self._rows.remember()
-        self._rows.take_over(self.run)
         while not self._stopped():
-            page = self._rows.due(datetime.now(UTC), limit=_PAGE)
+            page = self._rows.due(_PAGE)
             page = page[: self._affordable()] if page else page
             if not page:
                 break
@@ -115,9 +115,9 @@ class Copies:
         for one in some:
             if self._stopped():
                 return
-            if not self._rows.claim(self.run, one):
-                continue
-            self._attach_one(calls, one, customers.get(one.exact_id))
+            with exclusive(self.ledger.engine, "copies"):
+                for now in self._rows.due(1, one.document_key):  # unless another process was first
+                    self._attach_one(calls, now, customers.get(one.exact_id))
 
     def _attach_one(self, calls: Calls, one: Copy, customer: str | None) -> None:
         try:

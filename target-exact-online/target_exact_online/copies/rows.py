@@ -17,7 +17,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from target_exact_online.ledger import chain, payload
 from target_exact_online.ledger.chain import Event
 from target_exact_online.ledger.database import UtcDateTime, reading
-from target_exact_online.ledger.runs import dead_runs
 from target_exact_online.ledger.tables import documents, events
 
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ attachments = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("error", sa.Text),
     sa.Column("next_retry_at", UtcDateTime, nullable=False),
-    sa.Column("claimed_by", sa.String(64)),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
 )
@@ -150,31 +148,12 @@ class Rows:
                 connection.execute(insert(attachments).on_conflict_do_nothing(), new)
             connection.execute(copies_since.update().values(seq=head))
 
-    def take_over(self, run: Run) -> None:
-        """Let go of the claims of dead runs, and of documents whose content is forgotten."""
-        claimed = sa.select(attachments.c.claimed_by).where(attachments.c.claimed_by.is_not(None))
-        forgotten = (
-            sa.select(documents.c.document_key)
-            .join(attachments, attachments.c.document_key == documents.c.document_key)
-            .where(attachments.c.state == WAITING, documents.c.payload.is_(None))
-        )
-        with reading(self.engine) as connection:
-            owners = {str(owner) for owner in connection.scalars(claimed.distinct())}
-            gone = list(connection.scalars(forgotten))
-        dead = dead_runs(self.engine, owners - {run.run_id})
-        if not (dead or gone):
-            return
-        with self.engine.begin() as connection:
-            here = attachments.c.claimed_by.in_(dead)
-            connection.execute(attachments.update().where(here).values(claimed_by=None))
-            forget(connection, gone)
-
-    def due(self, now: datetime, *, limit: int) -> list[Copy]:
-        """Return copies that nobody has in hand and whose time has come, oldest first.
+    def due(self, limit: int, document_key: str | None = None) -> list[Copy]:
+        """Return copies whose time has come, oldest first.
 
         Args:
-            now: The time to compare with (UTC).
             limit: How many at most.
+            document_key: Only the copy of this document.
         """
         columns = (
             documents.c.division, documents.c.exact_id, documents.c.exact_number,
@@ -185,31 +164,16 @@ class Rows:
             .join(documents, documents.c.document_key == attachments.c.document_key)
             .where(
                 attachments.c.state == WAITING,
-                attachments.c.claimed_by.is_(None),
-                attachments.c.next_retry_at <= now,
+                attachments.c.next_retry_at <= datetime.now(UTC),
                 documents.c.payload.is_not(None),
                 documents.c.exact_id.is_not(None),
+                *([attachments.c.document_key == document_key] if document_key else []),
             )
             .order_by(attachments.c.created_at, attachments.c.document_key)
             .limit(limit)
         )
         with reading(self.engine) as connection:
             return [self._opened(row) for row in connection.execute(statement)]
-
-    def claim(self, run: Run, one: Copy) -> bool:
-        """Take a copy in hand; return False when another run has it."""
-        here = attachments.c.claimed_by.is_(None), attachments.c.state == WAITING
-        with self.engine.begin() as connection:
-            taken = connection.execute(
-                attachments.update()
-                .where(attachments.c.document_key == one.document_key, *here)
-                .values(
-                    claimed_by=run.run_id,
-                    attempts=attachments.c.attempts + 1,
-                    updated_at=datetime.now(UTC),
-                )
-            )
-            return taken.rowcount == 1
 
     def sending(self, one: Copy, at: datetime | None) -> None:
         """Note that the next call begins now, or that nothing came of it (None)."""
@@ -247,7 +211,7 @@ class Rows:
             reason: Why it is not attached.
             next_retry_at: When it is tried again (UTC).
         """
-        values = {"error": reason, "next_retry_at": next_retry_at, "claimed_by": None}
+        values = {"error": reason, "next_retry_at": next_retry_at, "attempts": one.attempts + 1}
         with self.engine.begin() as connection:
             _write(connection, one.document_key, **values)
 
@@ -260,7 +224,7 @@ class Rows:
     def _end(self, one: Copy, state: str, event: Event, **values: Any) -> None:
         with self.engine.begin() as connection:
             _log(connection, self.keys, event)
-            _write(connection, one.document_key, state=state, claimed_by=None, **values)
+            _write(connection, one.document_key, state=state, attempts=one.attempts + 1, **values)
 
     def _opened(self, row: sa.Row[Any]) -> Copy:
         return Copy(
@@ -305,7 +269,6 @@ def try_again(
         .where(
             condition,
             attachments.c.state != ATTACHED,
-            attachments.c.claimed_by.is_(None),
             documents.c.payload.is_not(None),
         )
         .order_by(documents.c.document_key)
@@ -324,7 +287,7 @@ def forget(connection: Connection, document_keys: Sequence[str]) -> None:
     connection.execute(
         attachments.update()
         .where(here, attachments.c.state == WAITING)
-        .values(state=GIVEN_UP, error=_FORGOTTEN, claimed_by=None, updated_at=datetime.now(UTC))
+        .values(state=GIVEN_UP, error=_FORGOTTEN, updated_at=datetime.now(UTC))
     )
 
 

@@ -36,11 +36,6 @@ _AGAIN = "It was deleted again. Compare the settings of Exact with the rules, th
 def checked(prepared: Prepared, row: dict[str, Any], client: ExactClient) -> str:
     """Return the GUID of a document that was stored as it was sent.
 
-    Args:
-        prepared: What was sent.
-        row: What Exact answered.
-        client: Deletes what is ours and differs.
-
     Raises:
         OutcomeUnknownError: The answer is not proven ours, or what differs is still there.
         DocumentRefusedError: Exact made something else of it, which was deleted.
@@ -111,12 +106,6 @@ def take_back(
 
 def delete(prepared: Prepared, row: dict[str, Any], client: ExactClient, why: str) -> None:
     """Delete what was stored, if it is proven ours.
-
-    Args:
-        prepared: What was sent.
-        row: What Exact answered.
-        client: Makes the call.
-        why: What is wrong with it.
 
     Raises:
         OutcomeUnknownError: It is still there, or may be.

@@ -35,14 +35,7 @@ def link_to(address: str, document_key: str) -> str:
 
 
 def find(kind: Kind, sent: Sent, client: ExactClient, *more: str) -> list[Found]:
-    """Return every row of Exact with a document's reference, journal and side.
-
-    Args:
-        kind: What it is.
-        sent: What was sent.
-        client: Asks.
-        *more: Properties to read beside the usual ones.
-    """
+    """Return every row of Exact with a document's reference, journal and side."""
     asked = f"YourRef eq {odata.text(sent.reference)}"
     if kind.journal:
         asked += f" and {kind.journal} eq {odata.text(sent.journal)}"

@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from exact_online import odata
 from exact_online.limits import Priority
-from target_exact_online.documents import answer_checks, finding, header, lines
-from target_exact_online.documents.checks import Checks
+from target_exact_online.documents import answer_checks, finding, header, lines, values
 from target_exact_online.documents.kind import Kind
 from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared, Stored
 from target_exact_online.master_data import NotUsableError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
-    from datetime import date, datetime
+    from datetime import datetime
 
     from exact_online.client import ExactClient
     from target_exact_online.documents.prepared import NewAccount
     from target_exact_online.documents.sent import Sent
     from target_exact_online.master_data import MasterData
-    from target_exact_online.master_data.models import GLAccount, Journal
+    from target_exact_online.master_data.models import GLAccount
 
 KIND = Kind(
     stream="general_journal_entries",
@@ -53,33 +52,17 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     Raises:
         DocumentRefusedError: With everything that is wrong.
     """
-    checks = Checks()
-    journal = header.journal(record, header.GENERAL, master, checks)
-    on = header.booking_date(record, "entry_date", journal, master, settings, checks)
-    currency, rate = header.currency(record, journal, on, master, checks)
-    reference = header.reference(record, checks)
-    payload: dict[str, Any] = {"Currency": currency}
-    if rate is not None and currency != master.company.currency:
-        payload["ExchangeRate"] = rate
-    entry_lines, new_account = _lines(record, on, journal, master, settings, checks)
-    checks.raise_if_any()
-    assert journal is not None  # noqa: S101  # checked above
-    assert on is not None  # noqa: S101  # checked above
-    _put_reference(reference, entry_lines[0])
-    payload |= {"JournalCode": journal.code, KIND.lines: entry_lines}
-    return Prepared(
-        kind=KIND,
-        document_key=str(record["document_key"]),
-        division=master.division,
-        payload=payload,
-        reference=reference,
-        currency=currency,
-        total=Decimal(str(record["totals"]["amount"])),
-        document_date=on,
-        rate=rate,
-        new_account=new_account,
-        warnings=tuple(checks.warnings),
-    )
+    draft = header.begin(KIND, record, master, settings, "entry_date", journal_type=header.GENERAL)
+    payload = header.common(draft)
+    reference = payload.pop("YourRef")
+    payload.pop("Description", None)  # an entry has neither
+    if draft.rate is not None and draft.is_foreign:
+        payload["ExchangeRate"] = draft.rate
+    payload[KIND.lines], new_account = _lines(draft)
+    if payload[KIND.lines]:
+        _put_reference(reference, payload[KIND.lines][0])
+    total = values.number((record.get("totals") or {}).get("amount"))
+    return draft.finished(payload, total or Decimal(0), new_account=new_account)
 
 
 def send(prepared: Prepared, client: ExactClient) -> Stored:
@@ -181,127 +164,89 @@ def _put_reference(reference: str, first: dict[str, Any]) -> None:
     first["Description"] = text
 
 
-def _number_paid(
-    record: dict[str, Any], settings: DocumentSettings, checks: Checks
-) -> dict[str, int]:
+def _number_paid(draft: header.Draft) -> dict[str, int]:
     """Return the number of the document that is paid, so that both can be matched in Exact."""
-    if not (pays := str(record.get("pays") or "")):
+    if not (pays := str(draft.record.get("pays") or "")):
         return {}
-    number = settings.number_of(pays)
+    number = draft.settings.number_of(pays)
     if number is None:
-        checks.warnings.append(f"Exact has given {pays}, which is paid, no number yet")
+        draft.checks.warnings.append(f"Exact has given {pays}, which is paid, no number yet")
         return {}
     return {"OurRef": number}
 
 
-def _lines(
-    record: dict[str, Any],
-    on: date | None,
-    journal: Journal | None,
-    master: MasterData,
-    settings: DocumentSettings,
-    checks: Checks,
-) -> tuple[list[dict[str, Any]], NewAccount | None]:
+def _lines(draft: header.Draft) -> tuple[list[dict[str, Any]], NewAccount | None]:
     payload: list[dict[str, Any]] = []
     missing: dict[int, NewAccount] = {}
-    paid = _number_paid(record, settings, checks)
+    paid = _number_paid(draft)
     balance = debit = vat = Decimal(0)
-    for where, line in lines.numbered(record, checks):
-        amounts = lines.amounts(line, where, checks)
-        balance += amounts.net + amounts.vat
-        debit += max(amounts.net + amounts.vat, Decimal(0))
-        vat += amounts.vat
-        account = lines.gl_account(line, where, master, checks, sales=False)
-        entry: dict[str, Any] = {"AmountFC": amounts.net}
-        if on is not None:
-            entry["Date"] = header.iso(on)
+    for line in lines.each(draft):
+        balance += line.net + line.vat
+        debit += max(line.net + line.vat, Decimal(0))
+        vat += line.vat
+        account = lines.gl_account(draft, line, sales=False)
+        entry: dict[str, Any] = {"AmountFC": line.net}
+        if draft.on is not None:
+            entry["Date"] = header.iso(draft.on)
         if account is not None:
             entry["GLAccount"] = account.id
             entry |= paid if account.type == _RECEIVABLES else {}
-        entry |= _vat(line, where, on, journal, amounts, master, checks)
-        relation = _relation(record, line, where, on, account, master, settings, checks)
+        entry |= _vat(draft, line)
+        relation = _relation(draft, line, account)
         entry |= relation.payload("Account")
         if relation.new is not None:
             missing[len(payload)] = relation.new
-        entry |= lines.dimensions(line, where, on, account, master, checks)
-        entry |= lines.description(line, where, checks)
-        payload.append(entry)
+        payload.append(entry | lines.texts(draft, line, account))
     if balance:
-        checks.add(
+        draft.checks.add(
             "lines",
             f"Debit and credit differ by {balance}",
             "Report this with the document's key: nothing is booked that is not in balance.",
         )
-    _check_totals(record, debit, vat, checks)
-    return payload, _one_of(missing, checks)
+    given = draft.record.get("totals") or {}
+    for name, said in (("amount", debit), ("vat_amount", vat)):
+        total = draft.checks.amount(given, name, f"totals, {name}")
+        header.check_total(draft, name, total, said)
+    return payload, _one_of(missing, draft)
 
 
-def _one_of(missing: dict[int, NewAccount], checks: Checks) -> NewAccount | None:
+def _one_of(missing: dict[int, NewAccount], draft: header.Draft) -> NewAccount | None:
     """Return the relation to create, for all the lines that need it."""
     if len({new.match_filter for new in missing.values()}) > 1:
-        checks.add("lines", "The entry needs two new relations", "Create one of them in Exact.")
+        what = "The entry needs two new relations"
+        draft.checks.add("lines", what, "Create one of them in Exact.")
     first = next(iter(missing.values()), None)
     return None if first is None else replace(first, lines=tuple(missing))
 
 
-def _check_totals(record: dict[str, Any], debit: Decimal, vat: Decimal, checks: Checks) -> None:
-    given = record.get("totals") or {}
-    for name, lines_say in (("amount", debit), ("vat_amount", vat)):
-        total = checks.amount(given, name, f"totals, {name}")
-        if total != lines_say:
-            checks.add(
-                f"totals, {name}",
-                f"The lines give {lines_say}, the total says {total}",
-                "Report this with the document's key: nothing is booked that does not add up.",
-            )
-
-
-def _vat(
-    line: dict[str, Any],
-    where: str,
-    on: date | None,
-    journal: Journal | None,
-    amounts: lines.LineAmounts,
-    master: MasterData,
-    checks: Checks,
-) -> dict[str, Any]:
-    code = lines.vat_code(line, where, on, "", amounts, master, checks)
-    if code is None:
+def _vat(draft: header.Draft, line: lines.Line) -> dict[str, Any]:
+    payload = lines.vat(draft, line, "", "AmountVATFC")
+    if not payload:
         return {}
+    journal = draft.journal
     if journal is not None and not journal.allows_vat:
-        checks.add(
-            f"{where}, vat_code",
+        draft.checks.add(
+            f"{line.where}, vat_code",
             f"Journal {journal.code} ({journal.name}) takes no VAT codes",
             "Allow VAT on the journal in Exact, or choose another journal.",
         )
-    base = line.get("vat_base_amount")
-    if base is not None and Decimal(str(base)) != amounts.net:
-        checks.add(
-            f"{where}, vat_base_amount",
-            f"The VAT base {base} is not the line's amount {amounts.net}",
+    base = draft.checks.decimal(line.given, "vat_base_amount", f"{line.where}, vat_base_amount")
+    if base is not None and base != line.net:
+        draft.checks.add(
+            f"{line.where}, vat_base_amount",
+            f"The VAT base {base} is not the line's amount {line.net}",
             "Report this with the document's key: Exact takes the amount as the base.",
         )
-    return {"VATCode": code.code} | ({"AmountVATFC": amounts.vat} if lines.takes_vat(code) else {})
+    return payload
 
 
-def _relation(
-    record: dict[str, Any],
-    line: dict[str, Any],
-    where: str,
-    on: date | None,
-    account: GLAccount | None,
-    master: MasterData,
-    settings: DocumentSettings,
-    checks: Checks,
-) -> header.Debtor:
-    given = line.get("account")
+def _relation(draft: header.Draft, line: lines.Line, account: GLAccount | None) -> header.Debtor:
+    given = line.given.get("account")
     if isinstance(given, dict):
-        record = {"document_key": record["document_key"], "debtor": given}
-        return header.debtor(record, "Account", on, None, master, settings, checks)
-    at = f"{where}, account"
-    with checks.at(at):
+        return header.debtor(draft, given, "Account")
+    with draft.checks.at(f"{line.where}, account"):
         if given:
-            return header.Debtor(master.account(str(given)))
+            return header.Debtor(draft.master.account(str(given)))
         if account is not None and account.type in _NEEDS_ACCOUNT:
             what = (
                 f"GL account {account.code} ({account.name}) is a {_NEEDS_ACCOUNT[account.type]} "

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online.documents.header import LONGEST_DESCRIPTION, iso
+from target_exact_online.documents.header import LONGEST_DESCRIPTION, check_total, iso
 from target_exact_online.master_data import NotUsableError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import date
 
-    from target_exact_online.documents.checks import Checks
-    from target_exact_online.master_data import MasterData
-    from target_exact_online.master_data.models import CostCenter, GLAccount, Item, VatCode
+    from target_exact_online.documents.header import Draft, Totals
+    from target_exact_online.master_data.models import GLAccount, Item, VatCode
 
 _BOOKED_BY_EXACT = {20: "receivables", 22: "payables", 24: "VAT"}
 _MANDATORY, _NOT_ALLOWED = 1, 2
@@ -23,39 +23,59 @@ _PERCENT = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
-class LineAmounts:
-    """A line's amounts in the document's currency, signed."""
+class Line:
+    """One line of a document that is being checked.
 
+    Attributes:
+        where: The name by which people find it.
+        given: The line of the record.
+        net: Its net amount in the document's currency, signed.
+        vat: Its VAT amount; absent VAT is 0.
+    """
+
+    where: str
+    given: dict[str, Any]
     net: Decimal
     vat: Decimal
 
 
-def amounts(line: dict[str, Any], where: str, checks: Checks) -> LineAmounts:
-    """Return net amount and VAT amount; absent VAT is 0."""
-    net = checks.amount(line, "amount", f"{where}, amount")
-    has_vat = line.get("vat_amount") is not None
-    vat = checks.amount(line, "vat_amount", f"{where}, vat_amount") if has_vat else Decimal(0)
-    return LineAmounts(net, vat)
+def each(draft: Draft) -> Iterator[Line]:
+    """Give the lines with their amounts."""
+    checks, lines = draft.checks, draft.record.get("lines") or []
+    if not lines:
+        checks.add("lines", "The document has no lines", "Report this with the document's key.")
+    for number, given in enumerate(lines, 1):
+        where = f"line {number}"
+        net = checks.amount(given, "amount", f"{where}, amount")
+        has_vat = given.get("vat_amount") is not None
+        vat = checks.amount(given, "vat_amount", f"{where}, vat_amount") if has_vat else Decimal(0)
+        yield Line(where, given, net, vat)
 
 
-def gl_account(
-    line: dict[str, Any], where: str, master: MasterData, checks: Checks, *, sales: bool = True
-) -> GLAccount | None:
+def adding_up(draft: Draft, totals: Totals) -> Iterator[Line]:
+    """Give the lines, and check behind the last one that they give the totals."""
+    net = vat = Decimal(0)
+    for line in each(draft):
+        net, vat = net + line.net, vat + line.vat
+        yield line
+    check_total(draft, "net_amount", totals.net_amount, net)
+    check_total(draft, "vat_amount", totals.vat_amount, vat)
+
+
+def gl_account(draft: Draft, line: Line, *, sales: bool = True) -> GLAccount | None:
     """Return the line's GL account when it can be booked on.
 
     Args:
+        draft: The document.
         line: The line.
-        where: Names the line.
-        master: Finds the account.
-        checks: Collects problems.
         sales: True refuses the accounts that Exact books itself on sales documents.
     """
-    code = str(line.get("gl_account") or "")
+    code, at = str(line.given.get("gl_account") or ""), f"{line.where}, gl_account"
     if not code:
-        checks.add(f"{where}, gl_account", "The GL account is missing", "Name it in the rules.")
+        draft.checks.add(at, "The GL account is missing", "Name it in the rules.")
         return None
-    with checks.at(f"{where}, gl_account"):
-        account = master.gl_account(code)
+    with draft.checks.at(at):
+        account = draft.master.gl_account(code)
         if account.blocked:
             what = f"GL account {code} ({account.name}) is blocked"
             raise NotUsableError(what, "Unblock it in Exact, or choose another one in the rules.")
@@ -70,37 +90,33 @@ def gl_account(
     return None
 
 
-def vat_code(
-    line: dict[str, Any],
-    where: str,
-    on: date | None,
-    default: str,
-    line_amounts: LineAmounts,
-    master: MasterData,
-    checks: Checks,
-) -> VatCode | None:
-    """Return the line's VAT code when it is right for net amounts and the shop's percentage.
+def vat(draft: Draft, line: Line, default: str, name: str) -> dict[str, Any]:
+    """Return VAT code and pinned VAT amount, right for net amounts and the shop's percentage.
 
     Without a code Exact takes a default and adds VAT that nobody charged; that is refused, too.
 
     Args:
+        draft: The document.
         line: The line.
-        where: Names the line.
-        on: The document's date, for the percentage.
         default: The VAT code that Exact would take, or an empty string.
-        line_amounts: The line's amounts.
-        master: Finds the code.
-        checks: Collects problems.
+        name: Exact's property for the VAT amount of this line.
     """
-    code = str(line.get("vat_code") or "")
-    at = f"{where}, vat_code"
-    if on is None:
+    found = _vat_code(draft, line, default)
+    if found is None:
+        return {}
+    takes_vat = found.type == _EXCLUDING and not found.reverse_charge
+    return {"VATCode": found.code} | ({name: line.vat} if takes_vat else {})
+
+
+def _vat_code(draft: Draft, line: Line, default: str) -> VatCode | None:
+    code, where, checks = str(line.given.get("vat_code") or ""), line.where, draft.checks
+    if draft.on is None:
         return None
     if not code:
-        _check_no_vat_code(at, on, default, line_amounts, master, checks)
+        _check_no_vat_code(draft, line, draft.on, default)
         return None
-    with checks.at(at):
-        vat = master.vat_code(code, on=on)
+    with checks.at(f"{where}, vat_code"):
+        vat = draft.master.vat_code(code, on=draft.on)
         if vat.blocked:
             what = f"VAT code {code} ({vat.name}) is blocked"
             raise NotUsableError(what, "Unblock it in Exact, or choose another one in the rules.")
@@ -110,49 +126,28 @@ def vat_code(
         if vat.type == _INCLUDING:
             what = f"VAT code {code} ({vat.name}) is for amounts including VAT, and ours are net"
             raise NotUsableError(what, "Choose the VAT code of type excluding in the rules.")
-        _check_percentage(vat, line, where, on, checks)
-        if (
-            line_amounts.vat
-            and line_amounts.net
-            and (line_amounts.vat < 0) != (line_amounts.net < 0)
-        ):
+        _check_percentage(draft, line, vat, draft.on)
+        if line.vat and line.net and (line.vat < 0) != (line.net < 0):
+            what = f"VAT {line.vat} and net amount {line.net} have different signs"
+            checks.add(f"{where}, vat_amount", what, "Report this with the document's key.")
+        if (vat.type != _EXCLUDING or vat.reverse_charge) and line.vat:
             checks.add(
                 f"{where}, vat_amount",
-                f"VAT {line_amounts.vat} and net amount {line_amounts.net} have different signs",
-                "Report this with the document's key.",
-            )
-        if not takes_vat(vat) and line_amounts.vat:
-            checks.add(
-                f"{where}, vat_amount",
-                f"VAT code {code} ({vat.name}) bears no VAT, but the line has {line_amounts.vat}",
+                f"VAT code {code} ({vat.name}) bears no VAT, but the line has {line.vat}",
                 "Choose a VAT code with the shop's percentage in the rules.",
             )
         return vat
     return None
 
 
-def takes_vat(vat: VatCode) -> bool:
-    """Tell whether a VAT amount may be pinned on a line with this code."""
-    return vat.type == _EXCLUDING and not vat.reverse_charge
-
-
-def _check_no_vat_code(
-    at: str,
-    on: date,
-    default: str,
-    line_amounts: LineAmounts,
-    master: MasterData,
-    checks: Checks,
-) -> None:
-    if line_amounts.vat:
-        checks.add(
-            at,
-            f"The line has VAT of {line_amounts.vat} but no VAT code",
-            "Give the VAT code in the rules.",
-        )
+def _check_no_vat_code(draft: Draft, line: Line, on: date, default: str) -> None:
+    at = f"{line.where}, vat_code"
+    if line.vat:
+        what = f"The line has VAT of {line.vat} but no VAT code"
+        draft.checks.add(at, what, "Give the VAT code in the rules.")
     elif default:
-        with checks.at(at):
-            vat = master.vat_code(default, on=on)
+        with draft.checks.at(at):
+            vat = draft.master.vat_code(default, on=on)
             if vat.type in {_EXCLUDING, _INCLUDING} and vat.percentage:
                 what = (
                     f"Without a VAT code Exact takes {vat.code} ({vat.name}), the default of the "
@@ -161,39 +156,39 @@ def _check_no_vat_code(
                 raise NotUsableError(what, "Give the VAT code in the rules.")
 
 
-def _check_percentage(
-    vat: VatCode, line: dict[str, Any], where: str, on: date, checks: Checks
-) -> None:
-    given = checks.decimal(line, "vat_percentage", f"{where}, vat_percentage")
+def _check_percentage(draft: Draft, line: Line, vat: VatCode, on: date) -> None:
+    at = f"{line.where}, vat_percentage"
+    given = draft.checks.decimal(line.given, "vat_percentage", at)
     if given is None or vat.reverse_charge:
         return
     if given != vat.percentage * _PERCENT:
-        checks.add(
-            f"{where}, vat_percentage",
+        draft.checks.add(
+            at,
             f"The shop charged {given.normalize():f} %, but VAT code {vat.code} ({vat.name}) is "
             f"{(vat.percentage * _PERCENT).normalize():f} % on {on}",
             "Choose the VAT code of that percentage in the rules, or correct it in Exact.",
         )
 
 
-def dimensions(
-    line: dict[str, Any],
-    where: str,
-    on: date | None,
-    account: GLAccount | None,
-    master: MasterData,
-    checks: Checks,
-) -> dict[str, str]:
-    """Return cost center and cost unit, as the GL account demands or forbids them."""
+def texts(draft: Draft, line: Line, account: GLAccount | None) -> dict[str, str]:
+    """Return cost center and cost unit as the GL account wants them, and a text that fits."""
+    payload = _dimensions(draft, line, account)
+    at = f"{line.where}, description"
+    text = draft.checks.optional(line.given, "description", at, longest=LONGEST_DESCRIPTION)
+    return payload | ({"Description": text} if text else {})
+
+
+def _dimensions(draft: Draft, line: Line, account: GLAccount | None) -> dict[str, str]:
     payload: dict[str, str] = {}
+    checks, master = draft.checks, draft.master
     for field, target, label in (
         ("cost_center", "CostCenter", "cost center"),
         ("cost_unit", "CostUnit", "cost unit"),
     ):
-        at = f"{where}, {field}"
-        code = str(line.get(field) or "")
+        at = f"{line.where}, {field}"
+        code = str(line.given.get(field) or "")
+        center = field == "cost_center"
         if account is not None:
-            center = field == "cost_center"
             use = account.use_cost_center if center else account.use_cost_unit
             default = account.cost_center if center else account.cost_unit
             named = f"GL account {account.code} ({account.name})"
@@ -207,28 +202,23 @@ def dimensions(
                 )
         if code:
             with checks.at(at):
-                find = master.cost_center if field == "cost_center" else master.cost_unit
-                payload[target] = _in_use(find(code), label, on)
+                found = master.cost_center(code) if center else master.cost_unit(code)
+                if found.end_date and draft.on and found.end_date <= draft.on:
+                    what = f"The {label} {found.code} ({found.name}) ended on {found.end_date}"
+                    advice = "Choose another one in the rules, or reopen it in Exact."
+                    raise NotUsableError(what, advice)
+                payload[target] = found.code
     return payload
 
 
-def _in_use(found: CostCenter, label: str, on: date | None) -> str:
-    if found.end_date and on and found.end_date <= on:
-        what = f"The {label} {found.code} ({found.name}) ended on {found.end_date}"
-        raise NotUsableError(what, "Choose another one in the rules, or reopen it in Exact.")
-    return found.code
-
-
-def item(
-    line: dict[str, Any], where: str, on: date | None, master: MasterData, checks: Checks
-) -> Item | None:
+def item(draft: Draft, line: Line) -> Item | None:
     """Return the line's item when it may be sold on that day; unknown ones are a problem."""
-    code = str(line.get("item") or "")
+    code, at, on = str(line.given.get("item") or ""), f"{line.where}, item", draft.on
     if not code:
-        checks.add(f"{where}, item", "The item is missing", "Give the line an item in the rules.")
+        draft.checks.add(at, "The item is missing", "Give the line an item in the rules.")
         return None
-    with checks.at(f"{where}, item"):
-        found = master.item(code)
+    with draft.checks.at(at):
+        found = draft.master.item(code)
         if not found.for_sale:
             what = f"Item {code} ({found.name}) is not for sale"
             raise NotUsableError(what, "Mark it as a sales item in Exact.")
@@ -242,56 +232,24 @@ def item(
     return None
 
 
-def quantity(
-    line: dict[str, Any], where: str, found: Item | None, checks: Checks
-) -> Decimal | None:
+def quantity(draft: Draft, line: Line, found: Item | None) -> Decimal | None:
     """Return the quantity; fractions only of items that allow them."""
-    at = f"{where}, quantity"
-    given = checks.decimal(line, "quantity", at)
+    at = f"{line.where}, quantity"
+    given = draft.checks.decimal(line.given, "quantity", at)
     if found is not None and given is not None and given % 1 and not found.fractions:
-        checks.add(
-            at,
-            f"Item {found.code} ({found.name}) is sold in whole pieces, not {given.normalize():f}",
-            "Allow fractions on the item in Exact.",
+        what = (
+            f"Item {found.code} ({found.name}) is sold in whole pieces, not {given.normalize():f}"
         )
+        draft.checks.add(at, what, "Allow fractions on the item in Exact.")
     return given
 
 
-def description(line: dict[str, Any], where: str, checks: Checks) -> dict[str, str]:
-    """Return the line's description, when it has one that fits."""
-    text = checks.optional(
-        line, "description", f"{where}, description", longest=LONGEST_DESCRIPTION
-    )
-    return {"Description": text} if text else {}
-
-
-def deferral(
-    line: dict[str, Any], where: str, names: tuple[str, str], checks: Checks
-) -> dict[str, str]:
-    """Return the time that revenue belongs to, when it is deferred.
-
-    Args:
-        line: The line.
-        where: Names the line.
-        names: Exact's properties for the first and the last day.
-        checks: Collects problems.
-    """
-    start = checks.day(line, "from", f"{where}, from")
-    end = checks.day(line, "to", f"{where}, to")
+def deferral(draft: Draft, line: Line, first: str, last: str) -> dict[str, str]:
+    """Return the time that revenue belongs to, when it is deferred."""
+    where, checks = line.where, draft.checks
+    start = checks.day(line.given, "from", f"{where}, from")
+    end = checks.day(line.given, "to", f"{where}, to")
     if (start is None) != (end is None) or (start and end and end < start):
-        checks.add(
-            f"{where}, from",
-            "Deferred revenue needs a first and a last day in this order",
-            "Correct the rules.",
-        )
-    if start is None or end is None:
-        return {}
-    return {names[0]: iso(start), names[1]: iso(end)}
-
-
-def numbered(record: dict[str, Any], checks: Checks) -> list[tuple[str, dict[str, Any]]]:
-    """Return the lines with the name by which people find them."""
-    lines = record.get("lines") or []
-    if not lines:
-        checks.add("lines", "The document has no lines", "Report this with the document's key.")
-    return [(f"line {number}", line) for number, line in enumerate(lines, 1)]
+        what = "Deferred revenue needs a first and a last day in this order"
+        checks.add(f"{where}, from", what, "Correct the rules.")
+    return {first: iso(start), last: iso(end)} if start and end else {}

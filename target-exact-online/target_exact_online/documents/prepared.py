@@ -144,11 +144,7 @@ class Prepared:
         return lines
 
     def sent(self, at: datetime) -> Sent:
-        """Return the facts by which it can be found once it may be in Exact.
-
-        Args:
-            at: When it is sent (UTC).
-        """
+        """Return the facts by which it can be found once it may be in Exact."""
         kind, payload = self.kind, self.payload
         first: dict[str, Any] = {} if kind.has_reference else next(iter(self.lines), {})
         return Sent(

@@ -16,9 +16,6 @@ def stored_reference(text: str) -> str:
     """Return a reference as Exact will have it, so that it can be looked for.
 
     A longer one is shortened in one fixed way that keeps two long ones apart.
-
-    Args:
-        text: The shop's document number, with a prefix or without.
     """
     text = text.strip()
     if len(text) <= LONGEST:

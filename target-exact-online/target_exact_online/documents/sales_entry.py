@@ -6,17 +6,13 @@ each line is pinned, so that Exact agrees with the shop to the cent.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from target_exact_online.documents import answer_checks, finding, header, lines
-from target_exact_online.documents.checks import Checks
 from target_exact_online.documents.kind import Kind
 from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared, Stored
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from exact_online.client import ExactClient
     from target_exact_online.documents.sent import Sent
     from target_exact_online.master_data import MasterData
@@ -40,43 +36,17 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     Raises:
         DocumentRefusedError: With everything that is wrong.
     """
-    checks = Checks()
-    journal = header.journal(record, header.SALES, master, checks)
-    on = header.booking_date(record, "entry_date", journal, master, settings, checks)
-    currency, rate = header.currency(record, journal, on, master, checks)
-    debtor = header.debtor(record, "Customer", on, journal, master, settings, checks)
-    given = header.totals(record, checks)
-    header.check_sign(record, given, checks)
-    reference = header.reference(record, checks)
-    payload: dict[str, Any] = {"YourRef": reference}
-    payload |= header.description(record, checks)
-    payload |= header.payment(record, on, debtor, master, checks)
-    payload |= header.order_link(record, settings, checks)
-    payload["Currency"] = currency
-    if rate is not None and currency != master.company.currency:
-        payload["Rate"] = rate
-    for field, target in (("entry_number", "EntryNumber"), ("order_number", "OrderNumber")):
-        if number := checks.number(record, field, field):
-            payload[target] = number
-    payload["SalesEntryLines"] = _lines(record, on, given, debtor, master, checks)
-    checks.raise_if_any()
-    assert journal is not None  # noqa: S101  # checked above
-    assert on is not None  # noqa: S101  # checked above
-    payload |= {"Journal": journal.code, "EntryDate": header.iso(on)}
-    payload |= debtor.payload("Customer")
-    return Prepared(
-        kind=KIND,
-        document_key=str(record["document_key"]),
-        division=master.division,
-        payload=payload,
-        reference=reference,
-        currency=currency,
-        total=given.amount,
-        document_date=on,
-        rate=rate,
-        new_account=debtor.new,
-        warnings=tuple(checks.warnings),
-    )
+    draft = header.begin(KIND, record, master, settings, "entry_date", journal_type=header.SALES)
+    draft.debtor = header.debtor(draft, record.get("debtor"), KIND.account)
+    totals = header.totals(draft)
+    header.check_sign(draft, totals)
+    payload = header.common(draft) | header.payment(draft) | header.order_link(draft)
+    payload |= header.number(draft, "entry_number", "EntryNumber")
+    payload |= header.number(draft, "order_number", "OrderNumber")
+    if draft.rate is not None and draft.is_foreign:
+        payload["Rate"] = draft.rate
+    payload[KIND.lines] = [_line(draft, one) for one in lines.adding_up(draft, totals)]
+    return draft.finished(payload, totals.amount)
 
 
 def send(prepared: Prepared, client: ExactClient) -> Stored:
@@ -91,36 +61,14 @@ def find(sent: Sent, client: ExactClient) -> list[Found]:
     return finding.find(KIND, sent, client, "ExternalLinkReference")
 
 
-def _lines(
-    record: dict[str, Any],
-    on: date | None,
-    given: header.Totals,
-    debtor: header.Debtor,
-    master: MasterData,
-    checks: Checks,
-) -> list[dict[str, Any]]:
-    payload: list[dict[str, Any]] = []
-    net = vat = Decimal(0)
-    for where, line in lines.numbered(record, checks):
-        amounts = lines.amounts(line, where, checks)
-        net += amounts.net
-        vat += amounts.vat
-        account = lines.gl_account(line, where, master, checks)
-        default = (account.vat_code if account else "") or debtor.default_vat_code
-        code = lines.vat_code(line, where, on, default, amounts, master, checks)
-        entry: dict[str, Any] = {"AmountFC": amounts.net}
-        if account is not None:
-            entry["GLAccount"] = account.id
-        if code is not None:
-            entry["VATCode"] = code.code
-            if lines.takes_vat(code):
-                entry["VATAmountFC"] = amounts.vat
-        entry |= lines.dimensions(line, where, on, account, master, checks)
-        entry |= lines.description(line, where, checks)
-        entry |= lines.deferral(line, where, ("From", "To"), checks)
-        quantity = lines.quantity(line, where, None, checks)
-        if quantity is not None:
-            entry["Quantity"] = quantity
-        payload.append(entry)
-    header.check_sums(given, net, vat, checks)
-    return payload
+def _line(draft: header.Draft, line: lines.Line) -> dict[str, Any]:
+    account = lines.gl_account(draft, line)
+    default = (account.vat_code if account else "") or draft.debtor.default_vat_code
+    entry: dict[str, Any] = {"AmountFC": line.net}
+    if account is not None:
+        entry["GLAccount"] = account.id
+    entry |= lines.vat(draft, line, default, "VATAmountFC")
+    entry |= lines.texts(draft, line, account)
+    entry |= lines.deferral(draft, line, "From", "To")
+    quantity = lines.quantity(draft, line, None)
+    return entry if quantity is None else entry | {"Quantity": quantity}

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from exact_online import odata
 from target_exact_online.documents import answer_checks, finding, header, items, lines, values
-from target_exact_online.documents.checks import Checks
 from target_exact_online.documents.kind import Kind
 from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared, Stored
 from target_exact_online.documents.sent import ExpectedLine, Sent
@@ -60,55 +59,35 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     Raises:
         DocumentRefusedError: With everything that is wrong.
     """
-    checks = Checks()
-    journal = header.journal(record, header.SALES, master, checks)
-    on = header.booking_date(record, "invoice_date", journal, master, settings, checks)
-    currency, rate = header.currency(record, journal, on, master, checks, takes_rate=False)
-    if rate is not None and currency != master.company.currency:
-        checks.add(
+    draft = header.begin(
+        KIND, record, master, settings, "invoice_date", journal_type=header.SALES, takes_rate=False
+    )
+    if draft.rate is not None and draft.is_foreign:
+        draft.checks.add(
             "exchange_rate",
             "A sales invoice takes Exact's own exchange rate",
             "Leave the rate to Exact in the rules, or book these documents as sales entries.",
         )
-    debtor = header.debtor(record, "OrderedBy", on, journal, master, settings, checks)
-    given = header.totals(record, checks)
-    header.check_sign(record, given, checks)
+    draft.debtor = header.debtor(draft, record.get("debtor"), KIND.account)
+    totals = header.totals(draft)
+    header.check_sign(draft, totals)
     if record.get("entry_number"):
-        checks.add(
+        draft.checks.add(
             "entry_number",
             "Exact numbers its sales invoices itself",
             "Leave the number out, or book these documents as sales entries.",
         )
-    reference = header.reference(record, checks)
     is_credit = record.get("kind") == "credit_memo"
-    payload: dict[str, Any] = {"YourRef": reference}
-    payload |= header.description(record, checks)
-    payload |= header.payment(record, on, debtor, master, checks)
+    payload = header.common(draft) | header.payment(draft)
     payload["Type"] = CREDIT_NOTE if is_credit else INVOICE
-    payload["Currency"] = currency
-    if number := checks.number(record, "order_number", "order_number"):
-        payload["OrderNumber"] = number
-    wanted = items.Wanted(settings)
-    invoice_lines, expected = _lines(record, on, given, debtor, master, wanted, checks)
-    checks.raise_if_any()
-    assert journal is not None  # noqa: S101  # checked above
-    assert on is not None  # noqa: S101  # checked above
-    payload |= {"Journal": journal.code, "OrderDate": header.iso(on), KIND.lines: invoice_lines}
-    payload |= debtor.payload("OrderedBy")
-    prepared = Prepared(
-        kind=KIND,
-        document_key=str(record["document_key"]),
-        division=master.division,
-        payload=payload,
-        reference=reference,
-        currency=currency,
-        total=given.amount,
-        document_date=on,
-        rate=rate,
-        print_date=on,
+    payload |= header.number(draft, "order_number", "OrderNumber")
+    wanted = items.Wanted(draft)
+    payload[KIND.lines], expected = _lines(draft, totals, wanted)
+    prepared = draft.finished(
+        payload,
+        totals.amount,
+        print_date=draft.on,
         via_peppol=settings.send_via_peppol,
-        new_account=debtor.new,
-        warnings=tuple(checks.warnings),
         expected=expected,
         new_items=wanted.new_items(),
     )
@@ -138,67 +117,46 @@ def _sign(prepared: Prepared) -> CreditNoteQuantity:
 
 
 def _lines(
-    record: dict[str, Any],
-    on: date | None,
-    given: header.Totals,
-    debtor: header.Debtor,
-    master: MasterData,
-    wanted: items.Wanted,
-    checks: Checks,
+    draft: header.Draft, totals: header.Totals, wanted: items.Wanted
 ) -> tuple[list[dict[str, Any]], tuple[ExpectedLine, ...]]:
     payload: list[dict[str, Any]] = []
     expected: dict[tuple[str, str, str, str], Decimal] = {}
-    net = vat = Decimal(0)
-    for where, line in lines.numbered(record, checks):
-        amounts = lines.amounts(line, where, checks)
-        net += amounts.net
-        vat += amounts.vat
-        account = lines.gl_account(line, where, master, checks)
-        found = wanted.item(line, where, len(payload), on, master, checks)
-        default = (found.vat_code if found else "") or debtor.default_vat_code
-        code = lines.vat_code(line, where, on, default, amounts, master, checks)
-        entry: dict[str, Any] = {"AmountFC": amounts.net}
-        entry |= _price(
-            line, where, amounts.net, lines.quantity(line, where, found, checks), checks
-        )
+    for line in lines.adding_up(draft, totals):
+        account = lines.gl_account(draft, line)
+        found = wanted.item(line, len(payload))
+        default = (found.vat_code if found else "") or draft.debtor.default_vat_code
+        entry: dict[str, Any] = {"AmountFC": line.net}
+        entry |= _price(draft, line, lines.quantity(draft, line, found))
         if found is not None:
             entry["Item"] = found.id
         if account is not None:
             entry["GLAccount"] = account.id
-        if code is not None:
-            entry["VATCode"] = code.code
-            if lines.takes_vat(code):
-                entry["VATAmountFC"] = amounts.vat
-        entry |= lines.dimensions(line, where, on, account, master, checks)
-        entry |= lines.description(line, where, checks)
-        entry |= lines.deferral(line, where, ("StartTime", "EndTime"), checks)
+        entry |= lines.vat(draft, line, default, "VATAmountFC")
+        entry |= lines.texts(draft, line, account)
+        entry |= lines.deferral(draft, line, "StartTime", "EndTime")
         payload.append(entry)
         group = (
             account.code if account else "",
-            code.code if code else default,
+            str(entry.get("VATCode", default)),
             str(entry.get("CostCenter", account.cost_center if account else "")),
             str(entry.get("CostUnit", account.cost_unit if account else "")),
         )
-        expected[group] = expected.get(group, Decimal(0)) + amounts.net
-    header.check_sums(given, net, vat, checks)
+        expected[group] = expected.get(group, Decimal(0)) + line.net
     return payload, tuple(ExpectedLine(*group, amount) for group, amount in expected.items())
 
 
-def _price(
-    line: dict[str, Any], where: str, net: Decimal, quantity: Decimal | None, checks: Checks
-) -> dict[str, Decimal]:
+def _price(draft: header.Draft, line: lines.Line, quantity: Decimal | None) -> dict[str, Decimal]:
     """Return quantity and price that give the line's amount, the sign on the quantity."""
-    price = checks.decimal(line, "unit_price", f"{where}, unit_price")
+    checks, at = draft.checks, f"{line.where}, unit_price"
+    price = checks.decimal(line.given, "unit_price", at)
     if quantity is None or price is None:
         name = "unit_price" if quantity is not None else "quantity"
-        checks.add(f"{where}, {name}", f"The {name.replace('_', ' ')} is missing", "Report this.")
+        what = f"The {name.replace('_', ' ')} is missing"
+        checks.add(f"{line.where}, {name}", what, "Report this.")
         return {}
-    if quantity * price != net:
-        checks.add(
-            f"{where}, unit_price",
-            f"{quantity} times {price} is not {net}, and Exact multiplies",
-            "Report this with the document's key.",
-        )
+    if quantity * price != line.net:
+        what = f"{quantity} times {price} is not {line.net}, and Exact multiplies"
+        checks.add(at, what, "Report this with the document's key.")
     if price < 0:
         quantity, price = -quantity, -price
     return {"Quantity": quantity, "UnitPrice": price}

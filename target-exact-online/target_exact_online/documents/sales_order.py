@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from exact_online import odata
 from target_exact_online.documents import answer_checks, finding, header, items, lines, values
 from target_exact_online.documents.begun import Version
-from target_exact_online.documents.checks import Checks
 from target_exact_online.documents.kind import Kind
 from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared, Stored
 from target_exact_online.documents.relation import delivery_address
@@ -21,7 +20,6 @@ from target_exact_online.exceptions import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
 
     from exact_online.client import ExactClient
     from target_exact_online.documents.begun import Begun
@@ -55,95 +53,56 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     Raises:
         DocumentRefusedError: With everything that is wrong.
     """
-    checks = Checks()
-    on = checks.day(record, "order_date", "order_date")
-    if on is None and record.get("order_date") in (None, ""):
-        checks.add("order_date", "The order date is missing", "Report this with the key.")
-    delivery = checks.day(record, "delivery_date", "delivery_date")
-    currency, rate = header.currency(record, None, on, master, checks)
-    debtor = header.debtor(record, "OrderedBy", on, None, master, settings, checks)
-    given = header.totals(record, checks)
-    reference = header.reference(record, checks)
-    payload: dict[str, Any] = {"YourRef": reference, "Currency": currency}
-    payload |= header.description(record, checks)
-    payload |= header.payment_condition(record, debtor, master, checks)
-    if rate is not None and currency != master.company.currency:
+    draft = header.begin(KIND, record, master, settings, "order_date")
+    checks = draft.checks
+    draft.debtor = header.debtor(draft, record.get("debtor"), KIND.account)
+    totals = header.totals(draft)
+    payload = header.common(draft) | header.payment_condition(draft)
+    payload |= header.number(draft, "order_number", "OrderNumber")
+    if draft.is_foreign and draft.rate is not None:
         checks.warnings.append("Exact uses its own exchange rate for sales orders")
-    if number := checks.number(record, "order_number", "order_number"):
-        payload["OrderNumber"] = number
-    given_address = record.get("delivery_address")
-    address = delivery_address(given_address, "delivery_address", checks) if given_address else None
-    wanted = items.Wanted(settings)
-    payload["SalesOrderLines"] = _lines(record, on, given, debtor, master, wanted, checks)
-    checks.raise_if_any()
-    assert on is not None  # noqa: S101  # checked above
-    payload["OrderDate"] = header.iso(on)
-    if delivery:
+    if delivery := checks.day(record, "delivery_date", "delivery_date"):
         payload["DeliveryDate"] = header.iso(delivery)
-    payload |= debtor.payload("OrderedBy")
-    return Prepared(
-        kind=KIND,
-        document_key=str(record["document_key"]),
-        division=master.division,
-        payload=payload,
-        reference=reference,
-        currency=currency,
-        total=given.amount,
-        document_date=on,
-        rate=rate if currency == master.company.currency else None,
-        new_account=debtor.new,
+    place = record.get("delivery_address")
+    address = delivery_address(place, "delivery_address", checks) if place else None
+    wanted = items.Wanted(draft)
+    payload[KIND.lines] = [
+        _line(draft, line, wanted, index)
+        for index, line in enumerate(lines.adding_up(draft, totals))
+    ]
+    return draft.finished(
+        payload,
+        totals.amount,
+        rate=None if draft.is_foreign else draft.rate,
         delivery_address=address,
-        warnings=tuple(checks.warnings),
         new_items=wanted.new_items(),
     )
 
 
-def _lines(
-    record: dict[str, Any],
-    on: date | None,
-    given: header.Totals,
-    debtor: header.Debtor,
-    master: MasterData,
-    wanted: items.Wanted,
-    checks: Checks,
-) -> list[dict[str, Any]]:
-    payload: list[dict[str, Any]] = []
-    net = vat = Decimal(0)
-    for where, line in lines.numbered(record, checks):
-        amounts = lines.amounts(line, where, checks)
-        net += amounts.net
-        vat += amounts.vat
-        found = wanted.item(line, where, len(payload), on, master, checks)
-        default = (found.vat_code if found else "") or debtor.default_vat_code
-        code = lines.vat_code(line, where, on, default, amounts, master, checks)
-        quantity = lines.quantity(line, where, found, checks)
-        entry: dict[str, Any] = {"Quantity": quantity, "AmountFC": amounts.net}
-        entry |= _price(amounts.net, quantity, where, checks)
-        if found is not None:
-            entry["Item"] = found.id
-        if code is not None:
-            entry["VATCode"] = code.code
-            if lines.takes_vat(code):
-                entry["VATAmount"] = amounts.vat
-        entry |= lines.dimensions(line, where, on, None, master, checks)
-        entry |= lines.description(line, where, checks)
-        payload.append(entry)
-    header.check_sums(given, net, vat, checks)
-    return payload
+def _line(
+    draft: header.Draft, line: lines.Line, wanted: items.Wanted, index: int
+) -> dict[str, Any]:
+    found = wanted.item(line, index)
+    default = (found.vat_code if found else "") or draft.debtor.default_vat_code
+    quantity = lines.quantity(draft, line, found)
+    entry: dict[str, Any] = {"Quantity": quantity, "AmountFC": line.net}
+    entry |= _price(draft, line, quantity)
+    if found is not None:
+        entry["Item"] = found.id
+    entry |= lines.vat(draft, line, default, "VATAmount")
+    return entry | lines.texts(draft, line, None)
 
 
-def _price(
-    net: Decimal, quantity: Decimal | None, where: str, checks: Checks
-) -> dict[str, Decimal]:
+def _price(draft: header.Draft, line: lines.Line, quantity: Decimal | None) -> dict[str, Decimal]:
     """Return the price of one piece; without it Exact takes the item's own."""
     if not quantity:
         what = "The quantity is missing" if quantity is None else "The quantity is 0"
-        checks.add(f"{where}, quantity", what, "Report this with the document's key.")
+        draft.checks.add(f"{line.where}, quantity", what, "Report this with the document's key.")
         return {}
-    price = (net / quantity).quantize(_PRICE)
-    if (price * quantity).quantize(_CENT, ROUND_HALF_UP) != net:
-        what = f"No price of six decimals makes {net} of {quantity} pieces"
-        checks.add(f"{where}, amount", what, "Split the line in the shop.")
+    price = (line.net / quantity).quantize(_PRICE)
+    if (price * quantity).quantize(_CENT, ROUND_HALF_UP) != line.net:
+        what = f"No price of six decimals makes {line.net} of {quantity} pieces"
+        draft.checks.add(f"{line.where}, amount", what, "Split the line in the shop.")
     return {"NetPrice": price}
 
 

@@ -181,8 +181,6 @@ class Cache:
 
     def _values(self, kind: Kind, name: str, row: Row) -> dict[str, Any]:
         keys = kind.match_keys(row)
-        personal = {"SearchCode", "VATNumber", "Email"} if keys else set()
-        kept = {field: row[field] for field in kind.kept(row) if field not in personal}
         return {
             "division": self._division,
             "kind": name,
@@ -191,7 +189,7 @@ class Cache:
             "search_key": keys.get("search_key"),
             "vat_key": keys.get("vat_key"),
             "email_key": keys.get("email_key"),
-            "data": msgspec.msgpack.encode(kept | keys),
+            "data": msgspec.msgpack.encode(kind.kept(row)),
         }
 
 

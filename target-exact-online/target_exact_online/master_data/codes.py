@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from target_exact_online.master_data import kinds
 from target_exact_online.master_data.shelf import NotUsableError, Shelf
@@ -82,7 +83,7 @@ class Codes(Shelf):
             on: The document's date.
         """
         vat: VatCode = self._by_code(kinds.VAT_CODES, code)
-        return replace(vat, percentage=self._vat_percentage(vat, on))
+        return structs.replace(vat, percentage=self._vat_percentage(vat, on))
 
     def vat_codes(self) -> tuple[VatCode, ...]:
         """Return all VAT codes, with today's percentages."""

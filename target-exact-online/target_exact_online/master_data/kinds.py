@@ -4,28 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online.master_data.models import (
-    Account,
-    CostCenter,
-    Currency,
-    Division,
-    ExchangeRate,
-    GLAccount,
-    Item,
-    Journal,
-    JournalStatus,
-    PaymentCondition,
-    Period,
-    VatCode,
-    VatPercentage,
-    day,
-    fraction,
-    number,
-    text,
-)
+import msgspec
+
+from target_exact_online.master_data import models
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,50 +25,78 @@ class Kind:
         name: The name it is kept under.
         label: What people call one of them.
         resource: Where it is read.
-        select: The properties to read.
-        build: Makes our object from a row.
+        model: What a row becomes.
         key: The property that identifies a row.
         code: The property that people call it by.
         deleted_type: ``sync/Deleted.EntityType`` of a resource with a sync twin, else None.
         match_keys: Makes the digests by which a relation is found.
+        personal: Properties that are read for `match_keys` only, and not kept.
     """
 
     name: str
     label: str
     resource: str
-    select: str
-    build: Callable[[Row], Any]
+    model: type[models.Model] = models.Model
     key: str = "ID"
     code: str = "Code"
     deleted_type: int | None = None
     match_keys: Callable[[Row], dict[str, str | None]] = lambda _: {}
+    personal: tuple[str, ...] = ()
 
-    def kept(self, row: Row) -> set[str]:
-        """Return the properties of a row that are kept: those that are read, and no others."""
-        named = set(self.select.split(",")) if self.select else set(row)
-        return named & row.keys()
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Exact's properties that are read."""
+        digests = self.match_keys({}).keys()
+        own = (one.encode_name for one in msgspec.structs.fields(self.model))
+        return (*(name for name in own if name not in digests), *self.personal)
+
+    @property
+    def select(self) -> str:
+        """The properties to read; row versions exist only where deltas are read."""
+        return ",".join((*self.properties, *(["Timestamp"] if self.by_delta else [])))
 
     @property
     def by_delta(self) -> bool:
         """Tell whether only changes are read after the first time."""
         return self.deleted_type is not None
 
+    def kept(self, row: Row) -> Row:
+        """Return what of a row is kept: what is read, without personal data, and its digests."""
+        names = set(self.properties) - set(self.personal) or row.keys()
+        return {name: row[name] for name in names & row.keys()} | self.match_keys(row)
 
-def digest(value: str) -> str | None:
+    def build(self, row: Row) -> Any:
+        """Return our object of a row.
+
+        Raises:
+            msgspec.ValidationError: The row is not what Exact usually answers.
+        """
+        given = {name: _plain(value) for name, value in row.items() if value is not None}
+        return msgspec.convert(given, self.model, strict=False)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as text where it is a moment; Exact stores dates as midnight."""
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    return value.strip() if isinstance(value, str) else value
+
+
+def digest(value: Any) -> str | None:
     """Return a short one-way key of a personal datum, or None for nothing.
 
     The cache has to find a relation by e-mail or VAT number, not to know it.
     """
-    plain = "".join(value.split()).casefold()
+    plain = "".join(str(value or "").split()).casefold()
     return hashlib.sha256(plain.encode()).hexdigest()[:40] if plain else None
 
 
 def account_keys(row: Row) -> dict[str, str | None]:
     """Return the digests by which a relation is found."""
     return {
-        "search_key": digest(text(row, "SearchCode")),
-        "vat_key": digest(vat_number(text(row, "VATNumber"))),
-        "email_key": digest(text(row, "Email")),
+        "search_key": digest(row.get("SearchCode")),
+        "vat_key": digest(vat_number(str(row.get("VATNumber") or ""))),
+        "email_key": digest(row.get("Email")),
     }
 
 
@@ -93,228 +105,57 @@ def vat_number(value: str) -> str:
     return "".join(character for character in value if character.isalnum()).upper()
 
 
-def _division(row: Row) -> Division:
-    moved = f"{row.get('DivisionMoveDate') or ''}/{row.get('DivisionHRLinkUnlinkDate') or ''}"
-    return Division(
-        code=number(row, "Code"),
-        name=text(row, "Description"),
-        country=text(row, "Country"),
-        currency=text(row, "Currency"),
-        active=row.get("Status") in (1, None) and not row.get("BlockingStatus"),
-        moved=moved,
-    )
-
-
-def _gl_account(row: Row) -> GLAccount:
-    return GLAccount(
-        id=str(row["ID"]),
-        code=text(row, "Code"),
-        name=text(row, "Description"),
-        type=number(row, "Type"),
-        blocked=bool(row.get("IsBlocked")),
-        use_cost_center=number(row, "UseCostcenter"),
-        use_cost_unit=number(row, "UseCostunit"),
-        cost_center=text(row, "Costcenter"),
-        cost_unit=text(row, "Costunit"),
-        vat_code=text(row, "VATCode"),
-    )
-
-
-def _cost_center(row: Row) -> CostCenter:
-    return CostCenter(text(row, "Code"), text(row, "Description"), day(row, "EndDate"))
-
-
-def _vat_code(row: Row) -> VatCode:
-    return VatCode(
-        id=str(row["ID"]),
-        code=text(row, "Code"),
-        name=text(row, "Description"),
-        type=text(row, "Type"),
-        transaction_type=text(row, "VATTransactionType"),
-        percentage=fraction(row, "Percentage"),
-        blocked=bool(row.get("IsBlocked")),
-        reverse_charge=bool(row.get("Charged")),
-        to_pay=text(row, "GLToPayCode"),
-        ec_listing=text(row, "EUSalesListing").removeprefix("N"),
-        oss_country=text(row, "OssCountry"),
-    )
-
-
-def _vat_percentage(row: Row) -> VatPercentage:
-    return VatPercentage(
-        text(row, "VATCodeID"),
-        day(row, "StartDate"),
-        day(row, "EndDate"),
-        fraction(row, "Percentage"),
-    )
-
-
-def _journal(row: Row) -> Journal:
-    return Journal(
-        code=text(row, "Code"),
-        name=text(row, "Description"),
-        type=number(row, "Type"),
-        currency=text(row, "Currency"),
-        any_currency=bool(row.get("AllowVariableCurrency")),
-        any_rate=bool(row.get("AllowVariableExchangeRate")),
-        allows_vat=bool(row.get("AllowVAT")),
-        blocked=bool(row.get("IsBlocked")),
-        counter_account=text(row, "GLAccount"),
-    )
-
-
-def _item(row: Row) -> Item:
-    return Item(
-        id=str(row["ID"]),
-        code=text(row, "Code"),
-        name=text(row, "Description"),
-        for_sale=bool(row.get("IsSalesItem")),
-        fractions=bool(row.get("IsFractionAllowedItem")),
-        start=day(row, "StartDate"),
-        end=day(row, "EndDate"),
-        vat_code=text(row, "SalesVatCode"),
-    )
-
-
-def _account(row: Row) -> Account:
-    return Account(
-        id=str(row["ID"]),
-        code=text(row, "Code"),
-        status=text(row, "Status"),
-        blocked=bool(row.get("Blocked")),
-        end_date=day(row, "EndDate"),
-        vat_key=text(row, "vat_key"),
-        payment_condition=text(row, "PaymentConditionSales"),
-        vat_code=text(row, "SalesVATCode"),
-        receivables=text(row, "GLAR"),
-    )
-
-
-def _period(row: Row) -> Period:
-    start, end = day(row, "StartDate"), day(row, "EndDate")
-    if start is None or end is None:
-        msg = f"Exact's period {row.get('FinYear')}/{row.get('FinPeriod')} has no dates"
-        raise ValueError(msg)
-    return Period(number(row, "FinYear"), number(row, "FinPeriod"), start, end)
-
-
-def _journal_status(row: Row) -> JournalStatus:
-    return JournalStatus(
-        text(row, "Journal"), number(row, "Year"), number(row, "Period"), row.get("Status") == 1
-    )
-
-
-DIVISION = Kind(
-    "division",
-    "division",
-    "system/Divisions",
-    "Code,Description,Country,Currency,Status,BlockingStatus,DivisionMoveDate,"
-    "DivisionHRLinkUnlinkDate",
-    _division,
-    key="Code",
-)
+DIVISION = Kind("division", "division", "system/Divisions", models.Division, key="Code")
 GL_ACCOUNTS = Kind(
     "gl_accounts",
     "GL account",
     "sync/Financial/GLAccounts",
-    "ID,Code,Description,Type,IsBlocked,UseCostcenter,UseCostunit,Costcenter,Costunit,VATCode,"
-    "Timestamp",
-    _gl_account,
+    models.GLAccount,
     deleted_type=7,
 )
-ITEMS = Kind(
-    "items",
-    "item",
-    "sync/Logistics/Items",
-    "ID,Code,Description,IsSalesItem,IsFractionAllowedItem,StartDate,EndDate,SalesVatCode,Timestamp",
-    _item,
-    deleted_type=9,
-)
+ITEMS = Kind("items", "item", "sync/Logistics/Items", models.Item, deleted_type=9)
 ACCOUNTS = Kind(
     "accounts",
     "relation",
     "sync/CRM/Accounts",
-    "ID,Code,Status,Blocked,EndDate,SearchCode,VATNumber,Email,PaymentConditionSales,SalesVATCode,"
-    "GLAR,Timestamp",
-    _account,
+    models.Account,
     deleted_type=2,
     match_keys=account_keys,
+    personal=("SearchCode", "VATNumber", "Email"),
 )
-COST_CENTERS = Kind(
-    "cost_centers", "cost center", "hrm/Costcenters", "ID,Code,Description,EndDate", _cost_center
-)
-COST_UNITS = Kind(
-    "cost_units", "cost unit", "hrm/Costunits", "ID,Code,Description,EndDate", _cost_center
-)
-VAT_CODES = Kind(
-    "vat_codes",
-    "VAT code",
-    "vat/VATCodes",
-    "ID,Code,Description,Type,VATTransactionType,Percentage,IsBlocked,Charged,GLToPayCode,"
-    "EUSalesListing,OssCountry",
-    _vat_code,
-)
+COST_CENTERS = Kind("cost_centers", "cost center", "hrm/Costcenters", models.CostCenter)
+COST_UNITS = Kind("cost_units", "cost unit", "hrm/Costunits", models.CostCenter)
+VAT_CODES = Kind("vat_codes", "VAT code", "vat/VATCodes", models.VatCode)
 VAT_PERCENTAGES = Kind(
     "vat_percentages",
     "VAT percentage",
     "vat/VatPercentages",
-    "ID,VATCodeID,StartDate,EndDate,Percentage,Type",
-    _vat_percentage,
+    models.VatPercentage,
     code="VATCodeID",
 )
-JOURNALS = Kind(
-    "journals",
-    "journal",
-    "financial/Journals",
-    "ID,Code,Description,Type,Currency,AllowVariableCurrency,AllowVariableExchangeRate,AllowVAT,"
-    "IsBlocked,GLAccount",
-    _journal,
-)
+JOURNALS = Kind("journals", "journal", "financial/Journals", models.Journal)
 PAYMENT_CONDITIONS = Kind(
     "payment_conditions",
     "payment condition",
     "cashflow/PaymentConditions",
-    "ID,Code,Description",
-    lambda row: PaymentCondition(text(row, "Code"), text(row, "Description")),
+    models.PaymentCondition,
 )
-CURRENCIES = Kind(
-    "currencies",
-    "currency",
-    "general/Currencies",
-    "Code,Description,AmountPrecision",
-    lambda row: Currency(
-        text(row, "Code"),
-        text(row, "Description"),
-        fraction(row, "AmountPrecision") or Decimal("0.01"),
-    ),
-    key="Code",
-)
+CURRENCIES = Kind("currencies", "currency", "general/Currencies", models.Currency, key="Code")
 EXCHANGE_RATES = Kind(
     "exchange_rates",
     "exchange rate",
     "financial/ExchangeRates",
-    "ID,SourceCurrency,StartDate,Rate",
-    lambda row: ExchangeRate(
-        text(row, "SourceCurrency"), day(row, "StartDate"), fraction(row, "Rate")
-    ),
+    models.ExchangeRate,
     code="SourceCurrency",
 )
-PERIODS = Kind(
-    "periods",
-    "period",
-    "financial/FinancialPeriods",
-    "ID,FinYear,FinPeriod,StartDate,EndDate",
-    _period,
-    code="FinPeriod",
-)
+PERIODS = Kind("periods", "period", "financial/FinancialPeriods", models.Period, code="FinPeriod")
 JOURNAL_STATUS = Kind(
     "journal_status",
     "journal status",
     "read/financial/JournalStatusList",
-    "Journal,Year,Period,Status",
-    _journal_status,
+    models.JournalStatus,
     key="Period",
     code="Journal",
 )
 # What the company taught us: never read from Exact.
-LEARNED = Kind("learned", "habit", "", "", lambda row: row.get("Value"), key="Name", code="Name")
+LEARNED = Kind("learned", "habit", "", key="Name", code="Name")

@@ -1,284 +1,199 @@
-"""Exact's master data as this target needs it: codes, GUIDs, and the flags that decide."""
+"""Exact's master data as this target needs it: what is read, and the flags that decide.
+
+Each field names Exact's property; what Exact leaves empty has the default.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date  # noqa: TC003  # msgspec needs it
 from decimal import Decimal
 from typing import Any, Literal
+
+import msgspec
 
 CreditNoteQuantity = Literal["auto", "positive", "negative"]
 """The sign of quantities on credit notes that Exact issues; ``auto``: what the company wants."""
 
-
-@dataclass(frozen=True, slots=True)
-class Division:
-    """An Exact company.
-
-    Attributes:
-        code: The number used in addresses.
-        name: Its name.
-        country: ISO 3166-1 alpha-2.
-        currency: Its own currency (ISO 4217).
-        active: False when it is archived, inactive or blocked.
-        moved: Changes when all sync timestamps became invalid.
-    """
-
-    code: int
-    name: str
-    country: str
-    currency: str
-    active: bool
-    moved: str
+_CENT = Decimal("0.01")
 
 
-@dataclass(frozen=True, slots=True)
-class GLAccount:
-    """A general ledger account.
-
-    Attributes:
-        id: GUID.
-        code: Its code; may have leading zeros.
-        name: Its description.
-        type: 20 receivables, 22 payables, 24 VAT, 110 revenue and so on.
-        blocked: True when nothing may be booked on it.
-        use_cost_center: 0 optional, 1 mandatory, 2 not allowed.
-        use_cost_unit: The same for cost units.
-        cost_center: Default cost center, or an empty string.
-        cost_unit: Default cost unit, or an empty string.
-        vat_code: Default VAT code, or an empty string.
-    """
-
-    id: str
-    code: str
-    name: str
-    type: int
-    blocked: bool
-    use_cost_center: int
-    use_cost_unit: int
-    cost_center: str
-    cost_unit: str
-    vat_code: str
+def _named(name: str, default: Any = msgspec.NODEFAULT) -> Any:
+    return msgspec.field(name=name, default=default)
 
 
-@dataclass(frozen=True, slots=True)
-class CostCenter:
-    """A cost center or a cost unit.
-
-    Attributes:
-        code: Its code.
-        name: Its description.
-        end_date: From this day on it is inactive; None for ever.
-    """
-
-    code: str
-    name: str
-    end_date: date | None
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of one row."""
 
 
-@dataclass(frozen=True, slots=True)
-class VatPercentage:
-    """A VAT code's percentage in a time.
+class Division(Model, frozen=True, kw_only=True):
+    """An Exact company."""
 
-    Attributes:
-        vat_code_id: GUID of the code.
-        start: First day; None from ever.
-        end: Last day; None for ever.
-        percentage: A fraction, 0.21 is 21 %.
-    """
+    code: int = _named("Code")
+    name: str = _named("Description", "")
+    country: str = _named("Country", "")
+    currency: str = _named("Currency", "")
+    status: int = _named("Status", 1)
+    blocking_status: int = _named("BlockingStatus", 0)
+    move_date: str = _named("DivisionMoveDate", "")
+    link_date: str = _named("DivisionHRLinkUnlinkDate", "")
 
-    vat_code_id: str
-    start: date | None
-    end: date | None
-    percentage: Decimal
+    @property
+    def active(self) -> bool:
+        """False when it is archived, inactive or blocked."""
+        return self.status == 1 and not self.blocking_status
 
-
-@dataclass(frozen=True, slots=True)
-class VatCode:
-    """A VAT code.
-
-    Attributes:
-        id: GUID.
-        code: Its code, without padding.
-        name: Its description.
-        type: B base only, E excluding, I including, N none.
-        transaction_type: S sales, P purchase, B both.
-        percentage: Today's percentage as a fraction.
-        blocked: True when it may not be used.
-        reverse_charge: True when the customer owes the VAT, so that none is charged.
-        to_pay: Code of the GL account that its VAT is booked on, or an empty string.
-        ec_listing: How it is listed in the EC sales list: ``L`` goods, ``S`` services, or empty.
-        oss_country: The country of consumption of an OSS code, or an empty string.
-    """
-
-    id: str
-    code: str
-    name: str
-    type: str
-    transaction_type: str
-    percentage: Decimal
-    blocked: bool
-    reverse_charge: bool
-    to_pay: str = ""
-    ec_listing: str = ""
-    oss_country: str = ""
+    @property
+    def moved(self) -> str:
+        """What changes when all sync timestamps become invalid."""
+        return f"{self.move_date}/{self.link_date}"
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
-    """A journal.
+class GLAccount(Model, frozen=True, kw_only=True):
+    """A general ledger account; codes may have leading zeros."""
 
-    Attributes:
-        code: Its code.
-        name: Its description.
-        type: 20 sales, 21 return invoice, 90 general and so on.
-        currency: Its currency, or an empty string.
-        any_currency: Documents may have another currency.
-        any_rate: Documents may bring their own exchange rate.
-        allows_vat: Lines of a general journal may have VAT codes.
-        blocked: True when nothing may be booked in it.
-        counter_account: GUID of its receivables account, or an empty string.
-    """
-
-    code: str
-    name: str
-    type: int
-    currency: str
-    any_currency: bool
-    any_rate: bool
-    allows_vat: bool
-    blocked: bool
-    counter_account: str
+    id: str = _named("ID")
+    code: str = _named("Code")
+    name: str = _named("Description", "")
+    type: int = _named("Type", 0)  # 20 receivables, 22 payables, 24 VAT, 110 revenue and so on
+    blocked: bool = _named("IsBlocked", default=False)
+    use_cost_center: int = _named("UseCostcenter", 0)  # 0 optional, 1 mandatory, 2 not allowed
+    use_cost_unit: int = _named("UseCostunit", 0)
+    cost_center: str = _named("Costcenter", "")  # default, as the next two
+    cost_unit: str = _named("Costunit", "")
+    vat_code: str = _named("VATCode", "")
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentCondition:
+class CostCenter(Model, frozen=True, kw_only=True):
+    """A cost center or a cost unit."""
+
+    id: str = _named("ID")
+    code: str = _named("Code")
+    name: str = _named("Description", "")
+    end_date: date | None = _named("EndDate", None)  # from this day on it is inactive
+
+
+class VatPercentage(Model, frozen=True, kw_only=True):
+    """A VAT code's percentage, a fraction, from a first day to a last one."""
+
+    id: str = _named("ID")
+    vat_code_id: str = _named("VATCodeID", "")
+    start: date | None = _named("StartDate", None)
+    end: date | None = _named("EndDate", None)
+    percentage: Decimal = _named("Percentage", Decimal(0))
+
+
+class VatCode(Model, frozen=True, kw_only=True):
+    """A VAT code, without padding."""
+
+    id: str = _named("ID")
+    code: str = _named("Code")
+    name: str = _named("Description", "")
+    type: str = _named("Type", "")  # B base only, E excluding, I including, N none
+    transaction_type: str = _named("VATTransactionType", "")  # S sales, P purchase, B both
+    percentage: Decimal = _named("Percentage", Decimal(0))  # today's, a fraction
+    blocked: bool = _named("IsBlocked", default=False)
+    reverse_charge: bool = _named("Charged", default=False)  # the customer owes the VAT
+    to_pay: str = _named("GLToPayCode", "")  # code of the GL account that its VAT is booked on
+    eu_sales_listing: str = _named("EUSalesListing", "")
+    oss_country: str = _named("OssCountry", "")  # of consumption, of an OSS code
+
+    @property
+    def ec_listing(self) -> str:
+        """How it is listed in the EC sales list: ``L`` goods, ``S`` services, or empty."""
+        return self.eu_sales_listing.removeprefix("N")
+
+
+class Journal(Model, frozen=True, kw_only=True):
+    """A journal."""
+
+    id: str = _named("ID")
+    code: str = _named("Code")
+    name: str = _named("Description", "")
+    type: int = _named("Type", 0)  # 20 sales, 21 return invoice, 90 general and so on
+    currency: str = _named("Currency", "")
+    any_currency: bool = _named("AllowVariableCurrency", default=False)
+    any_rate: bool = _named("AllowVariableExchangeRate", default=False)
+    allows_vat: bool = _named("AllowVAT", default=False)
+    blocked: bool = _named("IsBlocked", default=False)
+    counter_account: str = _named("GLAccount", "")  # GUID of its receivables account
+
+
+class PaymentCondition(Model, frozen=True, kw_only=True):
     """A payment condition."""
 
-    code: str
-    name: str
+    id: str = _named("ID")
+    code: str = _named("Code")
+    name: str = _named("Description", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Currency:
-    """A currency of the company.
+class Currency(Model, frozen=True, kw_only=True):
+    """A currency of the company (ISO 4217)."""
 
-    Attributes:
-        code: ISO 4217.
-        name: Its description.
-        smallest: The smallest amount, 0.01 or 1.
-    """
+    code: str = _named("Code")
+    name: str = _named("Description", "")
+    precision: Decimal = _named("AmountPrecision", _CENT)
 
-    code: str
-    name: str
-    smallest: Decimal
+    @property
+    def smallest(self) -> Decimal:
+        """The smallest amount, 0.01 or 1."""
+        return self.precision or _CENT
 
 
-@dataclass(frozen=True, slots=True)
-class ExchangeRate:
-    """A rate of the company's own table, valid from a day until a newer one.
+class ExchangeRate(Model, frozen=True, kw_only=True):
+    """A rate of the company's own table, valid from a day until a newer one."""
 
-    Attributes:
-        currency: The currency it is for (ISO 4217).
-        start: First day; None from ever.
-        rate: Units of the company's currency for one unit.
-    """
-
-    currency: str
-    start: date | None
-    rate: Decimal
+    id: str = _named("ID")
+    currency: str = _named("SourceCurrency", "")
+    start: date | None = _named("StartDate", None)
+    rate: Decimal = _named("Rate", Decimal(0))  # the company's currency for one unit
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Model, frozen=True, kw_only=True):
     """A financial period; both days belong to it."""
 
-    year: int
-    period: int
-    start: date
-    end: date
+    id: str = _named("ID")
+    year: int = _named("FinYear")
+    period: int = _named("FinPeriod")
+    start: date = _named("StartDate")
+    end: date = _named("EndDate")
 
 
-@dataclass(frozen=True, slots=True)
-class JournalStatus:
+class JournalStatus(Model, frozen=True, kw_only=True):
     """Whether a journal is open in a period."""
 
-    journal: str
-    year: int
-    period: int
-    closed: bool
+    journal: str = _named("Journal")
+    year: int = _named("Year")
+    period: int = _named("Period")
+    status: int = _named("Status", 0)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing may be booked."""
+        return self.status == 1
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """An article.
+class Item(Model, frozen=True, kw_only=True):
+    """An article; its code is the shop's stock keeping unit."""
 
-    Attributes:
-        id: GUID.
-        code: The stock keeping unit.
-        name: Its description.
-        for_sale: False refuses it on a sales document.
-        fractions: True allows 0.5 pieces.
-        start: First day it may be used; None from ever.
-        end: Last day; None for ever.
-        vat_code: Its default VAT code, or an empty string.
-    """
-
-    id: str
-    code: str
-    name: str
-    for_sale: bool
-    fractions: bool
-    start: date | None
-    end: date | None
-    vat_code: str
+    id: str = _named("ID")
+    code: str = _named("Code")
+    name: str = _named("Description", "")
+    for_sale: bool = _named("IsSalesItem", default=False)
+    fractions: bool = _named("IsFractionAllowedItem", default=False)  # 0.5 pieces
+    start: date | None = _named("StartDate", None)
+    end: date | None = _named("EndDate", None)
+    vat_code: str = _named("SalesVatCode", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A relation, without personal data beyond its own code.
+class Account(Model, frozen=True, kw_only=True):
+    """A relation, without personal data beyond its own code."""
 
-    Attributes:
-        id: GUID.
-        code: Its number, without padding.
-        status: C customer; anything else cannot be invoiced.
-        blocked: True when nothing may be booked on it.
-        end_date: From this day on it is inactive; None for ever.
-        vat_key: Digest of its VAT number, or an empty string.
-        payment_condition: Its payment condition's code, or an empty string.
-        vat_code: Its default VAT code, or an empty string.
-        receivables: GUID of its receivables account, or an empty string.
-    """
-
-    id: str
-    code: str
-    status: str
-    blocked: bool
-    end_date: date | None
-    vat_key: str
-    payment_condition: str
-    vat_code: str
-    receivables: str
-
-
-def text(row: dict[str, Any], name: str) -> str:
-    """Return a property as text; null is empty."""
-    value = row.get(name)
-    return "" if value is None else str(value).strip()
-
-
-def number(row: dict[str, Any], name: str) -> int:
-    """Return a property as a whole number; null is 0."""
-    return int(row.get(name) or 0)
-
-
-def fraction(row: dict[str, Any], name: str) -> Decimal:
-    """Return a property as an exact fraction; null is 0."""
-    value = row.get(name)
-    return Decimal(0) if value is None else Decimal(str(value))
-
-
-def day(row: dict[str, Any], name: str) -> date | None:
-    """Return a property as a calendar date; Exact stores dates as midnight UTC."""
-    value = row.get(name)
-    return value.date() if isinstance(value, datetime) else None
+    id: str = _named("ID")
+    code: str = _named("Code", "")
+    status: str = _named("Status", "")  # C customer; anything else cannot be invoiced
+    blocked: bool = _named("Blocked", default=False)
+    end_date: date | None = _named("EndDate", None)  # from this day on it is inactive
+    vat_key: str = _named("vat_key", "")  # digest of its VAT number
+    payment_condition: str = _named("PaymentConditionSales", "")
+    vat_code: str = _named("SalesVATCode", "")
+    receivables: str = _named("GLAR", "")  # GUID of its receivables account

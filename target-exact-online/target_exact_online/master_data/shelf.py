@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from target_exact_online.exceptions import ConfigError, FatalError
 from target_exact_online.master_data import kinds
 from target_exact_online.master_data.cache import Cache, DamagedRowError, State
@@ -191,7 +193,7 @@ class Shelf:
         rows = self._cache.rows(name, **keys)
         try:
             return tuple(kind.build(row) for row in rows if row[kind.key] is not None)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except (KeyError, msgspec.ValidationError) as error:
             msg = (
                 f"A {kind.label} of division {self.division} cannot be understood "
                 f"({type(error).__name__})."

@@ -84,11 +84,7 @@ class Rows:
     """The rows of all processes with this ledger."""
 
     def __init__(self, engine: Engine) -> None:
-        """Use this ledger.
-
-        Args:
-            engine: The ledger's engine.
-        """
+        """Use this ledger."""
         self.engine = engine
 
     def find(self, thing: Thing) -> Row | None:
@@ -143,12 +139,7 @@ class Rows:
             self._put(connection, thing, document_key, (), exact_id=exact_id)
 
     def not_there(self, thing: Thing, *, wanted: bool) -> None:
-        """Note that Exact surely does not have a thing.
-
-        Args:
-            thing: What was sent.
-            wanted: Whether a later run creates it by itself.
-        """
+        """Note that Exact surely does not have a thing."""
         here = self._is(thing)
         with self.engine.begin() as connection:
             connection.execute(

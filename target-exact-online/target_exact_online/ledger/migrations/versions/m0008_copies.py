@@ -16,7 +16,8 @@ def upgrade() -> None:
     op.add_column("attachments", sa.Column("sent_at", sa.DateTime(timezone=True)))
     op.execute("UPDATE attachments SET sent_at = updated_at WHERE ask_first")
     op.drop_column("attachments", "ask_first")
-    op.drop_column("attachments", "exact_id")
+    for name in ("exact_id", "claimed_by"):  # the entry's is the document's own
+        op.drop_column("attachments", name)
     op.create_table(
         "copies_since",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
