@@ -247,6 +247,14 @@ ledger.move(run, key, Intended(run.run_id, datetime.now(UTC)))
 """
 
 
+def test_amounts_in_the_companys_currency_are_rounded_half_up(ledger: Ledger, run: Run) -> None:
+    ledger.arrive(run, [document("a", exchange_rate=Decimal("0.00025"))])
+    post(ledger, run, "a")
+    with database.reading(ledger.engine) as connection:
+        line = connection.scalar(sa.select(postings.c.amount_dc).where(postings.c.line_no == 1))
+    assert line == Decimal("-0.03")  # of -0.025
+
+
 def test_postings_are_kept_without_a_person_and_outlive_the_content(
     ledger: Ledger, run: Run
 ) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from mapper_gl_rules.booking import Booker
 from mapper_gl_rules.booking.ledger_view import ledger_view
+from mapper_gl_rules.money import rounded
 
 CENT = Decimal("0.01")
 ZERO = Decimal(0)
@@ -23,6 +24,23 @@ RATES = {"NL": (Decimal(21), Decimal(9), ZERO), "DE": (Decimal(19), Decimal(7)),
 
 def cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, ROUND_HALF_UP)
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit", "expected"),
+    [
+        ("0.125", "0.01", "0.13"),
+        ("-0.125", "0.01", "-0.13"),
+        ("2.345", "0.01", "2.35"),
+        ("0.1249", "0.01", "0.12"),
+        ("2.5", "1", "3"),
+        ("0.0005", "0.001", "0.001"),
+    ],
+)
+def test_halves_go_away_from_zero_as_shop_and_exact_round_them(
+    amount: str, unit: str, expected: str
+) -> None:
+    assert rounded(Decimal(amount), Decimal(unit)) == Decimal(expected)
 
 
 @st.composite

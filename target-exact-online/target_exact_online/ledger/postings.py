@@ -6,7 +6,7 @@ lines that Exact makes by itself, debtor and VAT, are kept too, marked as derive
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def postings_of(
     for line_no, line in enumerate(lines_of(document), 1):
         row = _EMPTY | common | {"line_no": line_no} | line
         if rate is not None:
-            row["amount_dc"] = (row["amount"] * Decimal(str(rate))).quantize(_CENT)
+            base = row["amount"] * Decimal(str(rate))
+            row["amount_dc"] = base.quantize(_CENT, ROUND_HALF_UP)
         rows.append(row)
     return rows
 
