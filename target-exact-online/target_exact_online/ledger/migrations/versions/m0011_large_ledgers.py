@@ -46,11 +46,3 @@ def upgrade() -> None:
     listed = ["entry_date", "created_at", "document_key"]
     op.create_index("ix_documents_listed", "documents", listed)
     op.create_index("ix_documents_entry_date", "documents", ["division", *listed])
-    claimed = sa.text("claimed_by IS NOT NULL")
-    op.create_index(
-        "ix_attachments_claimed",
-        "attachments",
-        ["claimed_by"],
-        sqlite_where=claimed,
-        postgresql_where=claimed,
-    )
