@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis.strategies as st
 from hypothesis import given
 
+from commerce_sandbox.exact.credentials import SECOND_DIVISION
 from target_exact_online.ledger.rows import Document, summary_of
 from target_exact_online.posting.days import build
 
@@ -305,6 +306,21 @@ def test_a_replay_of_a_documents_day_names_its_entry(target: Any) -> None:
     told = target.call("documents", "replay", "--again", sale(1)["document_key"])
     assert told.exit_code == 1
     assert ENTRY in told.stderr
+
+
+def test_the_same_day_of_another_company_or_journal_is_another_entry(target: Any) -> None:
+    records = [
+        sale(1),
+        sale(2, division=SECOND_DIVISION),
+        sale(3, **other_summary(journal="95")),
+        sale(4, division=SECOND_DIVISION, **other_summary(journal="95")),
+    ]
+    for record in records:
+        target.post_here([record], STREAM)
+    keys = [state(target, record["document_key"])["summary_key"] for record in records]
+    other = f"{ENTRY}@{SECOND_DIVISION}"
+    assert keys == [ENTRY, other, f"{ENTRY}@{target.config['division']}", f"{other}-95"]
+    assert target.call("audit", "verify").exit_code == 0
 
 
 def document(record: dict[str, Any]) -> Document:

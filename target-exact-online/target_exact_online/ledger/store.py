@@ -7,6 +7,7 @@ never cross.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -203,10 +204,19 @@ class Ledger:
         """
         with run.transaction() as connection:
             pen = _Pen(connection, self.keys, {"run": run.run_id})
-            pen.read([entry.document_key, *members])
+            names = _entry_names(entry)
+            pen.read([*names, *members])
             if any(pen.rows[key]["last_seq"] != last for key, last in members.items()):
                 return None
-            known = pen.rows.get(entry.document_key)
+            # The same day of another company, or in another journal, is another entry.
+            group = entry.record["summary_group"]
+            name = next(
+                one
+                for one in names
+                if one not in pen.rows or pen.rows[one]["summary_group"] == group
+            )
+            entry = replace(entry, document_key=name)
+            known = pen.rows.get(name)
             if known is not None and not state.may_rebuild(row_of(known)):
                 return None
             done = pen.arrive(entry)
@@ -220,6 +230,14 @@ class Ledger:
 
 def _by(run: Run | None) -> dict[str, Any]:
     return {} if run is None else {"run": run.run_id}
+
+
+def _entry_names(entry: Document) -> list[str]:
+    """Return the names that a day's entry may have; the last one tells all days apart."""
+    key, group = entry.document_key, entry.record["summary_group"]
+    of_company = f"{key}@{entry.division}"
+    digest = hashlib.sha256(group.encode()).hexdigest()[:8]
+    return [key, of_company, f"{of_company}-{entry.record['journal']}", f"{of_company}-{digest}"]
 
 
 def _names(arrived: Iterable[Document]) -> set[str]:

@@ -8,7 +8,7 @@ later goes into a further entry of the same day.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,7 +49,7 @@ def close_days(ledger: Ledger, run: Run, summary: Summary) -> int:
             expected = {one.row.document_key: one.row.last_seq for one in behind}
             step = ledger.build_entry(run, entry, expected)
             if step is not None:
-                tell(summary, entry, step)
+                tell(summary, replace(entry, document_key=step.row.document_key), step)
                 built += 1
                 break
     return built
