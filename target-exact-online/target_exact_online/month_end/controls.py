@@ -16,7 +16,7 @@ from target_exact_online.month_end.model import Finding
 from target_exact_online.month_end.sides import ZERO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.month_end.evidence import Evidence
@@ -130,18 +130,21 @@ def rounding(
             )
 
 
-def lists(ledger: Ledger, books: Books, month: Month) -> Iterator[Finding]:
+def lists(
+    ledger: Ledger, books: Books, month: Month, has_number: Callable[[str], bool]
+) -> Iterator[Finding]:
     """Tell which lines lack what the EC sales list or the OSS return needs.
 
     Args:
         ledger: The audit trail.
         books: Names the company's currency.
         month: The month.
+        has_number: Tells whether a relation, by its code, has a VAT number in Exact.
     """
     for row in _listed(ledger, month):
         if row.supply == OSS and not row.country:
             cause = f"VAT code {row.vat_code} is for OSS, but no country of consumption is known."
-        elif row.supply in EC_SUPPLIES and not _has_number(ledger, row):
+        elif row.supply in EC_SUPPLIES and not _is_numbered(ledger, row, has_number):
             cause = f"VAT code {row.vat_code} is for the EC sales list, without a VAT number."
         else:
             continue
@@ -188,12 +191,17 @@ def _listed(ledger: Ledger, month: Month) -> list[sa.Row[tuple[str, str, str, st
     return kept
 
 
-def _has_number(ledger: Ledger, row: sa.Row[tuple[str, str, str, str, str, bytes]]) -> bool:
+def _is_numbered(
+    ledger: Ledger,
+    row: sa.Row[tuple[str, str, str, str, str, bytes]],
+    has_number: Callable[[str], bool],
+) -> bool:
     """Tell whether the debtor has a VAT number; an anonymised document is believed."""
     record = ledger_side.content(ledger, row.payload)
     if not record:
         return True
-    debtor = record.get("debtor") or {}
-    match = debtor.get("match") or {}
-    create = debtor.get("create") or {}
-    return bool(match.get("vat_number") or create.get("vat_number"))
+    debtor = record.get("debtor") or record.get("ordered_by") or {}
+    if debtor.get("code"):
+        return has_number(str(debtor["code"]))
+    parts = (debtor.get("match") or {}, debtor.get("create") or {})
+    return any(part.get("vat_number") for part in parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import sqlalchemy as sa
 
 from target_exact_online.exceptions import ConfigError
+from target_exact_online.master_data import NotUsableError
 from target_exact_online.month_end import lines
 from target_exact_online.month_end.audit_file import AuditLines, open_audit_file
 from target_exact_online.month_end.exact import BalanceRow, Reading
@@ -46,6 +48,7 @@ class Evidence:
         lines: The lines, where they are at hand without many calls; else None.
         names: Names of users, by GUID.
         rate: Returns Exact's own rate for a currency on a day (ISO), or None.
+        has_number: Tells whether a relation, by its code, has a VAT number; an audit file's do.
     """
 
     source: str
@@ -59,6 +62,7 @@ class Evidence:
     lines: ExactLines | None = None
     names: dict[str, str] = field(default_factory=dict)
     rate: Callable[[str, str], Decimal | None] = lambda _currency, _day: None
+    has_number: Callable[[str], bool] = lambda _code: True
     balances: list[BalanceRow] | None = None
     returns: tuple[Filed, ...] = ()
     open_journals: tuple[str, ...] = ()
@@ -115,8 +119,9 @@ class Evidence:
             NotNowError: Calls are spent.
             ConfigError: The audit file is of something else.
         """
-        if self.kind == "mirror" and self.reading is not None:
-            self.reading.mirror(self.engine)
+        if self.kind == "mirror":
+            if self.reading is not None:
+                self.reading.mirror(self.engine)
             self.lines = ExactLines(self.engine, self.month.division, self.chart, moving=True)
             return self.lines
         engine = self._staging()
@@ -211,7 +216,12 @@ def of_company(
     def rate(currency: str, day: str) -> Decimal | None:
         return master.rate(currency, date.fromisoformat(day[:10])) if day else None
 
-    evidence.rate = rate
+    def has_number(code: str) -> bool:
+        with contextlib.suppress(NotUsableError):  # it is gone: the entry's debtor tells
+            return bool(master.account(code).vat_key)
+        return False
+
+    evidence.rate, evidence.has_number = rate, has_number
     return evidence
 
 

@@ -75,6 +75,7 @@ class Pairing:
         documents: Facts of the ledger's documents, by key.
         entries: How many lines of each owned account Exact has, and their sum in its currency.
         entry_of: Entries that something was told of, by GUID.
+        filed_at: When the VAT return over the month was filed, or None.
         unsure: Documents whose header is there, but whose lines were not seen.
     """
 
@@ -91,6 +92,7 @@ class Pairing:
     )
     entry_of: dict[str, Entry] = field(default_factory=dict)
     unsure: list[str] = field(default_factory=list)
+    filed_at: datetime | None = None
     _labels: dict[tuple[str, bool, str], str] = field(default_factory=dict)
     _strangers: list[Entry] = field(default_factory=list)
     _numbers: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -190,8 +192,28 @@ class Pairing:
         if entry.currency and entry.currency != booked.currency:
             self._other_currency(booked, entry)
             return
-        for one in classes.compare(booked, entry, self.books, self.month):
+        found = classes.compare(booked, entry, self.books, self.month)
+        for one in found:
             self._tell(one, booked, entry)
+        if not found and self.filed_at is not None:
+            self._check_filed(booked, entry, self.filed_at)
+
+    def _check_filed(self, booked: Booked, entry: Entry, filed_at: datetime) -> None:
+        """Tell that a document came after the return over its month was filed."""
+        made = [one.stamp.created for one in entry.lines if one.stamp.created is not None]
+        if not made or min(made) <= filed_at or not any(one.vat_code for one in entry.lines):
+            return
+        one = Difference(
+            "B3",
+            "It was posted after the VAT return over its month was filed.",
+            Moves(booked.currency, booked.is_sale),
+            "",
+            f"filed {filed_at:%Y-%m-%d %H:%M} UTC",
+            f"posted {min(made):%Y-%m-%d %H:%M} UTC",
+            stamp=entry.stamp,
+            proposal="File a correction (suppletie), or book it in the next period.",
+        )
+        self._tell(one, booked, entry)
 
     def _other_currency(self, booked: Booked, entry: Entry) -> None:
         """Tell that an entry is in another currency: its amounts cannot be compared by line."""

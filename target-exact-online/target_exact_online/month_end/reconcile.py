@@ -215,6 +215,7 @@ class Comparison:
         evidence, wish = self.evidence, self.wish
         people = People(wish.with_names, evidence.names)
         self.pairing = Pairing(evidence.month, self.books, self.reader, people)
+        self.pairing.filed_at = None if evidence.vat_filed is None else evidence.vat_filed.at
         lines = evidence.read_lines()
         self.books.chart.vat_accounts.update(
             {
@@ -350,7 +351,7 @@ class Comparison:
                 len(self.pairing.documents),
                 month,
             ),
-            *controls.lists(self.ledger, self.books, month),
+            *controls.lists(self.ledger, self.books, month, evidence.has_number),
         ]
 
     def _documents(self, found: Iterable[Finding]) -> Iterable[DocumentRow]:

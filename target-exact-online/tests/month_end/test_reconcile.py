@@ -109,6 +109,16 @@ def test_a_vat_code_changed_after_the_return_was_filed(company: Company, source:
     assert found.result["unexplained"] == "0.00"
 
 
+def test_a_document_posted_after_the_return_was_filed(company: Company) -> None:
+    company.post(*of(1))
+    company.sandbox.bookkeeper("Bea").file_return("vat", 2026, 10)
+    company.sandbox.advance(3600)
+    company.post(*of(2))
+    found = company.compare("--source", "mirror")
+    assert (found.codes, found.finding("B3")["number"]) == (["B3"], "000000002")
+    assert company.compare("--source", "mirror", month="2026-11").codes == []
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_an_entry_moved_into_november_shows_in_both_months(company: Company, source: str) -> None:
     company.post(*of(1, 2), invoice(3, day="2026-11-02"))
