@@ -43,7 +43,6 @@ import crash_lab_ledgers as ledgers
 import sqlalchemy as sa
 
 from commerce_sandbox import faults
-from commerce_sandbox.exceptions import BookkeeperError
 from commerce_sandbox.testing import SandboxHandle
 from exact_online.limits import call_windows, endpoint_errors
 from target_exact_online.copies.rows import attachments
@@ -307,9 +306,7 @@ class Lab:
             if told is None:
                 continue
             for division in documents.DIVISIONS:
-                with contextlib.suppress(BookkeeperError):
-                    self.sandbox.bookkeeper(division=division).delete(told[1])
-                    break
+                documents.delete(self.sandbox, division, told[1])
 
     # The process
 

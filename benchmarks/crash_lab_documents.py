@@ -7,10 +7,14 @@ amount: the shop changes it between runs.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from commerce_sandbox.exact.credentials import DIVISION, SECOND_DIVISION
+from commerce_sandbox.exact import writes
+from commerce_sandbox.exact.credentials import DIVISION, SECOND_DIVISION, USER
+from commerce_sandbox.exact.metadata import resources
+from commerce_sandbox.exceptions import BookkeeperError
 
 if TYPE_CHECKING:
     from commerce_sandbox.testing import SandboxHandle
@@ -186,6 +190,21 @@ def _of_a_day(number: int, net: int, vat: float) -> dict[str, Any]:
 
 def _told(number: int) -> str:
     return f"LABD-{number}"
+
+
+def delete(sandbox: SandboxHandle, where: int, number: str) -> None:
+    """Delete what has this number in Exact, as a person would."""
+    with contextlib.suppress(BookkeeperError):
+        sandbox.bookkeeper(division=where).delete(number)
+    for path, name, key in (
+        (ORDERS, "OrderNumber", "OrderID"),
+        (INVOICES, "InvoiceNumber", "InvoiceID"),
+    ):
+        for row in sandbox.exact(path, division=where):
+            if str(row.get(name)) == number:
+                context = sandbox.context
+                now = context.clock.now()
+                writes.delete(context, resources()[path], where, row[key], now, USER)
 
 
 def wanted(fed: int) -> Counter[str]:

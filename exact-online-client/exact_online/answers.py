@@ -30,6 +30,7 @@ MAX_DEPTH = 20
 MAX_ERROR_TEXT = 2_000
 
 _PIECE = 64 * 1024
+_DIVISION = re.compile(r"/api/v1/(?:[a-z]+/)?(\d+)/")
 _ENCODINGS = {"", "identity", "gzip", "deflate"}  # one at a time: chains multiply their effect
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -165,23 +166,44 @@ def decode(body: bytes) -> Any:
 def rows_and_next(answer: Any) -> tuple[list[Row], str | None]:
     """Return the rows of a list answer and the address of its next page.
 
-    Both shapes of ``d`` exist: ``{"results": […], "__next": …}`` and a bare list.
-
     Raises:
-        UnreadableAnswerError: When the answer has neither shape.
+        UnreadableAnswerError: When the answer has no list.
     """
-    data = answer.get("d") if isinstance(answer, dict) else None
-    if isinstance(data, list):
-        rows, following = data, answer.get("__next")
-    elif isinstance(data, dict) and isinstance(data.get("results"), list):
-        rows, following = data["results"], data.get("__next") or answer.get("__next")
-    else:
-        msg = "the answer has no list in it"
-        raise UnreadableAnswerError(msg)
+    rows, following = _list(answer)
     if following is not None and not isinstance(following, str):
         msg = "the address of the next page is no text"
         raise UnreadableAnswerError(msg)
     return [clean(row) for row in rows], following or None
+
+
+def of_other_division(answer: Any, division: int) -> bool:
+    """Tell whether the address of a row in a list answer names another division.
+
+    Args:
+        answer: As Exact wrote it.
+        division: The one that was asked.
+
+    Raises:
+        UnreadableAnswerError: When the answer has no list.
+    """
+    about = (row.get("__metadata") for row in _list(answer)[0] if isinstance(row, dict))
+    addresses = (str(one.get("uri")) for one in about if isinstance(one, dict))
+    named = (_DIVISION.search(address) for address in addresses)
+    return any(int(found[1]) != division for found in named if found)
+
+
+def _list(answer: Any) -> tuple[list[Any], Any]:
+    """Return rows and address of the next page, from either shape of ``d`` that exists.
+
+    ``{"results": […], "__next": …}``, or a bare list.
+    """
+    data = answer.get("d") if isinstance(answer, dict) else None
+    if isinstance(data, list):
+        return data, answer.get("__next")
+    if isinstance(data, dict) and isinstance(data.get("results"), list):
+        return data["results"], data.get("__next") or answer.get("__next")
+    msg = "the answer has no list in it"
+    raise UnreadableAnswerError(msg)
 
 
 def entity(answer: Any) -> StoredRow:

@@ -126,7 +126,7 @@ class ExactClient:
         """Number of HTTP calls made so far, repeats included."""
         return sum(self.calls.values())
 
-    def get(
+    def get(  # noqa: PLR0913  # the options of OData
         self,
         resource: str,
         *,
@@ -137,8 +137,12 @@ class ExactClient:
         orderby: str | None = None,
         expand: str | None = None,
         priority: Priority = Priority.NORMAL,
+        answers_it: Callable[[Row], bool] | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Yield the rows of a resource, page after page.
+
+        A page with a row of another division, or one that the filter leaves out, answers another
+        question: nothing is concluded from it, least of all that something is not there.
 
         Args:
             resource: E.g. ``financial/GLAccounts``; ``current/Me`` has no division.
@@ -149,6 +153,7 @@ class ExactClient:
             orderby: Property to order by.
             expand: Collection to include.
             priority: Whether the calls kept for settling may be used.
+            answers_it: Tells whether the filter lets a row through.
 
         Raises:
             TransientApiError: Exact's answer cannot be used.
@@ -173,7 +178,7 @@ class ExactClient:
         seen = 0
         while True:
             visited.add(unquote(url))
-            rows, following = self._page(url, resource, division, priority)
+            rows, following = self._page(url, resource, division, priority, answers_it)
             for row in rows:
                 yield row
                 seen += 1
@@ -243,7 +248,12 @@ class ExactClient:
         return f"{self.base_url}/api/v1/{area}{resource}"
 
     def _page(
-        self, url: str, resource: str, division: int | None, priority: Priority
+        self,
+        url: str,
+        resource: str,
+        division: int | None,
+        priority: Priority,
+        answers_it: Callable[[Row], bool] | None,
     ) -> tuple[list[Row], str | None]:
         if len(url) > MAX_URL:
             msg = f"The question for {resource} is longer than the {MAX_URL} characters Exact reads"
@@ -261,10 +271,15 @@ class ExactClient:
                     answer = self._call("GET", resource, url, None, division, priority)
                     refusals.raise_for_read(answer, resource, where)
                     content = _content(answer, resource)
-            return answers.rows_and_next(content)
+                    page = answers.rows_and_next(content)
+                    strange = answers.of_other_division(content, where)
+                    if strange or (answers_it and not all(map(answers_it, page[0]))):
+                        msg = f"Exact's answer to {resource} is the answer to another question"
+                        raise TransientApiError(msg, status=answer.status)
         except (UnboundedAnswerError, UnreadableAnswerError) as error:  # asking again is no use
             msg = f"Exact's answer to {resource} cannot be used ({error})"
             raise TransientApiError(msg) from error
+        return page
 
     def _pause(self, seconds: float) -> None:
         self.budget.sleep(seconds)

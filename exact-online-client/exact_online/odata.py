@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 MAX_TERMS = 40
 """Terms joined by ``or`` in one filter; longer URLs are refused."""
@@ -27,6 +27,19 @@ def guid(value: str) -> str:
 def account_code(value: str) -> str:
     """Return the literal of an account code; an unpadded one finds nothing, without an error."""
     return text(value.strip().rjust(ACCOUNT_CODE_WIDTH))
+
+
+def has(field: str, *values: str) -> Callable[[Mapping[str, Any]], bool]:
+    """Return what tells whether a row has one of these values: the answer to such a filter.
+
+    Exact compares without case and blanks at the ends; a property that a row lacks tells nothing.
+
+    Args:
+        field: The property.
+        *values: Texts or GUIDs.
+    """
+    wanted = {value.strip().casefold() for value in values}
+    return lambda row: row.get(field) is None or str(row[field]).strip().casefold() in wanted
 
 
 def any_of(field: str, literals: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ from exact_online.errors import (
     TransientApiError,
 )
 from exact_online.limits import Budget
-from exact_online.odata import account_code
+from exact_online.odata import account_code, has
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -380,3 +380,26 @@ def test_errors_never_show_the_token(
     while error is not None:
         assert token not in repr(error)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def test_a_row_of_another_division_or_that_was_not_asked_for_answers_nothing(
+    client: ExactClient, sandbox: SandboxHandle
+) -> None:
+    query = {"select": "ID,Code", "filter": "Code eq '8000'"}
+    for kind in ("swapped_answer", "other_division"):
+        sandbox.fault("*/financial/GLAccounts", kind)
+        (row,) = client.get("financial/GLAccounts", **query, answers_it=has("Code", "8000"))
+        assert row["ID"] == sandbox.exact("financial/GLAccounts", filter="Code eq '8000'")[0]["ID"]
+        sandbox.clear_faults()
+        sandbox.fault("*/financial/GLAccounts", kind, times=0)
+        with pytest.raises(TransientApiError, match="another question"):
+            list(client.get("financial/GLAccounts", **query, answers_it=has("Code", "8000")))
+        sandbox.clear_faults()
+
+
+@pytest.mark.parametrize(
+    ("row", "answers"),
+    [({"Code": " 8000 "}, True), ({"Code": "abc"}, True), ({}, True), ({"Code": "800"}, False)],
+)
+def test_values_are_compared_as_exact_compares_them(row: dict[str, str], answers: bool) -> None:  # noqa: FBT001
+    assert has("Code", "8000", "ABC")(row) is answers

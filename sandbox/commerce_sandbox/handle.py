@@ -133,11 +133,6 @@ class SandboxHandle:
         """
         settings.change(self.database, name, value)
 
-    def strict(self) -> None:
-        """Make the company as strict as the real one, in what is not yet the default."""
-        for name, value in settings.STRICT.items():
-            self.set(name, value)
-
     def fault(
         self,
         route: str,

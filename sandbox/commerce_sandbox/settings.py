@@ -14,14 +14,6 @@ if TYPE_CHECKING:
 
     from commerce_sandbox.database import Database
 
-#: The company as strict as the real one. These become the defaults once the target sends what they
-#: want; until then ``SandboxHandle.strict`` sets them.
-STRICT: dict[str, Any] = {
-    "exact.credit_note_quantity": "positive",
-    "exact.variable_rate": "mandatory",
-    "exact.order_amount_without_price": "ignored",
-}
-
 DEFAULTS: dict[str, Any] = {
     "clock.offset_seconds": 0,
     **ADOBE_DEFAULTS,
@@ -35,10 +27,10 @@ DEFAULTS: dict[str, Any] = {
     "exact.missing_scopes": [],  # scopes that the app has lost, such as "sales orders"
     "exact.division_reasons": {},  # division -> Reason of its 403, such as LicenseExpired
     "exact.bare_lists": False,  # {"d": [...]} instead of {"d": {"results": [...]}}
-    "exact.credit_note_quantity": "negative",  # quantities of an 8021 that make a credit
+    "exact.credit_note_quantity": "positive",  # quantities of an 8021 that make a credit
     "exact.index_lag_seconds": 0,  # how long lists with a filter do not see new and changed rows
-    "exact.variable_rate": "optional",  # rate in a variable-rate journal: mandatory or optional
-    "exact.order_amount_without_price": "counts",  # on order lines: ignored or counts
+    "exact.variable_rate": "mandatory",  # rate in a variable-rate journal: mandatory or optional
+    "exact.order_amount_without_price": "ignored",  # on order lines: ignored or counts
     "exact.unprinted": {},  # division -> {"DocumentCreationError": text}: printing prints nothing
     "exact.changed_fields": {},  # resource -> {header field: value} that the server puts there
     "exact.local_time": True,  # moments are Dutch wall clock time, as the real server writes them

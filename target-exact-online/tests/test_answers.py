@@ -58,7 +58,6 @@ class Altered:
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHandle]:
     handle = SandboxHandle(tmp_path_factory.mktemp("sandbox"), "empty")
     handle.set("exact.minute_limit", 100_000)
-    handle.strict()
     yield handle
     handle.stop()
 

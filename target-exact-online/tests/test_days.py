@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis.strategies as st
 from hypothesis import given
 
-from commerce_sandbox.exact.credentials import SECOND_DIVISION
+from commerce_sandbox.exact.credentials import DIVISION, SECOND_DIVISION
 from target_exact_online.ledger.rows import Document, summary_of
 from target_exact_online.posting.days import build
 
@@ -85,6 +85,15 @@ def other_summary(**changes: Any) -> dict[str, Any]:
     return {"summary": sale(1)["summary"] | changes}
 
 
+def without_vat(number: int, **changes: Any) -> dict[str, Any]:
+    """An invoice in the journal that allows no VAT."""
+    record = sale(number, "50.00", "0.00", **other_summary(journal="91"), **changes)
+    for line in record["lines"]:
+        for name in ("vat_code", "vat_amount", "vat_percentage"):
+            line.pop(name, None)
+    return record
+
+
 def entries(sandbox: SandboxHandle) -> list[tuple[str, list[tuple[str, Decimal]]]]:
     """Each entry's first description and its lines by GL account, debit positive."""
     found: dict[str, list[dict[str, Any]]] = {}
@@ -110,6 +119,29 @@ def state(target: Any, key: str) -> dict[str, str]:
 
 
 ENTRY = "shop:nl:day:2026-02-10-EUR"
+
+
+def test_companies_and_journals_of_one_store_view_have_entries_of_their_own(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    records = [
+        sale(1),
+        sale(2, division=SECOND_DIVISION),
+        without_vat(3),
+        without_vat(4, division=SECOND_DIVISION),
+    ]
+    outcome = target.post_here(records, STREAM)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert (outcome.report["held"], outcome.report["parked"]) == (0, [])
+    for division in (DIVISION, SECOND_DIVISION):
+        booked = {
+            (entry["JournalCode"].strip(), entry["EntryID"])
+            for entry in sandbox.exact(JOURNALS, division=division)
+        }
+        assert sorted(journal for journal, _ in booked) == ["90", "91"]
+    later = [without_vat(5, division=SECOND_DIVISION)]
+    assert target.post_here(later, STREAM).report["held"] == 0
+    assert len(sandbox.exact(JOURNALS, division=SECOND_DIVISION)) == 3
 
 
 def test_a_document_without_a_rules_version_ends_no_day(

@@ -119,6 +119,20 @@ def test_the_answer_of_another_document_is_not_believed_and_nothing_is_deleted(
     assert target.call("audit", "verify").exit_code == 0
 
 
+@pytest.mark.parametrize("kind", ["swapped_answer", "other_division"])
+def test_the_answer_to_another_question_proves_nothing(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry, kind: str
+) -> None:
+    target.post_here([sales_entry(1)])
+    sandbox.fault(ENTRIES, "drop_after", method="POST")
+    sandbox.fault(ENTRIES, kind, method="GET", nth=2, times=3)
+    target.post_here([sales_entry(2)])
+    assert target.call().exit_code == 0
+    assert references(sandbox) == once(1, 2)
+    (entry,) = sandbox.exact("salesentry/SalesEntries", filter="YourRef eq '000000002'")
+    assert entry["EntryID"] in shown(target, "shop:invoice:000000002")
+
+
 def copy_of(target: Any, name: str) -> Path:
     """Back the ledger up, as its guide says."""
     backup = target.folder / name

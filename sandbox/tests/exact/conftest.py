@@ -76,7 +76,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHandle]
     handle = SandboxHandle(tmp_path_factory.mktemp("exact") / "sandbox", "empty")
     for name in ("minute_limit", "day_limit", "error_limit"):
         handle.set(f"exact.{name}", None)
-    handle.strict()
     yield handle
     handle.stop()
 
@@ -91,7 +90,6 @@ def exact(running: SandboxHandle) -> ExactClient:
 def fresh(sandbox_factory: Callable[..., SandboxHandle]) -> ExactClient:
     """Return a client of a sandbox of its own, with all limits on."""
     handle = sandbox_factory("empty")
-    handle.strict()
     return ExactClient(handle)
 
 

@@ -23,7 +23,7 @@ from target_exact_online.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import date
 
     from exact_online.client import ExactClient
@@ -80,6 +80,7 @@ class Calls:
             division=self._division,
             select="EntryID,Customer",
             filter=odata.any_of("EntryID", map(odata.guid, entry_ids)),
+            answers_it=odata.has("EntryID", *entry_ids),
         )
         return {str(row["EntryID"]): str(row["Customer"]) for row in rows}
 
@@ -97,16 +98,21 @@ class Calls:
         by_entry = f"FinancialTransactionEntryID eq {odata.guid(entry_id)}"
         by_subject = f"Account eq {odata.guid(customer)} and Subject eq {odata.text(subject)}"
         try:
-            return self._first(by_entry, entry_id, subject)
+            mine = odata.has("FinancialTransactionEntryID", entry_id)
+            return self._first(by_entry, mine, entry_id, subject)
         except RequestRefusedError:
-            return self._first(by_subject, entry_id, subject)
+            mine = odata.has("Subject", subject)
+            return self._first(by_subject, mine, entry_id, subject)
 
-    def _first(self, asked: str, entry_id: str, subject: str) -> str | None:
+    def _first(
+        self, asked: str, answers_it: Callable[[Any], bool], entry_id: str, subject: str
+    ) -> str | None:
         rows = self._client.get(
             DOCUMENTS,
             division=self._division,
             select="ID,Subject,FinancialTransactionEntryID",
             filter=asked,
+            answers_it=answers_it,
         )
         mine = (
             str(row["ID"])
@@ -122,6 +128,7 @@ class Calls:
             division=self._division,
             select="ID,Document,FileName",
             filter=f"Document eq {odata.guid(document_id)}",
+            answers_it=odata.has("Document", document_id),
         )
         return any(row["FileName"] == file_name for row in rows)
 

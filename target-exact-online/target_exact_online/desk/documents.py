@@ -98,35 +98,36 @@ class Shown:
 
 
 def find(ledger: Ledger, search: Search, *, limit: int | None = None) -> Iterator[sa.Row[Any]]:
-    """Give documents, oldest first, in pages.
+    """Give documents in pages, oldest first: by booking day where days are searched for.
 
     Args:
         ledger: The audit trail.
         search: Which documents.
         limit: How many at most; None: all.
     """
-    place = sa.tuple_(documents.c.created_at, documents.c.document_key)
-    after: tuple[Any, str] | None = None
+    came = documents.c.created_at, documents.c.document_key
+    order = (documents.c.entry_date, *came) if search.since or search.until else came
+    after: tuple[Any, ...] | None = None
     given = 0
     with reading(ledger.engine) as connection:
         while limit is None or given < limit:
             # The keys first: an index alone may tell which they are.
             keys = (
                 sa.select(documents.c.document_key)
-                .where(search.condition(), *([place > after] if after else []))
-                .order_by(documents.c.created_at, documents.c.document_key)
+                .where(search.condition(), *([sa.tuple_(*order) > after] if after else []))
+                .order_by(*order)
                 .limit(_PAGE if limit is None else min(_PAGE, limit - given))
             )
             page = connection.execute(
                 sa.select(*(one for one in documents.c if one.name not in _CONTENT))
                 .where(documents.c.document_key.in_(keys))
-                .order_by(documents.c.created_at, documents.c.document_key)
+                .order_by(*order)
             ).all()
             yield from page
             given += len(page)
             if len(page) < _PAGE:
                 return
-            after = (page[-1].created_at, page[-1].document_key)
+            after = tuple(getattr(page[-1], column.name) for column in order)
 
 
 def show(ledger: Ledger, document_key: str) -> Shown:

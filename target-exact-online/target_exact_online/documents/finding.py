@@ -45,6 +45,7 @@ def find(kind: Kind, sent: Sent, client: ExactClient, *more: str) -> list[Found]
         select=_columns(kind, *more),
         filter=asked,
         priority=Priority.SETTLING,
+        answers_it=odata.has("YourRef", sent.reference),
     )
     return among(kind, sent, rows)
 
@@ -129,6 +130,7 @@ def having(kind: Kind, division: int, references: Collection[str], client: Exact
         select=f"{kind.id},YourRef",
         filter=odata.any_of("YourRef", map(odata.text, references)),
         priority=Priority.SETTLING,
+        answers_it=odata.has("YourRef", *references),
     )
     return {str(row.get("YourRef") or "") for row in rows} & set(references)
 

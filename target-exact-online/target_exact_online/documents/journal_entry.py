@@ -83,6 +83,7 @@ def find(sent: Sent, client: ExactClient) -> list[Found]:
             f"and startswith(Description,{odata.text(sent.reference)})"
         ),
         priority=Priority.SETTLING,
+        answers_it=lambda row: _begins_with(row, [sent.reference]),
     )
     mine = (row | {"YourRef": sent.reference} for row in rows if _has_reference(row, sent))
     found = {one.exact_id: one for one in _compared(sent, mine)}
@@ -107,6 +108,7 @@ def having(division: int, references: Collection[str], client: ExactClient) -> s
         select="EntryID,Description",
         filter=" or ".join(asked),
         priority=Priority.SETTLING,
+        answers_it=lambda row: _begins_with(row, references),
     )
     return {_reference(row) for row in rows} & set(references)
 
@@ -135,6 +137,11 @@ def text_before(record: Mapping[str, Any], reference: str) -> str:
     """Return the text that earlier versions put on an entry's first line."""
     text = " ".join(filter(None, (reference, first_line(record).get("description"))))
     return text if len(text) <= header.LONGEST_DESCRIPTION else reference
+
+
+def _begins_with(row: dict[str, Any], references: Collection[str]) -> bool:
+    text = str(row.get("Description") or "").casefold()
+    return text.startswith(tuple(one.casefold() for one in references))
 
 
 def _has_reference(row: dict[str, Any], sent: Sent) -> bool:

@@ -263,6 +263,7 @@ def _is_processed(sent: Sent, invoice_id: str, client: ExactClient) -> bool:
         division=sent.division,
         select="InvoiceID,Status",
         filter=f"InvoiceID eq {odata.guid(invoice_id)}",
+        answers_it=odata.has("InvoiceID", invoice_id),
     )
     for row in rows:
         return row.get("Status") == finding.PROCESSED
@@ -337,14 +338,15 @@ def compare(printed: Sequence[tuple[Sent, str]], client: ExactClient) -> list[Co
 
 
 def _entries(some: Sequence[tuple[Sent, str]], client: ExactClient) -> list[dict[str, Any]]:
-    references = sorted({odata.text(sent.reference) for sent, _ in some})
+    references = sorted({sent.reference for sent, _ in some})
     return list(
         client.get(
             ENTRIES,
             division=some[0][0].division,
             select="EntryID,EntryNumber,Journal,YourRef,AmountFC,SalesEntryLines",
-            filter=odata.any_of("YourRef", references),
+            filter=odata.any_of("YourRef", map(odata.text, references)),
             expand="SalesEntryLines",
+            answers_it=odata.has("YourRef", *references),
         )
     )
 
@@ -353,12 +355,13 @@ def _compared_by_number(
     doubtful: Sequence[tuple[Sent, str]], entries: Sequence[dict[str, Any]], client: ExactClient
 ) -> dict[str, Compared]:
     """Tell which entry is whose by the number that Exact gave each invoice."""
-    guids = [odata.guid(exact_id) for _, exact_id in doubtful]
+    guids = [exact_id for _, exact_id in doubtful]
     rows = client.get(
         KIND.resource,
         division=doubtful[0][0].division,
         select="InvoiceID,InvoiceNumber,Status",
-        filter=odata.any_of("InvoiceID", guids),
+        filter=odata.any_of("InvoiceID", map(odata.guid, guids)),
+        answers_it=odata.has("InvoiceID", *guids),
     )
     invoices = {str(row.get("InvoiceID")): row for row in rows}
     found = {}

@@ -182,6 +182,7 @@ def _read(prepared: Prepared, exact_id: str, client: ExactClient) -> dict[str, A
         select=f"OrderID,OrderNumber,OrderedBy,Status,AmountFC,{','.join(_HEADER)},{lines}",
         filter=f"OrderID eq {odata.guid(exact_id)}",
         expand=KIND.lines,
+        answers_it=odata.has("OrderID", exact_id),
     )
     for row in rows:
         if isinstance(row.get(KIND.lines), list):

@@ -226,10 +226,7 @@ class Relations:
         return row
 
     def _ask(self, thing: Thing) -> dict[str, Any] | None:
-        rows = self.client.get(
-            thing.resource, filter=thing.question, select=thing.select, division=thing.division
-        )
-        return next((row for row in rows if thing.is_same(row)), None)
+        return next((row for row in self._all(thing) if thing.is_same(row)), None)
 
     def _is_ours(self, thing: Thing, row: dict[str, Any]) -> bool:
         """Tell whether an answer is this thing's: its own words, and a GUID that is new."""
@@ -336,7 +333,11 @@ class Relations:
     def _all(self, thing: Thing) -> list[dict[str, Any]]:
         return list(
             self.client.get(
-                thing.resource, filter=thing.question, select=thing.select, division=thing.division
+                thing.resource,
+                filter=thing.question,
+                select=thing.select,
+                division=thing.division,
+                answers_it=thing.answers_question,
             )
         )
 

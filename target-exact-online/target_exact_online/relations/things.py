@@ -55,6 +55,11 @@ class Thing:
             return relation.person(self.body) == relation.person(row)
         return True
 
+    def answers_question(self, row: dict[str, Any]) -> bool:
+        """Tell whether a row may be an answer to the question: it has what was asked for."""
+        name = self.question.partition(" ")[0]
+        return row.get(name) is None or values.same(self.body[name], row[name])
+
     def is_answered_by(self, row: dict[str, Any]) -> bool:
         """Tell whether an answer can be this thing's; what it does not say is not compared."""
         sent = self.body | {"Division": self.division}
@@ -98,7 +103,7 @@ def detail(one: Detail, owner_id: str, division: int) -> Thing:
         division,
         msgspec.json.encode(body, order="deterministic").decode(),
         f"Account eq {odata.guid(owner_id)}",
-        ",".join(("ID", *(_PLACE if is_address else _PERSON))),
+        ",".join(("ID", "Account", *(_PLACE if is_address else _PERSON))),
         body,
         ("Account",) if is_address else ("Account", "FirstName", "LastName"),
         owner_id,
