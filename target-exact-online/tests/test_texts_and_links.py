@@ -28,7 +28,6 @@ LINK = "https://shop.example/admin/sales/order/view/order_id/{order_entity_id}"
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHandle]:
     handle = SandboxHandle(tmp_path_factory.mktemp("sandbox"), "empty")
     handle.set("exact.minute_limit", 100_000)
-    handle.strict()
     yield handle
     handle.stop()
 
