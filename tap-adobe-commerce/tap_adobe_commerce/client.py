@@ -171,8 +171,10 @@ class Client:
         )
         try:
             answer: Answer = retrying(self._get_once, route, query)
-        except (ServerFaultError, SlowError, BrokenAnswerError):
-            raise
+        except (ServerFaultError, SlowError, BrokenAnswerError) as error:
+            # Their frames hold the answer, and cycles are looked for seldom (see tap.py).
+            error.__cause__ = error.__context__ = None
+            raise error.with_traceback(None) from None
         except RetriableError as error:
             waited = time.monotonic() - started
             msg = f"{error} Gave up after {waited:.0f} seconds. Run again when the shop is back."
@@ -238,6 +240,7 @@ class Client:
                 break
             if size > LARGEST_ANSWER:
                 response.close()
+                parts.clear()
                 msg = f"The answer is larger than {LARGEST_ANSWER // 1024**2} MB ({where})."
                 raise OversizedError(msg)
             if time.monotonic() > deadline:

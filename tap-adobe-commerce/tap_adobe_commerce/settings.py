@@ -230,8 +230,9 @@ SCHEMA = th.PropertiesList(
         default="fail",
         title="Unreadable records",
         description=(
-            "What to do with a record that makes the shop answer with an error: 'fail' ends the "
-            "run there; 'park' goes on, keeps it in STATE and tries it again in every run."
+            "What to do with a record that makes the shop answer with an error, or is not of the "
+            "form that Adobe documents: 'fail' ends the run there; 'park' goes on, keeps it in "
+            "STATE and tries it again in every run."
         ),
     ),
     th.Property(

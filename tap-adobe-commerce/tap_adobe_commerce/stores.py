@@ -109,6 +109,7 @@ class Stores:
         return {
             "instance": self._source.instance,
             "host": self._source.host,
+            "store_id": store_id if view and isinstance(store_id, int) else None,
             "store_code": view.store_code if view else None,
             "website_code": view.website_code if view else None,
             "timezone": view.timezone if view else None,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import operator
 import threading
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -19,6 +19,8 @@ CREDENTIALS = {
     "access_token": "t" * 32,
     "access_token_secret": "x" * 32,
 }
+#: Added to the window size, it makes zlib write a gzip file.
+GZIP = 16
 #: What an ordinary small shop says to each route.
 STORES: dict[str, Any] = {
     "store/websites": [{"id": 1, "code": "base"}],
@@ -124,5 +126,8 @@ def _matches(value: Any, kind: str, wanted: str) -> bool:
 
 def bomb(megabytes: int) -> Said:
     """A small answer that unpacks to a large one."""
-    body = gzip.compress(b" " * (megabytes * 1024 * 1024) + b'{"items":[],"total_count":0}')
+    packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | GZIP)
+    spaces = b" " * 1024 * 1024
+    body = b"".join(packer.compress(spaces) for _ in range(megabytes))
+    body += packer.compress(b'{"items":[],"total_count":0}') + packer.flush()
     return Said(body, Content_Encoding="gzip")
