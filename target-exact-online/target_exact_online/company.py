@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from target_exact_online.relations import Relations
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    import requests
     from sqlalchemy.engine import Engine
 
     from exact_online.client import ExactClient
@@ -220,6 +222,10 @@ def open_company(
     config: Mapping[str, Any],
     engine: Engine,
     number_of: Callable[[str], int | None] = lambda _: None,
+    *,
+    session: requests.Session | None = None,
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], object] | None = None,
 ) -> Company:
     """Connect to the company that the settings name; nothing is called yet.
 
@@ -227,11 +233,16 @@ def open_company(
         config: The target's settings.
         engine: The ledger's engine, where budget and master data are kept.
         number_of: Returns the number that Exact gave a document, by its key.
+        session: As for `exact_online.client.open_client`, like the two below.
+        clock: Seconds since 1970 on this machine.
+        sleep: Waits.
 
     Raises:
         ConfigError: A setting is missing or wrong.
     """
-    client = open_client(config, engine, program="target-exact-online")
+    client = open_client(
+        config, engine, program="target-exact-online", session=session, clock=clock, sleep=sleep
+    )
     settings = DocumentSettings(
         create_accounts=config.get("create_accounts", False),
         create_items=config.get("create_items", False),
