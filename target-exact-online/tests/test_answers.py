@@ -16,6 +16,7 @@ from target_exact_online.exceptions import (
     ChangedByPeopleError,
     DocumentRefusedError,
     NotSeenError,
+    NotYetError,
     OutcomeUnknownError,
     TransientApiError,
 )
@@ -45,6 +46,10 @@ class Altered:
         self.posted.append(payload)
         row = self.client.post(resource, payload, **more)
         return self.change(row) if resource == self.resource else row
+
+    @property
+    def budget(self) -> Any:
+        return self.client.budget
 
     def get(self, resource: str, **more: Any) -> Any:
         return self.client.get(resource, **more)
@@ -532,6 +537,27 @@ def test_an_order_that_is_gone_is_not_seen(
     company.client.delete(ORDERS, exact_id)
     with pytest.raises(NotSeenError, match="--again"):
         documents.update(before, before, exact_id, company.client, company.begun)
+
+
+def test_an_order_that_was_just_changed_and_is_not_shown_is_not_given_up(
+    company: Any, shared: SandboxHandle, sales_entry: Callable[..., Any], number: int
+) -> None:
+    """Exact's lists lag behind a change of ours: absence says nothing, and the change is made."""
+    before = company.prepare(order(sales_entry, number, 2), "sales_orders")
+    exact_id = documents.send(before, company.client).exact_id
+    changed = company.prepare(order(sales_entry, number, 4), "sales_orders")
+    shared.set("exact.index_lag_seconds", 20)
+    try:
+        shared.advance(30)
+        for _ in range(2):  # after the change, and before the next try
+            with pytest.raises(NotYetError, match="does not show"):
+                documents.update(changed, before, exact_id, company.client, company.begun)
+        shared.advance(30)
+        documents.update(changed, before, exact_id, company.client, company.begun)
+    finally:
+        shared.set("exact.index_lag_seconds", 0)
+    lines = shared.exact(ORDER_LINES, filter=f"OrderID eq guid'{exact_id}'")
+    assert [line["Quantity"] for line in lines] == [4]
 
 
 def test_many_references_are_asked_for_at_once(

@@ -11,8 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
 from commerce_sandbox.exact.credentials import SECOND_DIVISION
+from target_exact_online.ledger.database import open_engine
+from target_exact_online.ledger.tables import documents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,15 +147,100 @@ def copy_of(target: Any, name: str) -> Path:
     return backup
 
 
+def restore(target: Any, backup: Path) -> None:
+    for path in target.folder.glob("ledger.db-*"):
+        path.unlink()
+    shutil.copy(backup, target.folder / "ledger.db")
+
+
+def test_a_restored_ledger_is_made_good_also_when_the_first_run_does_not_end(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    """One new document later, the ledger's last answer is newer than all that it does not know."""
+    target.post_here([sales_entry(1)])
+    backup = copy_of(target, "backup.db")
+    target.post_here([sales_entry(n) for n in range(2, 6)])
+    restore(target, backup)
+    sandbox.advance(4 * 3600)
+    target.post_here([sales_entry(9)])  # a run that got no further than this one
+    sandbox.advance(4 * 3600)
+    target.post_here([sales_entry(n) for n in range(1, 6)])
+    assert references(sandbox) == once(1, 2, 3, 4, 5, 9)
+
+
+def test_a_link_tells_twins_apart_also_in_a_restored_ledger(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    """Two store views' entries that are alike but for the link to their order."""
+    target.write(order_link="https://shop.example/order/{order_increment_id}")
+    first, second = (
+        sales_entry(1, document_key=f"shop:{store}:invoice:000000001") for store in ("nl", "be")
+    )
+    target.post_here([first])
+    (target.folder / "ledger.db").rename(target.folder / "lost.db")
+    for path in target.folder.glob("ledger.db-*"):
+        path.unlink()
+    target.post_here([second])
+    outcome = target.post_here([first])
+    assert outcome.report["already_there"] == {"sales_entries": 1}
+    assert references(sandbox) == Counter({"000000001": 2})
+
+
+def test_a_link_is_ours_whichever_company_has_the_plain_name(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    """Of two documents with one name, the ledger tells the second by its company."""
+    target.write(order_link="https://shop.example/order/{order_increment_id}")
+    key = "shop:nl:invoice:000000001"
+    target.post_here([sales_entry(1, document_key=key)])
+    target.write(division=SECOND_DIVISION)
+    target.post_here([sales_entry(1, document_key=key)])
+    (target.folder / "ledger.db").rename(target.folder / "lost.db")
+    for path in target.folder.glob("ledger.db-*"):
+        path.unlink()
+    outcome = target.post_here([sales_entry(1, document_key=key)])
+    assert outcome.report["already_there"] == {"sales_entries": 1}
+    assert references(sandbox, division=SECOND_DIVISION) == once(1)
+
+
+def test_an_answer_that_names_another_documents_entry_is_not_believed(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    """A journal entry's answer has no reference in it: what another document holds is not ours."""
+
+    def payment(number: int, amount: float) -> dict[str, Any]:
+        return {
+            "document_key": f"shop:nl:payment:{number:09}",
+            "your_ref": f"payment {number:09}",
+            "currency": "EUR",
+            "journal": "90",
+            "entry_date": "2026-02-10",
+            "source": {"kind": "payment", "increment_id": f"{number:09}"},
+            "lines": [
+                {"gl_account": "1240", "amount": amount},
+                {"gl_account": "1300", "amount": -amount, "account": "10"},
+            ],
+            "totals": {"amount": amount, "vat_amount": 0, "net_amount": 0},
+        }
+
+    journals = "generaljournalentry/GeneralJournalEntries"
+    target.post_here([payment(1, 10.0)], "general_journal_entries")
+    sandbox.fault(f"*/{journals}", "swapped_answer", method="POST")
+    target.post_here([payment(2, 20.0)], "general_journal_entries")
+    engine = open_engine(target.config["ledger_url"])
+    with engine.connect() as connection:
+        held = list(connection.scalars(sa.select(documents.c.exact_id)))
+    engine.dispose()
+    assert sorted(held) == sorted(str(row["EntryID"]) for row in sandbox.exact(journals))
+
+
 def test_a_ledger_restored_from_a_backup_is_noticed_and_made_good(
     target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
 ) -> None:
     target.post_here([sales_entry(1)])
     backup = copy_of(target, "backup.db")
     target.post_here([sales_entry(n) for n in range(2, 12)])
-    for path in target.folder.glob("ledger.db-*"):
-        path.unlink()
-    shutil.copy(backup, target.folder / "ledger.db")
+    restore(target, backup)
 
     outcome = target.post([sales_entry(n) for n in range(1, 14)])
 

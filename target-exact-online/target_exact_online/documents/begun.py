@@ -7,6 +7,7 @@ even when the shop had changed the order again by then.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -57,24 +58,42 @@ class Begun:
 
     def versions(self, division: int, exact_id: str) -> list[Version]:
         """Return the versions of an order of which parts may be in Exact."""
+        found = self._content(division, exact_id).get("versions", [])
+        return [Version(one["header"], one["lines"]) for one in found]
+
+    def last(self, division: int, exact_id: str) -> datetime | None:
+        """Return when an order was last about to be changed (UTC, Exact's clock), if it was."""
+        at = self._content(division, exact_id).get("at")
+        return None if at is None else datetime.fromisoformat(at)
+
+    def _content(self, division: int, exact_id: str) -> dict[str, Any]:
         query = sa.select(begun_changes.c.payload).where(*_is(division, exact_id))
         with reading(self.engine) as connection:
             stored = connection.scalar(query)
         if stored is None:
-            return []
+            return {}
         try:
-            found = payload.decode(self._keys.decrypt(stored))["versions"]
-        except (InvalidToken, ValueError, KeyError) as error:
+            return payload.decode(self._keys.decrypt(stored))
+        except (InvalidToken, ValueError) as error:
             msg = (
                 f"What the ledger holds of the change of order {exact_id} is damaged. Restore the "
                 "ledger from a backup (setting ledger_url)."
             )
             raise ConfigError(msg) from error
-        return [Version(one["header"], one["lines"]) for one in found]
 
-    def add(self, division: int, exact_id: str, versions: Sequence[Version]) -> None:
-        """Keep the versions of which parts may be in Exact from now on."""
-        content = {"versions": [{"header": one.header, "lines": one.lines} for one in versions]}
+    def add(self, division: int, exact_id: str, versions: Sequence[Version], at: datetime) -> None:
+        """Keep the versions of which parts may be in Exact from now on.
+
+        Args:
+            division: The company.
+            exact_id: The order.
+            versions: The versions.
+            at: When (UTC, Exact's clock).
+        """
+        content = {
+            "versions": [{"header": one.header, "lines": one.lines} for one in versions],
+            "at": at.isoformat(),
+        }
         sealed = self._keys.encrypt(payload.encode(content))
         with self.engine.begin() as connection:
             connection.execute(begun_changes.delete().where(*_is(division, exact_id)))

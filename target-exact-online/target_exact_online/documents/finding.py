@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 600
 PROCESSED = 50
-_LINK = "ExternalLinkReference"
 _PARTS_OF_A_KEY = 3  # at least: instance, kind, number
 
 
@@ -58,9 +57,11 @@ def among(kind: Kind, sent: Sent, rows: Iterable[dict[str, Any]]) -> list[Found]
 
 def compared(kind: Kind, sent: Sent, row: dict[str, Any]) -> Found | None:
     """Return a row with what differs from what was sent, or None when it is another document's."""
-    link = str(row.get(_LINK) or "")
+    link = str(row.get(kind.link) or "")
     of = unquote(link.partition("#")[2])
-    if of.count(":") >= _PARTS_OF_A_KEY - 1 and of != sent.document_key:
+    # Which of two companies has the plain name is a matter of one ledger, and it may be lost.
+    linked = _without_company(of, sent) == _without_company(sent.document_key, sent)
+    if of.count(":") >= _PARTS_OF_A_KEY - 1 and not linked:
         return None
     facts = {kind.date: sent.date, "Currency": sent.currency, kind.account: sent.account}
     amount = values.total(row)
@@ -79,9 +80,13 @@ def compared(kind: Kind, sent: Sent, row: dict[str, Any]) -> Found | None:
         same=not differences,
         differences=tuple(differences),
         processed=row.get("Status") == PROCESSED,
-        linked=of == sent.document_key,
+        linked=linked,
         row=row,
     )
+
+
+def _without_company(document_key: str, sent: Sent) -> str:
+    return document_key.removesuffix(f"@{sent.division}")
 
 
 def since(
@@ -148,7 +153,7 @@ def datetime_literal(moment: datetime) -> str:
 
 def _columns(kind: Kind, *more: str) -> str:
     own = ("YourRef", "AmountFC", kind.account, kind.date) if kind.has_reference else ()
-    names = (kind.id, kind.number, kind.journal, "Currency", "Status", *own, *more)
+    names = (kind.id, kind.number, kind.journal, "Currency", "Status", *own, kind.link, *more)
     return ",".join(filter(None, names))
 
 

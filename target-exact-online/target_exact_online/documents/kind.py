@@ -19,6 +19,7 @@ class Kind:
         account: The property with the debtor's GUID; empty: it has none.
         date: The property with its date; empty: only its lines have one.
         statuses: What a document may be right after it was sent.
+        link: The property with a link that names the document; empty: it has none.
     """
 
     stream: str
@@ -30,6 +31,7 @@ class Kind:
     account: str
     date: str
     statuses: frozenset[int]
+    link: str = ""
 
     @property
     def has_reference(self) -> bool:

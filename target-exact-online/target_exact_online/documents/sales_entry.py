@@ -27,6 +27,7 @@ KIND = Kind(
     account="Customer",
     date="EntryDate",
     statuses=frozenset({20, 50}),
+    link="ExternalLinkReference",
 )
 
 
@@ -58,7 +59,7 @@ def send(prepared: Prepared, client: ExactClient) -> Stored:
 
 def find(sent: Sent, client: ExactClient) -> list[Found]:
     """Return what Exact has with the entry's reference."""
-    return finding.find(KIND, sent, client, "ExternalLinkReference")
+    return finding.find(KIND, sent, client)
 
 
 def _line(draft: header.Draft, line: lines.Line) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from target_exact_online.exceptions import (
     ChangedByPeopleError,
     DocumentRefusedError,
     NotSeenError,
+    NotYetError,
     Problem,
 )
 
@@ -39,6 +41,7 @@ KIND = Kind(
 )
 LINES = "salesorder/SalesOrderLines"
 _OPEN = 12
+_SHOWN_AFTER = timedelta(minutes=15)  # a change's calls wait for their minutes, and lists lag
 _HEADER = ("YourRef", "Description", "DeliveryDate", "DeliveryAddress", "PaymentCondition")
 _FREE_TEXTS = frozenset({"Description", "DeliveryDate"})  # Exact fills them in from nothing
 _LINE = (
@@ -142,9 +145,10 @@ def update(
         ChangedByPeopleError: The order in Exact is none of the versions, nor a mix of them.
         NotSeenError: Exact does not show the order: its index lags, or somebody deleted it.
         DocumentRefusedError: The order is delivered, invoiced, or of another debtor.
+        NotYetError: It was changed, and Exact does not show it yet: update it again.
         RetriableError: It may be changed in part: update it again.
     """
-    order = _read(prepared, exact_id, client)
+    order = _read(prepared, exact_id, client, begun.last(prepared.division, exact_id))
     _check_changeable(prepared, order)
     wanted = _version(prepared)
     versions = begun.versions(prepared.division, exact_id)
@@ -158,14 +162,16 @@ def update(
     }
     missing, superfluous = _unmatched(wanted.lines, order[KIND.lines])
     if change or missing or superfluous:
-        begun.add(prepared.division, exact_id, [*versions, wanted])
+        begun.add(prepared.division, exact_id, [*versions, wanted], _now(client))
     if change:
         client.put(KIND.resource, exact_id, change, division=prepared.division)
     for line in missing:
         client.post(LINES, line | {"OrderID": exact_id}, division=prepared.division)
     for line in superfluous:
         client.delete(LINES, str(line["ID"]), division=prepared.division)
-    now = _read(prepared, exact_id, client) if change or missing or superfluous else order
+    now = order
+    if change or missing or superfluous:
+        now = _read(prepared, exact_id, client, _now(client))
     if (made := values.total(now)) != prepared.total:
         what = f"Exact makes {made} of the changed order of {prepared.total}"
         advice = f"Compare order {now.get(KIND.number)} in Exact with the shop."
@@ -174,7 +180,14 @@ def update(
     return Stored(exact_id, finding.number_of(now, KIND.number))
 
 
-def _read(prepared: Prepared, exact_id: str, client: ExactClient) -> dict[str, Any]:
+def _now(client: ExactClient) -> datetime:
+    return datetime.fromtimestamp(client.budget.clock(), UTC)
+
+
+def _read(
+    prepared: Prepared, exact_id: str, client: ExactClient, changed_at: datetime | None
+) -> dict[str, Any]:
+    """Return an order; what was changed a short while ago may not be shown yet."""
     lines = ",".join(f"{KIND.lines}/{name}" for name in ("ID", *_LINE))
     rows = client.get(
         KIND.resource,
@@ -188,6 +201,9 @@ def _read(prepared: Prepared, exact_id: str, client: ExactClient) -> dict[str, A
         if isinstance(row.get(KIND.lines), list):
             return dict.fromkeys(_HEADER) | row
     what = f"Exact does not show the order {prepared.reference}"
+    if changed_at is not None and (soon := changed_at + _SHOWN_AFTER) > _now(client):
+        msg = f"{what} since it was changed"
+        raise NotYetError(msg, KIND.resource, soon)
     advice = "If somebody deleted it there, replay the document with --again to send it anew."
     raise NotSeenError([Problem("document", what, advice)])
 

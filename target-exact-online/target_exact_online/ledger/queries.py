@@ -39,12 +39,14 @@ class Waiting:
         row: Its row.
         sent: What was sent for it last, as JSON, or None.
         summary_key: The entry of the day that it is part of, or None.
+        updated_at: When something last happened to it (UTC).
     """
 
     document: Document
     row: Row
     sent: str | None
     summary_key: str | None
+    updated_at: datetime
 
 
 def look_up(ledger: Ledger, document_key: str) -> Waiting | None:
@@ -260,4 +262,4 @@ def _opened(ledger: Ledger, row: sa.Row[Any]) -> Waiting:
     stored = row.payload
     record = {} if stored is None else payload.decode(ledger.keys.decrypt(stored))
     document = Document(record, row.stream, row.document_key, row.division, row.payload_hash)
-    return Waiting(document, row_of(row._asdict()), row.sent, row.summary_key)
+    return Waiting(document, row_of(row._asdict()), row.sent, row.summary_key, row.updated_at)

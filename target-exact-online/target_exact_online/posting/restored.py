@@ -13,7 +13,7 @@ import logging
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -109,7 +109,9 @@ class Restored:
             return first
         found = self.company.since(stream, division, last - _MARGIN)
         if found is None:
-            return _Look(first.references, self.company.now())
+            until = self.company.now()
+            self._keep(division, stream, first.references, complete=False)
+            return _Look(first.references, until)
         owners = queries.owners(self.ledger, division, [one.exact_id for one in found])
         unknown = {one.reference for one in found if one.exact_id not in owners} - {""}
         if unknown:
@@ -121,6 +123,8 @@ class Restored:
                 stream,
                 f"{last:%Y-%m-%d %H:%M} UTC",
             )
+            # Kept before anything is sent: from then on the ledger's last document is a newer one.
+            self._keep(division, stream, unknown, complete=True)
         first.references |= unknown
         for one in found:
             first.rows.setdefault(one.reference, []).append(one)
@@ -136,7 +140,8 @@ class Restored:
             if queries.last_answer(self.ledger, division, stream) is not None:
                 return _Look(set())  # posted by an older version, which looked when it was new
             read = self.company.since(stream, division, _EVER_SINCE)
-            row = self._keep(division, stream, read)
+            references = {one.reference for one in read or ()} - {""}
+            row = self._keep(division, stream, references, complete=read is not None)
         references = set(json.loads(row.found))
         look = _Look(references, None if row.complete else row.looked_at or _far_future())
         for one in read or ():
@@ -144,24 +149,35 @@ class Restored:
         return look
 
     def _keep(
-        self, division: int, stream: str, found: list[Found] | None
+        self, division: int, stream: str, references: set[str], *, complete: bool
     ) -> sa.Row[tuple[object, ...]]:
-        references = sorted({one.reference for one in found or ()} - {""})
+        """Add references to those that are kept.
+
+        Args:
+            division: The company.
+            stream: What they are of.
+            references: What Exact has and this ledger does not.
+            complete: They are all; else whatever the shop has by now is asked for.
+        """
+        here = (known_references.c.division == division) & (known_references.c.stream == stream)
         with self.ledger.engine.begin() as connection:
             insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+            empty = {"complete": True, "found": "[]", "looked_at": self.company.now()}
             connection.execute(
                 insert(known_references)
                 .on_conflict_do_nothing()
-                .values(
-                    division=division,
-                    stream=stream,
-                    complete=found is not None,
-                    found=json.dumps(references),
-                    looked_at=self.company.now() + _SHOPS_CLOCK,
-                )
+                .values(division=division, stream=stream, **empty)
             )
-            here = (known_references.c.division == division) & (known_references.c.stream == stream)
-            return connection.execute(sa.select(known_references).where(here)).one()
+            kept = sa.select(known_references).where(here).with_for_update()
+            before = connection.execute(kept).one()
+            changes: dict[str, Any] = {
+                "found": json.dumps(sorted({*json.loads(before.found), *references}))
+            }
+            if not complete:
+                until = self.company.now() + _SHOPS_CLOCK
+                changes |= {"complete": False, "looked_at": until}
+            connection.execute(known_references.update().where(here).values(changes))
+            return connection.execute(kept).one()
 
     def _ask(self, look: _Look, ready: Prepared) -> None:
         """Ask for the references of this document and of those that are sent next, together."""

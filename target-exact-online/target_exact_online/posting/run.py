@@ -14,13 +14,15 @@ import logging
 import math
 import threading
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from target_exact_online import documents
 from target_exact_online.exceptions import (
     ConfigError,
     DocumentRefusedError,
+    NotSeenError,
+    NotYetError,
     OutcomeUnknownError,
     Problem,
     RetriableError,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from target_exact_online.company import Company
     from target_exact_online.documents.prepared import Prepared
     from target_exact_online.ledger.queries import Waiting
+    from target_exact_online.ledger.rows import Document
     from target_exact_online.ledger.runs import Run
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.posting.backlog import Backlog
@@ -283,6 +286,12 @@ class Posting:
             reason = str(error) or type(error).__name__
             return Lost(run_id, reason, datetime.now(UTC)), NO_FACTS
         self.gate.count_answer()
+        owner = self._owner(waiting, ready, stored.exact_id)
+        if owner is not None:
+            reason = (
+                f"Exact answered with what it has of {owner}. It is asked before it is sent again."
+            )
+            return Lost(run_id, reason, datetime.now(UTC)), NO_FACTS
         for text in stored.warnings:
             self.summary.warn(waiting.document, text)
         number = None if stored.number is None else str(stored.number)
@@ -292,6 +301,14 @@ class Posting:
             entry_date=ready.document_date.isoformat(),
         )
         return Answered(run_id, stored.exact_id, number), facts
+
+    def _owner(self, waiting: Waiting, ready: Prepared, exact_id: str) -> str | None:
+        """Return which other document holds what an answer names: an entry belongs to one."""
+        if not ready.reference:
+            return None  # a relation: many documents have the same
+        key = waiting.row.document_key
+        owner = queries.owners(self.ledger, ready.division, [exact_id]).get(exact_id, key)
+        return None if owner == key else owner
 
     def _not_stored(self, error: TargetError) -> Event:
         now = datetime.now(UTC)
@@ -330,30 +347,43 @@ class Posting:
 
     def _change(self, key: str) -> bool:
         """Change one order; return False when Exact cannot be asked now."""
-        self.ledger.move(self.run, key, ChangeBegun())
         posted = queries.look_up(self.ledger, key)
+        self.ledger.move(self.run, key, ChangeBegun())
         newer = queries.changing_version(self.ledger, key)
         if posted is None or newer is None or posted.row.exact_id is None:
             return True
-        event: Event
         try:
-            stored = self.company.update(posted.document, newer, posted.row.exact_id)
-        except DocumentRefusedError as error:
-            event = NotChanged(str(error))
+            event = self._updated(posted, newer, posted.row.exact_id)
         except RetriableError as error:
             self.summary.count_failed(newer, f"{error}. It is changed by the next run.", None)
-            return False
+            return isinstance(error, NotYetError)
         except TargetError as error:
             self.gate.fail(error)
             return False
-        else:
-            event = Changed(None if stored.number is None else str(stored.number))
         step = self.ledger.move(self.run, key, event)
         if step is not None:
             tell(self.summary, newer, step)
             if step.kind == "changed" and step.row.newer_hash is not None:
                 return self._change(key)
         return True
+
+    def _updated(self, posted: Waiting, newer: Document, exact_id: str) -> Changed | NotChanged:
+        """Make one order in Exact what it should be, and say what came of it."""
+        try:
+            stored = self.company.update(posted.document, newer, exact_id)
+        except NotSeenError as error:
+            if self._is_fresh(posted):  # Exact's lists lag: absence is no proof yet
+                soon = posted.updated_at + self.company.absent_after
+                raise NotYetError(str(error), CHANGEABLE_STREAM, soon) from error
+            return NotChanged(str(error))
+        except DocumentRefusedError as error:
+            return NotChanged(str(error))
+        return Changed(None if stored.number is None else str(stored.number))
+
+    def _is_fresh(self, waiting: Waiting) -> bool:
+        """Tell whether something happened to a document so late that Exact may not show it yet."""
+        age = datetime.now(UTC) - waiting.updated_at
+        return timedelta(0) <= age < self.company.absent_after
 
     def compare_printed(self) -> None:
         """Compare the entries that Exact made of printed invoices with what was expected."""
