@@ -1,7 +1,4 @@
-"""A few simulated lives: the real posting against Exact, people and accidents, drawn from seeds.
-
-A seed that ever found a mistake stays here.
-"""
+"""A few simulated lives: the real posting against Exact, people and accidents, drawn from seeds."""
 
 from __future__ import annotations
 
@@ -14,12 +11,8 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
-#: Seed, days, and what went wrong in it once.
-LIVES = [
-    (4, 9, "a restored ledger was noticed by one run only, and that run was killed"),
-    (8, 6, "two companies sold on the same day; a changed order was not shown at once"),
-    (22, 8, "an entry was taken for its twin although its link named the other document"),
-]
+#: Seeds and days. What a seed once found has a test of its own where it belongs.
+LIVES = [(4, 9), (8, 8), (11, 9), (15, 8)]
 
 
 @pytest.fixture
@@ -30,10 +23,10 @@ def simulator(monkeypatch: pytest.MonkeyPatch) -> Any:
         del sys.modules[name]
 
 
-@pytest.mark.parametrize(("seed", "days", "once"), LIVES)
-def test_a_life_without_a_mistake(simulator: Any, seed: int, days: int, once: str) -> None:
+@pytest.mark.parametrize(("seed", "days"), LIVES)
+def test_a_life_without_a_mistake(simulator: Any, seed: int, days: int) -> None:
     life = simulator.live(seed, days)
-    assert not life.found, once
+    assert not life.found
     assert life.figures["documents"] > days
 
 
