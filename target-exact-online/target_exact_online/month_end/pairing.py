@@ -60,6 +60,27 @@ class Seen:
     state: str
 
 
+def seen(booked: Booked, entry: Entry | None = None, *, here: bool = True) -> Seen:
+    """Return what is kept of a document.
+
+    Args:
+        booked: The document.
+        entry: Its entry, or None.
+        here: Whether it counts in this month.
+    """
+    return Seen(
+        booked.number,
+        booked.kind,
+        booked.store,
+        booked.entry_date,
+        booked.currency,
+        booked.amount if here else None,
+        None if entry is None else matching.amount_of(entry),
+        "" if entry is None else entry.label,
+        booked.state,
+    )
+
+
 @dataclass(slots=True)
 class Pairing:
     """What was found of a month.
@@ -168,20 +189,7 @@ class Pairing:
         here = (booked.year, booked.period) == (self.month.year, self.month.period)
         if here:
             self.ledger.add(booked.lines, booked.currency, sale=booked.is_sale)
-        amount = None
-        if entry is not None:
-            amount = matching.amount_of(entry)
-        self.documents[booked.key] = Seen(
-            booked.number,
-            booked.kind,
-            booked.store,
-            booked.entry_date,
-            booked.currency,
-            booked.amount if here else None,
-            amount,
-            "" if entry is None else entry.label,
-            booked.state,
-        )
+        self.documents[booked.key] = seen(booked, entry, here=here)
 
     def _pair(self, booked: Booked, entry: Entry) -> None:
         self._count(booked, entry)

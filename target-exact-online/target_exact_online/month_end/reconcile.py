@@ -359,12 +359,13 @@ class Comparison:
         for found_one in found:
             codes.setdefault(found_one.document_key, set()).add(found_one.code)
         amounts = {} if self.shop is None else self.shop.amounts
-        seen = self.pairing.documents
+        members = {} if self.shop is None else self.shop.members
+        seen = self.pairing.documents | members
         others = {one.key: one for one in self.waiting}
         for key in sorted(seen.keys() | amounts.keys() | others.keys()):
             known = seen.get(key) or others.get(key)
             if known is None:
-                continue  # a document of a day's entry: the entry stands for it
+                continue  # of another month
             mine = seen.get(key)
             yield DocumentRow(
                 document_key=key,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end import cut_off, shop_classes
 from target_exact_online.month_end.classes import Difference, finding
+from target_exact_online.month_end.pairing import Seen, seen
 from target_exact_online.month_end.scopes import Moves, Tally
 from target_exact_online.month_end.sides import Booked
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from target_exact_online.month_end.sides import Month, Sale
 
 _CHUNK = 500
+_SUMMARY = "summary_documents"
 _ZONES = timedelta(hours=14)  # no local day begins earlier, in UTC
 
 
@@ -61,6 +63,7 @@ class ShopSide:
         shop: Sums of the shop.
         findings: The differences.
         amounts: The shop's amount of each document of the month, by key.
+        members: Facts of the documents behind the entries of days, by key.
         waiting: Documents that are not posted, or not in the ledger.
         other_rules: How many documents were read with other rules than those that booked them.
         of_ledger: How many documents about money were taken from the ledger.
@@ -77,6 +80,7 @@ class ShopSide:
     shop: Tally = field(init=False)
     findings: list[Finding] = field(default_factory=list)
     amounts: dict[str, Decimal] = field(default_factory=dict)
+    members: dict[str, Seen] = field(default_factory=dict)
     waiting: list[Booked] = field(default_factory=list)
     other_rules: int = 0
     of_ledger: int = 0
@@ -138,6 +142,8 @@ class ShopSide:
             self.amounts[booked.key if booked is not None else sale.key] = sale.amount
             self.sales += sale.is_sale
             self.content ^= _number(f"{sale.key}\0{sale.content}")
+            if booked is not None and booked.stream == _SUMMARY:
+                self.members[booked.key] = seen(booked)
         self.other_rules += judged.other_rules
         if judged.difference is not None:
             self._tell(judged.difference, booked or as_booked(sale, self.month))
