@@ -283,6 +283,21 @@ def test_documents_of_other_people_do_not_count(
     assert copies(sandbox) == whole(1)
 
 
+def test_an_entry_that_was_asked_for_too_early_is_not_gone(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    """Attaching the first copies takes time, and the answer about the others gets no better."""
+    sandbox.set("exact.index_lag_seconds", 1.5)
+    sandbox.fault("*/salesentry/SalesEntries", "latency", method="POST", times=0, seconds=0.4)
+    sandbox.fault("*/documents/Documents", "latency", method="POST", times=0, seconds=0.7)
+    target.write(attach_documents=True)
+    outcome = target.post_here([sales_entry(number) for number in range(1, 9)])
+    assert outcome.report["attachments"]["given_up"] == 0
+    time.sleep(2)
+    assert target.call().report["attachments"]["waiting"] == 0
+    assert copies(sandbox) == whole(*range(1, 9))
+
+
 def test_an_entry_that_is_gone_gets_no_copy(
     attaching: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
 ) -> None:

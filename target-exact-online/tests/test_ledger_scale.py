@@ -17,7 +17,6 @@ from target_exact_online.copies.rows import Rows
 from target_exact_online.desk import documents as desk
 from target_exact_online.desk.documents import Search
 from target_exact_online.ledger import chain, queries
-from target_exact_online.ledger.runs import Run
 from target_exact_online.ledger.store import Ledger
 
 if TYPE_CHECKING:
@@ -93,8 +92,7 @@ RUN: dict[str, Callable[[Ledger], object]] = {
     "members": lambda one: queries.members(one, "day"),
     "copies begin": lambda one: Rows(one.engine, one.keys).begin(wanted=True),
     "copies remember": lambda one: Rows(one.engine, one.keys).remember(),
-    "copies due": lambda one: Rows(one.engine, one.keys).due(NOW, limit=9),
-    "copies taken over": lambda one: Rows(one.engine, one.keys).take_over(Run(one.engine)),
+    "copies due": lambda one: Rows(one.engine, one.keys).due(9),
     "copies waiting": lambda one: Rows(one.engine, one.keys).waiting(),
 }
 

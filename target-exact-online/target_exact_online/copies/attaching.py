@@ -107,6 +107,7 @@ class Copies:
     def _attach_in(self, calls: Calls, some: list[Copy]) -> None:
         if self._stopped():
             return
+        asked_at = datetime.now(UTC)
         try:
             customers = calls.customers([one.exact_id for one in some])
         except TargetError as error:
@@ -117,11 +118,13 @@ class Copies:
                 return
             with exclusive(self.ledger.engine, "copies"):
                 for now in self._rows.due(1, one.document_key):  # unless another process was first
-                    self._attach_one(calls, now, customers.get(one.exact_id))
+                    self._attach_one(calls, now, customers.get(one.exact_id), asked_at)
 
-    def _attach_one(self, calls: Calls, one: Copy, customer: str | None) -> None:
+    def _attach_one(
+        self, calls: Calls, one: Copy, customer: str | None, asked_at: datetime
+    ) -> None:
         try:
-            exact_document_id = self._attached(calls, one, customer)
+            exact_document_id = self._attached(calls, one, customer, asked_at)
         except (DocumentRefusedError, RequestRefusedError) as error:
             self._rows.give_up(self.run, one, str(error))
             source = one.record.get("source") or {}
@@ -135,8 +138,14 @@ class Copies:
             self._rows.attached(self.run, one, exact_document_id)
             self.summary.count_attached()
 
-    def _attached(self, calls: Calls, one: Copy, customer: str | None) -> str:
+    def _attached(self, calls: Calls, one: Copy, customer: str | None, asked_at: datetime) -> str:
         """Make what is missing of a copy, and return the GUID of Exact's document.
+
+        Args:
+            calls: Makes the calls.
+            one: The copy.
+            customer: The account of its entry; None: Exact did not show the entry.
+            asked_at: When Exact was asked for the entry (UTC).
 
         Raises:
             TargetError: By type; what may be in Exact is recorded.
@@ -145,19 +154,20 @@ class Copies:
         name = file_name(record, "pdf")
         document_id, sent_at = one.exact_document_id, one.sent_at
         if customer is None:
-            self._check_late_enough(one, one.created_at)
+            self._check_late_enough(one, one.created_at, asked_at)
             what = "Exact does not have the entry any more"
             raise _refusal(what, "Look for it in Exact.")
+        asked_at = datetime.now(UTC)
         if document_id is None and sent_at is not None:
             document_id = calls.find_document(one.exact_id, customer, title)
             if document_id is None:
-                self._check_late_enough(one, sent_at)
+                self._check_late_enough(one, sent_at, asked_at)
             else:
                 self._rows.has_document(one, document_id, sent_at=sent_at)
         if document_id is not None and sent_at is not None:
             if calls.has_file(document_id, name):
                 return document_id
-            self._check_late_enough(one, sent_at)
+            self._check_late_enough(one, sent_at, asked_at)
         # Made before a document is: one that cannot be made leaves nothing behind.
         content = _made(one)
         if document_id is None:
@@ -181,17 +191,17 @@ class Copies:
             self._rows.sending(one, None)  # nothing was stored
             raise
 
-    def _check_late_enough(self, one: Copy, sent_at: datetime) -> None:
-        """Let absence count only when nothing can be at work any more.
+    def _check_late_enough(self, one: Copy, sent_at: datetime, asked_at: datetime) -> None:
+        """Let absence count only when nothing could be at work any more as Exact was asked.
 
         Raises:
-            NotYetError: It is too early.
+            NotYetError: It was too early.
         """
-        now = datetime.now(UTC)
-        if sent_at > now:  # a clock was wrong: no moment is believed that has not come yet
-            self._rows.sending(one, now)
-            sent_at = now
-        if now < sent_at + self.absent_after:
+        if sent_at > asked_at:  # a clock was wrong, or it was noted while Exact answered
+            sent_at = asked_at
+            if one.sent_at is not None:
+                self._rows.sending(one, asked_at)
+        if asked_at < sent_at + self.absent_after:
             msg = "Exact does not show yet what an earlier call may have stored"
             raise NotYetError(msg, "documents/Documents", sent_at + self.absent_after)
 

@@ -183,7 +183,7 @@ class Relations:
             if row is not None and row.exact_id is not None:
                 return row.exact_id
             was_sent = row is not None and row.sent_at is not None
-            until = self._shown_by(row) if row is not None else None
+            until = self._shown_by(row, self.now()) if row is not None else None
             if until is not None and row is not None and row.identity in self._asked_early:
                 raise NotYetError(_NOT_SHOWN, thing.resource, until)
             # Exact itself looks for an identical address; others may have made the rest meanwhile.
@@ -252,15 +252,14 @@ class Relations:
             self._rows.wanted(wanted, document_key)
             self._followed.add(document_key)
 
-    def _shown_by(self, row: Row) -> datetime | None:
-        """Return when absence begins to count (UTC), or None when it does already."""
-        now = self.now()
+    def _shown_by(self, row: Row, asked_at: datetime) -> datetime | None:
+        """Return when absence begins to count (UTC), or None when it did as Exact was asked."""
         if row.sent_at is None:
             return None
-        if row.sent_at > now:  # a clock was wrong: no moment is believed that has not come yet
-            self._rows.waits(row, now)
-        until = min(row.sent_at, now) + self.absent_after
-        return until if now < until else None
+        if row.sent_at > asked_at:  # a clock was wrong: no moment is believed before it comes
+            self._rows.waits(row, asked_at)
+        until = min(row.sent_at, asked_at) + self.absent_after
+        return until if asked_at < until else None
 
     # What comes after the document
 
@@ -282,12 +281,13 @@ class Relations:
             if now is None:
                 return []  # another process finished it
             exact_id = now.exact_id
+            shown_by = self._shown_by(now, self.now())
             if exact_id is None:
                 found = self.client.get(
                     resource, filter=now.question, select="ID", division=now.division
                 )
                 exact_id = next((str(one["ID"]) for one in found), None)
-            if exact_id is None and self._shown_by(now) is not None:
+            if exact_id is None and shown_by is not None:
                 return [now]
             if exact_id is None:
                 self._rows.remove(now)  # it is created when a document needs it
@@ -302,7 +302,7 @@ class Relations:
         """Create addresses and contacts; return what a person should know, and what ended it."""
         warnings: list[str] = []
         waiting: list[Row] = []
-        there: dict[str, list[dict[str, Any]]] = {}
+        there: dict[str, tuple[datetime, list[dict[str, Any]]]] = {}
         for at, row in enumerate(rows):
             if row.what not in {"address", "contact"}:
                 waiting.append(row)
@@ -310,14 +310,17 @@ class Relations:
             (one,) = row.details
             thing = things.detail(one, row.owner_id, row.division)
             try:
+                asked_at = self.now()
                 if ask or row.sent_at is not None:
                     asked = thing.resource + thing.question
-                    there[asked] = there.get(asked) or self._all(thing)
-                    same = next((other for other in there[asked] if thing.is_same(other)), None)
+                    if asked not in there:
+                        there[asked] = asked_at, self._all(thing)
+                    asked_at, others = there[asked]
+                    same = next((other for other in others if thing.is_same(other)), None)
                     if same is not None:
                         self._rows.is_there(row, str(same["ID"]))
                         continue
-                if self._shown_by(row) is not None:
+                if self._shown_by(row, asked_at) is not None:
                     waiting.append(row)
                     continue
                 self._created(thing, row.document_key, (one,))
