@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from target_exact_online.ledger.database import UtcDateTime
 
 metadata = sa.MetaData()
+_CENT = Decimal("0.01")
 
 
 class Money(sa.types.TypeDecorator[Decimal]):
@@ -34,7 +35,8 @@ class Money(sa.types.TypeDecorator[Decimal]):
         if value is None:
             return None
         amount = Decimal(str(value))
-        return amount.quantize(Decimal("0.01")) if amount == round(amount, 2) else amount
+        shown = amount.quantize(_CENT)
+        return shown if shown == amount else amount
 
 
 documents = sa.Table(

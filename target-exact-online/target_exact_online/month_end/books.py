@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,6 +31,23 @@ if TYPE_CHECKING:
 BOOKED_STREAMS = ("sales_entries", "sales_invoices", "general_journal_entries")
 COMPARED_STREAMS = (*BOOKED_STREAMS, "summary_documents", "refused_documents")
 _PAGE = 500
+# Without the contents: they are large, and seldom needed.
+_DOCUMENT = tuple(
+    documents.c[name]
+    for name in (
+        *("document_key", "stream", "kind", "state", "your_ref", "order_number", "store_code"),
+        *("entity_id", "entry_date", "period_year", "period_no", "currency", "amount", "sent"),
+        *("exact_id", "exact_number", "rules_version", "error", "source_created_at"),
+        *("created_at", "may_be_in_exact", "payload_hash"),
+    )
+)
+_POSTING = tuple(
+    postings.c[name]
+    for name in (
+        *("document_key", "line_no", "gl_account", "cost_center", "cost_unit", "vat_code"),
+        *("amount", "vat_amount", "amount_dc", "role", "derived"),
+    )
+)
 _CENT = Decimal("0.01")
 
 
@@ -50,7 +68,7 @@ class Rates:
     def own(self, amount: Decimal, currency: str, day: str, rate: Decimal | None = None) -> Decimal:
         """Return an amount in the company's currency."""
         if currency == self.currency:
-            return cents(amount)
+            return amount
         rate = rate if rate is not None else self.known(currency, day)
         if rate is None:
             self.missing[currency] = self.missing.get(currency, 0) + 1
@@ -220,41 +238,60 @@ class Reader:
         return found
 
     def _page(self, condition: sa.ColumnElement[bool], limit: int | None) -> list[Booked]:
-        query = sa.select(documents).where(condition).order_by(documents.c.document_key)
+        query = sa.select(*_DOCUMENT).where(condition).order_by(documents.c.document_key)
         with reading(self.ledger.engine) as connection:
             rows = connection.execute(query.limit(limit)).all()
             keys = [row.document_key for row in rows]
             lines: dict[str, list[sa.Row[Any]]] = {key: [] for key in keys}
             for start in range(0, len(keys), _PAGE):
                 some = postings.c.document_key.in_(keys[start : start + _PAGE])
-                booked = sa.select(postings).where(some)
+                booked = sa.select(*_POSTING).where(some)
                 for line in connection.execute(
                     booked.order_by(postings.c.document_key, postings.c.line_no)
                 ):
                     lines[line.document_key].append(line)
-        return [self._booked(row, lines[row.document_key]) for row in rows]
+            sent = {row.document_key: _sent(row.sent) for row in rows}
+            needed = [key for key in keys if not lines[key] or not sent[key].journal]
+            sealed: dict[str, bytes | None] = {}
+            for start in range(0, len(needed), _PAGE):
+                some = documents.c.document_key.in_(needed[start : start + _PAGE])
+                content_of = sa.select(documents.c.document_key, documents.c.payload).where(some)
+                sealed |= dict(connection.execute(content_of).tuples().all())
+        return [
+            self._booked(
+                row,
+                lines[row.document_key],
+                sent[row.document_key],
+                content(self.ledger, sealed.get(row.document_key)),
+            )
+            for row in rows
+        ]
 
-    def _booked(self, row: sa.Row[Any], lines: Sequence[sa.Row[Any]]) -> Booked:
-        sent = _sent(row.sent)
+    def _booked(
+        self,
+        row: sa.Row[Any],
+        lines: Sequence[sa.Row[Any]],
+        sent: Sent,
+        record: Mapping[str, Any],
+    ) -> Booked:
         day = sent.print_date or row.entry_date or ""
-        needed = not lines or not sent.journal
-        record = content(self.ledger, row.payload) if needed else {}
         made = tuple(self._line(line, row.currency or self.month.currency, day) for line in lines)
         if not made and record.get("lines"):
             made = self.lines(row.stream, record, row.document_key)
         held = row.period_year is None and self.month.holds(day)
         return Booked(
-            key=row.document_key,
-            stream=row.stream,
-            kind=row.kind or "",
-            state=row.state,
+            # Of a month's documents most texts are one of a few, and keys come again and again.
+            key=intern(row.document_key),
+            stream=intern(row.stream),
+            kind=intern(row.kind or ""),
+            state=intern(row.state),
             number=row.your_ref or "",
             order_number=row.order_number or "",
-            store=row.store_code or "",
-            entry_date=day,
+            store=intern(row.store_code or ""),
+            entry_date=intern(day),
             year=self.month.year if held else row.period_year or 0,
             period=self.month.period if held else row.period_no or 0,
-            currency=row.currency or self.month.currency,
+            currency=intern(row.currency or self.month.currency),
             amount=None if row.amount is None else cents(row.amount),
             exact_id=row.exact_id or "",
             entry_number=row.exact_number or "",
@@ -317,7 +354,7 @@ class Reader:
                 Line(
                     self.books.vat_account(code) if kind == "vat" else account,
                     cents(line["amount"]),
-                    self.rates.own(line["amount"], currency, day, rate),
+                    self.rates.own(cents(line["amount"]), currency, day, rate),
                     kind,
                     code,
                     cents(line.get("vat_amount") or 0),

@@ -27,6 +27,13 @@ VAT_LINE = 9999
 """The number of the lines that Exact makes for VAT."""
 _SALES = frozenset({20, 21})
 _MANY = 500
+_READ = tuple(
+    column
+    for column in exact_lines.c
+    if column.name
+    not in {"division", "id", "rate", "order_number", "invoice_number", "timestamp"}
+    | {"deleted_at", "deleted_by"}
+)
 
 
 def store(connection: Connection, division: int, rows: Iterable[Mapping[str, Any]]) -> int:
@@ -74,7 +81,7 @@ class ExactLines:
     def entries(self, month: Month) -> Iterator[Entry]:
         """Yield the entries of a month."""
         query = (
-            sa.select(exact_lines)
+            sa.select(*_READ)
             .where(self._here(month))
             .order_by(exact_lines.c.entry_id, exact_lines.c.line_no, exact_lines.c.id)
         )

@@ -68,6 +68,7 @@ def seen(booked: Booked, entry: Entry | None = None, *, here: bool = True) -> Se
         entry: Its entry, or None.
         here: Whether it counts in this month.
     """
+    theirs = None if entry is None else matching.amount_of(entry)
     return Seen(
         booked.number,
         booked.kind,
@@ -75,7 +76,7 @@ def seen(booked: Booked, entry: Entry | None = None, *, here: bool = True) -> Se
         booked.entry_date,
         booked.currency,
         booked.amount if here else None,
-        None if entry is None else matching.amount_of(entry),
+        booked.amount if theirs == booked.amount else theirs,  # one object for both
         "" if entry is None else entry.label,
         booked.state,
     )
@@ -114,7 +115,7 @@ class Pairing:
     entry_of: dict[str, Entry] = field(default_factory=dict)
     unsure: list[str] = field(default_factory=list)
     filed_at: datetime | None = None
-    _labels: dict[tuple[str, bool, str], str] = field(default_factory=dict)
+    _labels: dict[int, str] = field(default_factory=dict)
     _strangers: list[Entry] = field(default_factory=list)
     _numbers: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
@@ -194,7 +195,7 @@ class Pairing:
     def _pair(self, booked: Booked, entry: Entry) -> None:
         self._count(booked, entry)
         if (label := matching.label_of_document(booked)) is not None:
-            self._labels[label] = booked.key
+            self._labels[hash(label)] = booked.key
         if (entry.year, entry.period) == (self.month.year, self.month.period):
             self.exact.add(entry.lines, entry.currency, sale=booked.is_sale)
         if entry.currency and entry.currency != booked.currency:
@@ -304,9 +305,10 @@ class Pairing:
             waiting: Documents of the month that are not posted, or not in the ledger.
         """
         labels = {matching.label_of(entry) for entry in self._strangers}
-        keys = {label: self._labels[label] for label in labels if label in self._labels}
-        loaded = self.reader.by_key(keys.values())
-        posted = {label: loaded[key] for label, key in keys.items() if key in loaded}
+        keys = [self._labels[hash(label)] for label in labels if hash(label) in self._labels]
+        loaded = self.reader.by_key(keys)
+        known = ((matching.label_of_document(one), one) for one in loaded.values())
+        posted = {label: one for label, one in known if label is not None}
         for one in strangers.classify(self._strangers, list(waiting), posted, self.books):
             moves = one.found.moves
             self.exact.add(moves.into, moves.currency, sale=moves.sale)

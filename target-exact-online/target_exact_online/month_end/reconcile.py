@@ -360,13 +360,14 @@ class Comparison:
             codes.setdefault(found_one.document_key, set()).add(found_one.code)
         amounts = {} if self.shop is None else self.shop.amounts
         members = {} if self.shop is None else self.shop.members
-        seen = self.pairing.documents | members
+        seen = self.pairing.documents
+        seen.update(members)
         others = {one.key: one for one in self.waiting}
         for key in sorted(seen.keys() | amounts.keys() | others.keys()):
-            known = seen.get(key) or others.get(key)
+            mine = seen.pop(key, None)  # two forms of all documents at once cost too much memory
+            known = mine or others.get(key)
             if known is None:
                 continue  # of another month
-            mine = seen.get(key)
             yield DocumentRow(
                 document_key=key,
                 number=known.number,

@@ -7,6 +7,7 @@ versions of the rules, the one of the version that booked it is compared.
 from __future__ import annotations
 
 from decimal import Decimal
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -67,7 +68,7 @@ def _sale(
     refused = stream == "refused_documents"
     rate = record.get("exchange_rate")
     return Sale(
-        key=str(record["document_key"]),
+        key=intern(str(record["document_key"])),
         stream=stream,
         kind=str(source.get("kind") or record.get("kind") or ""),
         number=str(record.get("your_ref") or source.get("increment_id") or ""),

@@ -88,8 +88,8 @@ class ShopSide:
     sales: int = 0
     content: int = 0
     latest: datetime | None = None
-    _seen: dict[str, str] = field(default_factory=dict)
-    _entities: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
+    _entities: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin with empty sums."""
@@ -129,17 +129,17 @@ class ShopSide:
     def _judge(self, sale: Sale, booked: Booked | None) -> None:
         if sale.key in self._seen:
             return
-        self._seen[sale.key] = booked.key if booked is not None else ""
+        self._seen.add(sale.key)
         if booked is not None:
-            self._seen[booked.key] = booked.key
+            self._seen.add(booked.key)
         if sale.entity_id and sale.is_sale:
-            self._entities[sale.kind, sale.store, sale.entity_id] = sale.key
+            self._entities[hash((sale.kind, sale.store, sale.entity_id))] = sale.key
         if sale.extracted_at is not None:
             self.latest = max(self.latest or sale.extracted_at, sale.extracted_at)
         judged = shop_classes.judge(sale, booked, self.month, self.now, self.last_run)
         if judged.counts:
             self.shop.add(judged.lines, sale.currency, sale=sale.is_sale)
-            self.amounts[booked.key if booked is not None else sale.key] = sale.amount
+            self.amounts[sale.key if booked is None else booked.key] = _shared(sale, booked)
             self.sales += sale.is_sale
             self.content ^= _number(f"{sale.key}\0{sale.content}")
             if booked is not None and booked.stream == _SUMMARY:
@@ -158,12 +158,14 @@ class ShopSide:
     def rest(self) -> None:
         """Tell which posted documents of the month the shop does not have."""
         until = min(self.span.until, self.latest or self.span.until)
-        for booked in self.reader.where(ledger_side.posted(self.month)):
-            if booked.key in self._seen or booked.kind == "day":
+        keys = self.reader.keys(ledger_side.posted(self.month))
+        unseen = self.reader.by_key(key for key in keys if key not in self._seen)
+        for booked in unseen.values():
+            if booked.kind == "day":
                 continue
             made = booked.created_at
             was_read = made is not None and self.span.since <= made < until
-            twin = self._entities.get((booked.kind, booked.store, booked.entity_id), "")
+            twin = self._entities.get(hash((booked.kind, booked.store, booked.entity_id)), "")
             if twin:
                 self._tell(shop_classes.gone(booked, twin=twin), booked)
             elif was_read:
@@ -218,6 +220,13 @@ def as_booked(sale: Sale, month: Month) -> Booked:
         created_at=sale.created_at,
         lines=sale.lines,
     )
+
+
+def _shared(sale: Sale, booked: Booked | None) -> Decimal:
+    """Return the shop's amount: the ledger's object where they are equal, to save memory."""
+    if booked is not None and booked.amount is not None and booked.amount == sale.amount:
+        return booked.amount
+    return sale.amount
 
 
 def _number(text: str) -> int:

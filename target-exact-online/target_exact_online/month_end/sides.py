@@ -11,14 +11,16 @@ from decimal import Decimal
 from typing import Literal
 
 ZERO = Decimal(0)
+_CENT = Decimal("0.01")
 LONGEST_REFERENCE = 30
 """Exact cuts ``YourRef`` at so many characters, without a word."""
 
 
 def cents(value: object) -> Decimal:
     """Return an amount with its cents shown; what is finer stays."""
-    amount = Decimal(str(value))
-    return amount.quantize(Decimal("0.01")) if amount == round(amount, 2) else amount
+    amount = value if isinstance(value, Decimal) else Decimal(str(value))
+    shown = amount.quantize(_CENT)
+    return shown if shown == amount else amount
 
 
 LineKind = Literal["line", "vat", "debtor"]

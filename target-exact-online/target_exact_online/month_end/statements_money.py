@@ -13,6 +13,7 @@ from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end import sign_off
 from target_exact_online.month_end.model import Column, Statement
 from target_exact_online.month_end.sides import ZERO, cents
+from target_exact_online.month_end.statements_vat import sales_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -180,49 +181,33 @@ def cut_off(comparison: Comparison, result: Result) -> Statement:
 
 def _memos(ledger: Ledger, month: Month) -> list[tuple[sa.Row[Any], str]]:
     """Return credit memos whose sale was in an earlier month."""
-    sale = documents.alias("sale")
-    sold = sa.func.max(sale.c.entry_date).label("sold")
-    query = (
-        sa.select(
-            documents.c.document_key,
-            documents.c.kind,
-            documents.c.entry_date,
-            documents.c.amount,
-            documents.c.currency,
-            sold,
-        )
-        .join(
-            sale,
-            (sale.c.order_number == documents.c.order_number)
-            & (sale.c.division == documents.c.division)
-            & (sale.c.kind == "invoice")
-            & (sale.c.state == "posted")
-            & sale.c.store_code.is_not_distinct_from(documents.c.store_code),
-        )
-        .where(
-            documents.c.document_key.in_(
-                sa.select(documents.c.document_key).where(
-                    documents.c.division == month.division,
-                    documents.c.kind == "credit_memo",
-                    documents.c.state == "posted",
-                    documents.c.entry_date >= month.first.isoformat(),
-                    documents.c.entry_date <= month.last.isoformat(),
-                )
-            )
-        )
-        .group_by(
-            documents.c.document_key,
-            documents.c.kind,
-            documents.c.entry_date,
-            documents.c.amount,
-            documents.c.currency,
-        )
-        .having(sold < month.first.isoformat())
-        .order_by(documents.c.document_key)
+    columns = (
+        documents.c.document_key,
+        documents.c.kind,
+        documents.c.entry_date,
+        documents.c.amount,
+        documents.c.currency,
+        documents.c.order_number,
+        documents.c.store_code,
+    )
+    query = sa.select(*columns).where(
+        documents.c.division == month.division,
+        documents.c.kind == "credit_memo",
+        documents.c.state == "posted",
+        documents.c.order_number.is_not(None),
+        documents.c.entry_date >= month.first.isoformat(),
+        documents.c.entry_date <= month.last.isoformat(),
     )
     with reading(ledger.engine) as connection:
-        rows = connection.execute(query).all()
-    return [(row, f"takes back a sale of {row.sold}") for row in rows]
+        memos = connection.execute(query.order_by(documents.c.document_key)).all()
+    sold = sales_of(ledger, month, {row.order_number for row in memos})
+    found = []
+    for row in memos:
+        days = sold.get((row.order_number, row.store_code), ())
+        last = max((day for day in days if day <= row.entry_date), default="")
+        if last and last < month.first.isoformat():
+            found.append((row, f"takes back a sale of {last}"))
+    return found
 
 
 def _late(ledger: Ledger, month: Month) -> list[tuple[sa.Row[Any], str]]:

@@ -203,26 +203,42 @@ def _oss_rows(ledger: Ledger, month: Month, first: str) -> list[sa.Row[Any]]:
 def _origins(ledger: Ledger, month: Month, rows: Iterable[sa.Row[Any]]) -> dict[str, str]:
     """Return the quarter of the sale that a credit memo takes back, by the memo's key."""
     memos = {row.document_key: row for row in rows if row.kind == "credit_memo"}
-    orders = sorted({row.order_number for row in memos.values() if row.order_number})
+    sold = sales_of(ledger, month, {row.order_number for row in memos.values()})
+    found = {}
+    for key, row in memos.items():
+        days = sold.get((row.order_number, row.store_code), ())
+        before = [one for one in days if one <= row.entry_date]
+        if before:
+            found[key] = quarter_of(max(before))
+    return found
+
+
+def sales_of(
+    ledger: Ledger, month: Month, orders: set[str]
+) -> dict[tuple[str, str | None], list[str]]:
+    """Return the days on which orders were invoiced, by order number and store view.
+
+    Args:
+        ledger: The audit trail.
+        month: Names the company.
+        orders: Order numbers of the shop.
+    """
+    wanted = sorted(filter(None, orders))
     sold: dict[tuple[str, str | None], list[str]] = defaultdict(list)
-    for start in range(0, len(orders), _MANY):
+    for start in range(0, len(wanted), _MANY):
         query = sa.select(
             documents.c.order_number, documents.c.store_code, documents.c.entry_date
         ).where(
             documents.c.division == month.division,
             documents.c.kind == "invoice",
             documents.c.state == "posted",
-            documents.c.order_number.in_(orders[start : start + _MANY]),
+            documents.c.entry_date.is_not(None),
+            documents.c.order_number.in_(wanted[start : start + _MANY]),
         )
         with reading(ledger.engine) as connection:
             for order, store, day in connection.execute(query):
                 sold[order, store].append(day)
-    found = {}
-    for key, row in memos.items():
-        days = [one for one in sold[row.order_number, row.store_code] if one <= row.entry_date]
-        if days:
-            found[key] = quarter_of(max(days))
-    return found
+    return sold
 
 
 def _year_to_date(ledger: Ledger, month: Month) -> Decimal:
