@@ -40,6 +40,16 @@ DAMAGED = (
     "Post nothing with it: restore its last backup, which the next run makes good with what Exact "
     "has. See the guide, Backup and restore."
 )
+# What code meets that trusts a row which nobody wrote; see `_from_ledger`.
+_UNREADABLE = (
+    InvalidToken,
+    msgspec.MsgspecError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 _LEDGER = "target_exact_online.ledger."
 _CHUNK = 1 << 20
 
@@ -60,7 +70,7 @@ class TargetGroup(click.Group):
             return ctx.exit(EXIT_ERROR)
         except SQLAlchemyError as error:
             said = [_of_database(error)]
-        except (InvalidToken, ValueError, msgspec.MsgspecError) as error:
+        except _UNREADABLE as error:
             if not _from_ledger(error):
                 raise
             said = [DAMAGED]

@@ -107,7 +107,10 @@ def test_what_exact_got_later_lets_a_parked_document_through(
     target.write(create_accounts=True)
     debtor["create"] = {"name": "New", "email": "new@example.com", "country": "NL"}
     second = sales_entry(2, debtor=debtor, payment_condition="30")
-    assert target.post_here([second]).exit_code == 0
+    told = target.post_here([second])
+    assert [one["documents"] for one in told.report["posted"]] == [1]
+    (parked,) = told.report["parked"]
+    assert "create_debtors" in parked["reason"], "what is to do is another thing now"
     third = target.call()
 
     assert third.exit_code == 0
