@@ -302,11 +302,15 @@ class Lab:
     def _correct(self, parked: list[dict[str, Any]]) -> None:
         """Do in Exact what the reasons of parked documents ask a person for."""
         for one in parked:
-            told = re.search(r"Exact has (\d+) with the reference", one["reason"])
+            told = re.search(r"Exact has (\d+)[\d, ]* with the reference", one["reason"])
             if told is None:
                 continue
-            for division in documents.DIVISIONS:
-                documents.delete(self.sandbox, division, told[1])
+            deleted = [
+                documents.delete(self.sandbox, where, told[1]) for where in documents.DIVISIONS
+            ]
+            if not any(deleted):
+                reason = "Exact's version is the right one"
+                self._command("documents", "skip", one["document_key"], "--reason", reason)
 
     # The process
 

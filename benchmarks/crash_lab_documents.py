@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from commerce_sandbox.exact import writes
 from commerce_sandbox.exact.credentials import DIVISION, SECOND_DIVISION, USER
+from commerce_sandbox.exact.errors import ValidationError
 from commerce_sandbox.exact.metadata import resources
 from commerce_sandbox.exceptions import BookkeeperError
 
@@ -192,19 +193,22 @@ def _told(number: int) -> str:
     return f"LABD-{number}"
 
 
-def delete(sandbox: SandboxHandle, where: int, number: str) -> None:
-    """Delete what has this number in Exact, as a person would."""
+def delete(sandbox: SandboxHandle, where: int, number: str) -> bool:
+    """Delete what has this number in Exact, as a person would; tell whether that is possible."""
     with contextlib.suppress(BookkeeperError):
         sandbox.bookkeeper(division=where).delete(number)
+        return True
     for path, name, key in (
         (ORDERS, "OrderNumber", "OrderID"),
         (INVOICES, "InvoiceNumber", "InvoiceID"),
     ):
         for row in sandbox.exact(path, division=where):
             if str(row.get(name)) == number:
-                context = sandbox.context
-                now = context.clock.now()
-                writes.delete(context, resources()[path], where, row[key], now, USER)
+                now = sandbox.context.clock.now()
+                with contextlib.suppress(ValidationError):
+                    writes.delete(sandbox.context, resources()[path], where, row[key], now, USER)
+                    return True
+    return False
 
 
 def wanted(fed: int) -> Counter[str]:

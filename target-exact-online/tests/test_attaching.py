@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import signal
+import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from target_exact_online.ledger.database import open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from commerce_sandbox.testing import SandboxHandle
     from exact_online.client import ExactClient
@@ -267,6 +269,39 @@ def test_a_lost_ledger_doubles_no_copy(
     assert outcome.report["already_there"] == {"sales_entries": 2}
     assert outcome.report["attachments"]["attached"] == 2
     assert copies(sandbox) == whole(1, 2)
+
+
+@pytest.mark.parametrize("lost", ["copy", "document"])
+def test_a_restored_ledger_doubles_no_copy(
+    attaching: Any, sandbox: SandboxHandle, sales_entry: SalesEntry, lost: str
+) -> None:
+    """What waited when the backup was made was attached afterwards, by runs the ledger forgot."""
+    if lost == "copy":
+        sandbox.set("exact.missing_scopes", ["organization documents"])
+    else:
+        sandbox.fault(f"*/{ENTRIES}", "drop_after", method="POST")
+        sandbox.fault(f"*/{ENTRIES}", "unavailable", method="GET", nth=2, times=0)
+    attaching.write(max_wait_seconds=0)
+    attaching.post_here([sales_entry(1)])
+    backup = attaching.folder / "backup.db"
+    ledger = attaching.folder / "ledger.db"
+    _copy(ledger, backup)
+    sandbox.set("exact.missing_scopes", [])
+    sandbox.clear_faults()
+    for _ in range(2):
+        time.sleep(2.1)
+        attaching.call()
+        make_due(attaching)
+        assert copies(sandbox) == whole(1)
+        _copy(backup, ledger)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with (
+        contextlib.closing(sqlite3.connect(source)) as here,
+        contextlib.closing(sqlite3.connect(target)) as there,
+    ):
+        here.backup(there)
 
 
 def test_documents_of_other_people_do_not_count(

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from target_exact_online.copies.calls import Calls, check_size, file_name, subject
-from target_exact_online.copies.rows import Rows
+from target_exact_online.copies.rows import EVER_SINCE, Rows
 from target_exact_online.exceptions import (
     DocumentRefusedError,
     NotNowError,
@@ -65,6 +65,7 @@ class Copies:
     closed: Callable[[], bool]
     absent_after: timedelta
     _rows: Rows = field(init=False)
+    _new: set[str] = field(default_factory=set)
     _held: bool = False
     _outages: int = 0
 
@@ -78,7 +79,7 @@ class Copies:
 
     def attach(self) -> None:
         """Attach what is due, as far as calls are left; never raises a `TargetError`."""
-        self._rows.remember()
+        self._new = self._rows.remember()
         while not self._stopped():
             page = self._rows.due(_PAGE)
             page = page[: self._affordable()] if page else page
@@ -153,6 +154,8 @@ class Copies:
         record, title = one.record, subject(one.record)
         name = file_name(record, "pdf")
         document_id, sent_at = one.exact_document_id, one.sent_at
+        if sent_at is None and one.document_key not in self._new:
+            sent_at = EVER_SINCE  # a later state of a ledger that was restored may have sent it
         if customer is None:
             self._check_late_enough(one, one.created_at, asked_at)
             what = "Exact does not have the entry any more"

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 WAITING, ATTACHED, GIVEN_UP = "waiting", "attached", "given_up"
 _STREAM, _KINDS = "sales_entries", ("invoice", "credit_memo")
-_POSTED, _ALREADY_THERE = ("posted", "settled", "already_there"), "already_there"
-_EVER_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
+_POSTED, _FOUND = ("posted", "settled", "already_there"), ("settled", "already_there")
+EVER_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 _FORGOTTEN = "The document was anonymised before its copy was attached."
 
 metadata = sa.MetaData()
@@ -109,15 +109,15 @@ class Rows:
             elif connection.scalar(sa.select(copies_since.c.seq)) is None:
                 connection.execute(copies_since.insert().values(id=1, seq=seq))
 
-    def remember(self) -> None:
-        """Note copies of the documents that were posted since the last time."""
+    def remember(self) -> set[str]:
+        """Note copies of the documents that were posted since the last time; return their keys."""
         with self.engine.begin() as connection:
             head, _ = chain.lock_head(connection)
             since = connection.scalar(sa.select(copies_since.c.seq))
             if since is None or since >= head:
-                return
-            # A ledger that was lost may have attached a copy of what was there already.
-            may_be_there = sa.func.max(sa.case((events.c.kind == _ALREADY_THERE, 1), else_=0))
+                return set()
+            # A ledger that was lost may have attached a copy of what was found there.
+            may_be_there = sa.func.max(sa.case((events.c.kind.in_(_FOUND), 1), else_=0))
             posted = (
                 sa.select(documents.c.document_key, may_be_there.label("may_be_there"))
                 .join(events, events.c.document_key == documents.c.document_key)
@@ -135,7 +135,7 @@ class Rows:
                 {
                     "document_key": row.document_key,
                     "state": WAITING,
-                    "sent_at": _EVER_SINCE if row.may_be_there else None,
+                    "sent_at": EVER_SINCE if row.may_be_there else None,
                     "attempts": 0,
                     "next_retry_at": now,
                     "created_at": now,
@@ -147,6 +147,7 @@ class Rows:
                 insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
                 connection.execute(insert(attachments).on_conflict_do_nothing(), new)
             connection.execute(copies_since.update().values(seq=head))
+            return {str(one["document_key"]) for one in new}
 
     def due(self, limit: int, document_key: str | None = None) -> list[Copy]:
         """Return copies whose time has come, oldest first.
