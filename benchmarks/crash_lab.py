@@ -305,12 +305,19 @@ class Lab:
             told = re.search(r"Exact has (\d+)[\d, ]* with the reference", one["reason"])
             if told is None:
                 continue
-            deleted = [
-                documents.delete(self.sandbox, where, told[1]) for where in documents.DIVISIONS
-            ]
-            if not any(deleted):
+            where = self._division(one["document_key"])
+            if not documents.delete(self.sandbox, where, told[1]):
                 reason = "Exact's version is the right one"
                 self._command("documents", "skip", one["document_key"], "--reason", reason)
+
+    def _division(self, document_key: str) -> int:
+        engine = open_engine(str(self.ledger_url))
+        column = tables.documents.c
+        query = sa.select(column.division).where(column.document_key == document_key)
+        with engine.connect() as connection:
+            division = int(connection.execute(query).scalar_one())
+        engine.dispose()
+        return division
 
     # The process
 

@@ -327,3 +327,29 @@ def test_a_version_that_comes_while_nothing_is_known_is_told_once_it_is(
     assert references(sandbox) == once(1, 9)
     assert outcome.exit_code == 3
     assert [line["document_key"] for line in outcome.report["changed"]] == [FIRST]
+
+
+def test_an_entry_that_exact_put_into_another_journal_is_found_and_not_sent_again(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    resource = "generaljournalentry/GeneralJournalEntries"
+    record = {
+        "document_key": "shop:nl:payment:000000001",
+        "your_ref": "payment 000000001",
+        "currency": "EUR",
+        "journal": "90",
+        "entry_date": "2026-02-10",
+        "lines": [
+            {"gl_account": "1240", "amount": 121.00},
+            {"gl_account": "1300", "amount": -121.00, "account": "10"},
+        ],
+        "totals": {"amount": 121.00, "vat_amount": 0, "net_amount": 0},
+        "source": {"kind": "payment"},
+    }
+    sandbox.set("exact.changed_fields", {resource: {"JournalCode": "91"}})
+    sandbox.fault(f"*/{resource}", "drop_after", method="POST")
+    target.post_here([record], "general_journal_entries")
+    sandbox.set("exact.changed_fields", {})
+    (parked,) = target.call().report["parked"]
+    assert "the journal is 91 instead of 90" in parked["reason"]
+    assert len(sandbox.exact(resource)) == 1

@@ -78,16 +78,15 @@ def find(sent: Sent, client: ExactClient) -> list[Found]:
         TRANSACTION_LINES,
         division=sent.division,
         select="EntryID,EntryNumber,JournalCode,Description,AmountFC,Currency,Date,Account,Status",
-        filter=(
-            f"JournalCode eq {odata.text(sent.journal)} "
-            f"and startswith(Description,{odata.text(sent.reference)})"
-        ),
+        filter=f"startswith(Description,{odata.text(sent.reference)})",
         priority=Priority.SETTLING,
         answers_it=lambda row: _begins_with(row, [sent.reference]),
     )
-    mine = (row | {"YourRef": sent.reference} for row in rows if _has_reference(row, sent))
-    found = {one.exact_id: one for one in _compared(sent, mine)}
-    return list(found.values())
+    mine = [row | {"YourRef": sent.reference} for row in rows if _has_reference(row, sent)]
+    # Another journal's day may have the same reference; alone it is what Exact made of ours.
+    own = [row for row in mine if values.same(sent.journal, row.get("JournalCode"))]
+    found = {one.exact_id: one for one in _compared(sent, own or mine)}
+    return [_in_journal(one, sent) for one in found.values()]
 
 
 def since(division: int, moment: datetime, client: ExactClient) -> list[Found] | None:
@@ -137,6 +136,15 @@ def text_before(record: Mapping[str, Any], reference: str) -> str:
     """Return the text that earlier versions put on an entry's first line."""
     text = " ".join(filter(None, (reference, first_line(record).get("description"))))
     return text if len(text) <= header.LONGEST_DESCRIPTION else reference
+
+
+def _in_journal(one: Found, sent: Sent) -> Found:
+    """Return an entry that was found, with its journal among what differs."""
+    journal = one.row.get("JournalCode")
+    if values.same(sent.journal, journal):
+        return one
+    what = f"the journal is {values.said(journal)} instead of {sent.journal}"
+    return replace(one, same=False, differences=(what, *one.differences))
 
 
 def _begins_with(row: dict[str, Any], references: Collection[str]) -> bool:
