@@ -160,7 +160,9 @@ def lists(
         )
 
 
-def _listed(ledger: Ledger, month: Month) -> list[sa.Row[tuple[str, str, str, str, str, bytes]]]:
+def _listed(
+    ledger: Ledger, month: Month
+) -> Iterator[sa.Row[tuple[str, str, str, str, str, bytes]]]:
     query = (
         sa.select(
             postings.c.document_key,
@@ -178,17 +180,15 @@ def _listed(ledger: Ledger, month: Month) -> list[sa.Row[tuple[str, str, str, st
                 | ((postings.c.supply == OSS) & postings.c.country.is_(None))
             ),
         )
-        .order_by(postings.c.document_key, postings.c.line_no)
+        .order_by(postings.c.document_key, postings.c.vat_code, postings.c.line_no)
     )
+    last = None
     with reading(ledger.engine) as connection:
-        rows = connection.execute(query).all()
-    seen: set[tuple[str, str | None]] = set()
-    kept = []
-    for row in rows:
-        if (name := (row.document_key, row.vat_code)) not in seen:
-            seen.add(name)
-            kept.append(row)
-    return kept
+        for row in connection.execution_options(yield_per=500).execute(query):
+            name = (row.document_key, row.vat_code)
+            if name != last:  # one line of a document and code stands for the others
+                yield row
+            last = name
 
 
 def _is_numbered(

@@ -16,7 +16,7 @@ from target_exact_online.month_end.model import Column, Statement
 from target_exact_online.month_end.sides import ZERO, cents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.month_end.model import Bridge, Cell, Result
@@ -115,10 +115,9 @@ def oss(ledger: Ledger, month: Month) -> Statement:
     quarter = quarter_of(month.first.isoformat())
     start = (month.first.month - 1) // _MONTHS * _MONTHS + 1
     first = month.first.replace(month=start, day=1).isoformat()
-    rows = [row for row in _oss_rows(ledger, month, first) if quarter_of(row.entry_date) == quarter]
-    origins = _origins(ledger, month, rows)
+    origins = _origins(ledger, month, _oss_rows(ledger, month, first, "credit_memo"))
     sums: dict[tuple[str, str, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
-    for row in rows:
+    for row in _oss_rows(ledger, month, first):
         of = origins.get(row.document_key, quarter) if row.kind == "credit_memo" else quarter
         rate = "" if row.vat_percentage is None else f"{row.vat_percentage.normalize():f} %"
         amounts = sums[of, row.country or "", rate]
@@ -173,7 +172,8 @@ def _own_vat(row: sa.Row[Any]) -> Decimal:
     return own.quantize(Decimal("0.01"))
 
 
-def _oss_rows(ledger: Ledger, month: Month, first: str) -> list[sa.Row[Any]]:
+def _oss_rows(ledger: Ledger, month: Month, first: str, kind: str = "") -> Iterator[sa.Row[Any]]:
+    """Yield the OSS lines from a day (ISO) on to the month's end, of one kind or all."""
     query = (
         sa.select(
             postings.c.document_key,
@@ -194,15 +194,16 @@ def _oss_rows(ledger: Ledger, month: Month, first: str) -> list[sa.Row[Any]]:
             documents.c.state == "posted",
             postings.c.entry_date >= first,
             postings.c.entry_date <= month.last.isoformat(),
+            *([documents.c.kind == kind] if kind else []),
         )
     )
     with reading(ledger.engine) as connection:
-        return list(connection.execute(query).all())
+        yield from connection.execution_options(yield_per=_MANY).execute(query)
 
 
 def _origins(ledger: Ledger, month: Month, rows: Iterable[sa.Row[Any]]) -> dict[str, str]:
     """Return the quarter of the sale that a credit memo takes back, by the memo's key."""
-    memos = {row.document_key: row for row in rows if row.kind == "credit_memo"}
+    memos = {row.document_key: row for row in rows}
     sold = sales_of(ledger, month, {row.order_number for row in memos.values()})
     found = {}
     for key, row in memos.items():
