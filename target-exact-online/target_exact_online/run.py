@@ -130,6 +130,7 @@ def build_outbox(
         on_progress: Called with the number of queued messages.
     """
     backlog = Backlog(ledger, gate, config["priority"])
+    restored = Restored(ledger, company, backlog)
     settling = Settling(
         ledger,
         run,
@@ -139,6 +140,7 @@ def build_outbox(
         settle_after=timedelta(seconds=config["settle_after_seconds"]),
         index_lag=timedelta(seconds=config["index_lag_seconds"]),
         max_attempts=config["max_attempts"],
+        restored=restored,
     )
     posting = Posting(
         ledger,
@@ -146,7 +148,7 @@ def build_outbox(
         company,
         backlog,
         settling,
-        Restored(ledger, company, backlog),
+        restored,
         gate,
         summary,
         config["max_attempts"],

@@ -38,6 +38,7 @@ KIND = Kind(
     date="",
     statuses=frozenset({20, 50}),
 )
+_LINES = "generaljournalentry/GeneralJournalEntryLines"
 TRANSACTION_LINES = "financialtransaction/TransactionLines"
 # A booked line in the words of the questions: what is compared with what was sent.
 _BOOKED = replace(KIND, resource=TRANSACTION_LINES, account="Account", date="Date")
@@ -86,7 +87,31 @@ def find(sent: Sent, client: ExactClient) -> list[Found]:
     # Another journal's day may have the same reference; alone it is what Exact made of ours.
     own = [row for row in mine if values.same(sent.journal, row.get("JournalCode"))]
     found = {one.exact_id: one for one in _compared(sent, own or mine)}
-    return [_in_journal(one, sent) for one in found.values()]
+    return [_whole(_in_journal(one, sent), sent, client) for one in found.values()]
+
+
+def _whole(found: Found, sent: Sent, client: ExactClient) -> Found:
+    """Return an entry with what differs in all of its lines: so far only one was compared."""
+    if not found.same or not sent.sums:
+        return found
+    there: dict[str, Decimal] = {}
+    lines = client.get(
+        _LINES,
+        division=sent.division,
+        select="EntryID,GLAccount,AmountFC",
+        filter=f"EntryID eq {odata.guid(found.exact_id)}",
+        priority=Priority.SETTLING,
+        answers_it=odata.has("EntryID", found.exact_id),
+    )
+    for line in lines:
+        account = str(line.get("GLAccount") or "")
+        there[account] = there.get(account, Decimal(0)) + (values.total(line) or 0)
+    differences = tuple(
+        f"a GL account has {there.get(account, Decimal(0))} instead of {wanted}"
+        for account, wanted in sent.sums
+        if there.get(account, Decimal(0)) != wanted
+    )
+    return replace(found, same=not differences, differences=differences)
 
 
 def since(division: int, moment: datetime, client: ExactClient) -> list[Found] | None:

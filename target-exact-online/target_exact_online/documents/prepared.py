@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from target_exact_online.documents.sent import Sent
@@ -10,7 +11,6 @@ from target_exact_online.documents.sent import Sent
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date, datetime
-    from decimal import Decimal
 
     from target_exact_online.documents.kind import Kind
     from target_exact_online.documents.sent import ExpectedLine
@@ -164,7 +164,16 @@ class Prepared:
             via_peppol=self.via_peppol,
             link=str(payload.get("ExternalLinkReference", "")),
             expected=self.expected,
+            sums=() if kind.has_reference else self._sums(),
         )
+
+    def _sums(self) -> tuple[tuple[str, Decimal], ...]:
+        """Return what is booked on each GL account (GUID)."""
+        sums: dict[str, Decimal] = {}
+        for line in self.lines:
+            account = str(line.get("GLAccount") or "")
+            sums[account] = sums.get(account, Decimal(0)) + Decimal(str(line.get("AmountFC") or 0))
+        return tuple(sorted(sums.items()))
 
     def with_account(self, account_id: str) -> Prepared:
         """Return a copy that books on this account (GUID)."""

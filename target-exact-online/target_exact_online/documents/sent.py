@@ -51,6 +51,7 @@ class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
         via_peppol: The printed invoice is delivered through Peppol.
         link: The address of the shop's order that was sent along, or an empty string.
         expected: What the entry of a printed invoice must contain.
+        sums: Of a journal entry, the GUIDs of its GL accounts and the sum on each.
     """
 
     stream: str
@@ -69,6 +70,7 @@ class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
     via_peppol: bool = False
     link: str = ""
     expected: tuple[ExpectedLine, ...] = ()
+    sums: tuple[tuple[str, Decimal], ...] = ()
 
     @property
     def is_credit(self) -> bool:

@@ -188,6 +188,18 @@ def owners(ledger: Ledger, division: int, exact_ids: Iterable[str]) -> dict[str,
     return held
 
 
+def unanswered(ledger: Ledger, division: int, stream: str) -> str | None:
+    """Return a document that may be in Exact and that no run has in hand, or None."""
+    query = sa.select(documents.c.document_key).where(
+        documents.c.division == division,
+        documents.c.stream == stream,
+        documents.c.may_be_in_exact,
+        documents.c.claimed_by.is_(None),
+    )
+    with reading(ledger.engine) as connection:
+        return connection.scalar(query.order_by(documents.c.document_key).limit(1))
+
+
 def last_answer(ledger: Ledger, division: int, stream: str) -> datetime | None:
     """Return when Exact last said that it has a document of this stream (its clock, UTC)."""
     query = sa.select(sa.func.max(documents.c.answered_at)).where(

@@ -84,10 +84,7 @@ class Restored:
         if not ready.reference:
             return False  # creating a relation asks for it first
         with self._lock:
-            key = (ready.division, ready.stream)
-            if key not in self._looks:
-                self._looks[key] = self._look(*key)
-            look = self._looks[key]
+            look = self._looked(ready.division, ready.stream)
             if ready.reference in look.references:
                 return True
             if not _is_older(document, look.all_until):
@@ -96,15 +93,33 @@ class Restored:
                 self._ask(look, ready)
             return ready.reference in look.references
 
+    def look(self, division: int, stream: str) -> None:
+        """Look what Exact has that this ledger does not, once in a run.
+
+        To be done before any answer of Exact is recorded: it would be taken for the last moment of
+        which this ledger knows everything.
+
+        Raises:
+            RetriableError: Exact cannot be asked now.
+        """
+        with self._lock:
+            self._looked(division, stream)
+
     def rows(self, ready: Prepared) -> list[Found] | None:
         """Return what this run has read of a document's reference; None: Exact must be asked."""
         with self._lock:
             look = self._looks.get((ready.division, ready.stream))
             return None if look is None else look.rows.get(ready.reference)
 
+    def _looked(self, division: int, stream: str) -> _Look:
+        key = (division, stream)
+        if key not in self._looks:
+            self._looks[key] = self._look(*key)
+        return self._looks[key]
+
     def _look(self, division: int, stream: str) -> _Look:
-        first = self._first_look(division, stream)
-        last = queries.last_answer(self.ledger, division, stream)
+        first, looked_at = self._first_look(division, stream)
+        last = queries.last_answer(self.ledger, division, stream) or looked_at
         if last is None:
             return first
         found = self.company.since(stream, division, last - _MARGIN)
@@ -125,20 +140,27 @@ class Restored:
             )
             # Kept before anything is sent: from then on the ledger's last document is a newer one.
             self._keep(division, stream, unknown, complete=True)
-        first.references |= unknown
         for one in found:
-            first.rows.setdefault(one.reference, []).append(one)
+            if one.reference not in first.references:  # else older rows may have it, too
+                first.rows.setdefault(one.reference, []).append(one)
+        first.references |= unknown
         return first
 
-    def _first_look(self, division: int, stream: str) -> _Look:
-        """Return what was there when the ledger was new to the stream; asked once, and kept."""
+    def _first_look(self, division: int, stream: str) -> tuple[_Look, datetime | None]:
+        """Return what was there when the ledger was new to the stream; asked once, and kept.
+
+        Returns:
+            That, and when an earlier run asked (UTC, Exact's clock); None: not an earlier one.
+        """
         here = (known_references.c.division == division) & (known_references.c.stream == stream)
         with reading(self.ledger.engine) as connection:
             row = connection.execute(sa.select(known_references).where(here)).one_or_none()
         read: list[Found] | None = None
+        fresh = row is None
         if row is None:
             if queries.last_answer(self.ledger, division, stream) is not None:
-                return _Look(set())  # posted by an older version, which looked when it was new
+                # Posted by an older version, which looked when it was new.
+                return _Look(set()), None
             read = self.company.since(stream, division, _EVER_SINCE)
             references = {one.reference for one in read or ()} - {""}
             row = self._keep(division, stream, references, complete=read is not None)
@@ -146,7 +168,8 @@ class Restored:
         look = _Look(references, None if row.complete else row.looked_at or _far_future())
         for one in read or ():
             look.rows.setdefault(one.reference, []).append(one)
-        return look
+        earlier = None if fresh or row.looked_at is None else row.looked_at - _SHOPS_CLOCK
+        return look, earlier
 
     def _keep(
         self, division: int, stream: str, references: set[str], *, complete: bool
@@ -162,7 +185,8 @@ class Restored:
         here = (known_references.c.division == division) & (known_references.c.stream == stream)
         with self.ledger.engine.begin() as connection:
             insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-            empty = {"complete": True, "found": "[]", "looked_at": self.company.now()}
+            until = self.company.now() + _SHOPS_CLOCK
+            empty = {"complete": True, "found": "[]", "looked_at": until}
             connection.execute(
                 insert(known_references)
                 .on_conflict_do_nothing()
@@ -174,7 +198,6 @@ class Restored:
                 "found": json.dumps(sorted({*json.loads(before.found), *references}))
             }
             if not complete:
-                until = self.company.now() + _SHOPS_CLOCK
                 changes |= {"complete": False, "looked_at": until}
             connection.execute(known_references.update().where(here).values(changes))
             return connection.execute(kept).one()

@@ -288,9 +288,7 @@ class Posting:
         self.gate.count_answer()
         owner = self._owner(waiting, ready, stored.exact_id)
         if owner is not None:
-            reason = (
-                f"Exact answered with what it has of {owner}. It is asked before it is sent again."
-            )
+            reason = f"Exact's answer may be that of {owner}. It is asked before it is sent again."
             return Lost(run_id, reason, datetime.now(UTC)), NO_FACTS
         for text in stored.warnings:
             self.summary.warn(waiting.document, text)
@@ -303,11 +301,17 @@ class Posting:
         return Answered(run_id, stored.exact_id, number), facts
 
     def _owner(self, waiting: Waiting, ready: Prepared, exact_id: str) -> str | None:
-        """Return which other document holds what an answer names: an entry belongs to one."""
+        """Return which other document holds, or may hold, what an answer names.
+
+        An entry belongs to one document. The answer of a journal entry has no reference in it: it
+        is not told from that of an entry whose own answer was lost.
+        """
         if not ready.reference:
             return None  # a relation: many documents have the same
         key = waiting.row.document_key
         owner = queries.owners(self.ledger, ready.division, [exact_id]).get(exact_id, key)
+        if owner == key and not ready.kind.has_reference:
+            owner = queries.unanswered(self.ledger, ready.division, ready.stream) or key
         return None if owner == key else owner
 
     def _not_stored(self, error: TargetError) -> Event:

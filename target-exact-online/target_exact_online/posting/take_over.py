@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from target_exact_online.ledger.runs import Run
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.posting.gate import Gate
+    from target_exact_online.posting.restored import Restored
     from target_exact_online.posting.state import Step
     from target_exact_online.summary import Summary
 
@@ -60,6 +61,7 @@ class Settling:
         settle_after: How long a call without an answer may still be at work in Exact.
         index_lag: How long Exact's lists may lag behind what it has stored.
         max_attempts: Technical failures after which a document waits for a person.
+        restored: Knows what Exact has that this ledger does not.
     """
 
     ledger: Ledger
@@ -70,6 +72,7 @@ class Settling:
     settle_after: timedelta
     index_lag: timedelta
     max_attempts: int
+    restored: Restored
     _asked: dict[str, int] = field(default_factory=dict)
     _seen: dict[str, float] = field(default_factory=dict)
 
@@ -118,6 +121,8 @@ class Settling:
         asked_at = datetime.now(UTC)
         sent = self.sent(waiting)
         try:
+            if sent.reference:
+                self.restored.look(sent.division, sent.stream)
             there = self.company.find(sent) if rows is None else self.company.among(sent, rows)
             found = self._unowned(key, sent, there)
             event = self._answer(waiting, sent, found, asked_at, ours=ours)
