@@ -142,7 +142,7 @@ def test_shipping_and_vat_are_no_goods(make_document: Any, make_rules: Any) -> N
     )
     document.order.items[0].row_total_incl_tax = Decimal(121)
     options = make_rules().settings.options
-    assert goods_value(document.order, options) == {"EUR": 100}
+    assert goods_value(document.order, options, lambda: None) == {"EUR": 100}
 
 
 def test_reverse_charge_at_home_has_a_code_of_its_own(example: Any, make_document: Any) -> None:
@@ -199,3 +199,66 @@ def test_lint_warns_where_a_zero_abroad_has_no_choice(
     checked = make_rules(*rules, more_codes=codes, registrations=registrations)
     findings = [one for one in lint(checked) if one.kind == "zero where registered"]
     assert [one.text.split()[3] for one in findings] == found
+
+
+def kroner(make_document: Any, price: Any, base: Any, *, in_base: bool) -> Any:
+    """A lamp to Norway, of two pieces, in a shop whose base currency is the euro."""
+    money = {"order_currency_code": "NOK", "base_currency_code": "EUR", "base_to_order_rate": 11.5}
+    amounts = {"base_row_total": base, "base_tax_amount": 0, "base_discount_amount": 0}
+    document = make_document(
+        ("LAMP", price, 0, {"qty": 2, **amounts}),
+        base=in_base,
+        base_subtotal=base,
+        base_grand_total=base,
+        base_tax_amount=0,
+        base_discount_amount=0,
+        base_discount_tax_compensation_amount=0,
+        **money,
+        order={
+            **money,
+            "billing_address": {"country_id": "NO"},
+            "subtotal": price,
+            "base_subtotal": base,
+            "items": [
+                {
+                    "item_id": 1,
+                    "sku": "LAMP",
+                    "name": "Lamp",
+                    "product_type": "simple",
+                    "qty_ordered": 2,
+                    "row_total": price,
+                    "row_total_incl_tax": price,
+                    "base_row_total_incl_tax": base,
+                    **amounts,
+                }
+            ],
+        },
+    )
+    assert document.order_currency_code == ("EUR" if in_base else "NOK")
+    return document
+
+
+@pytest.mark.parametrize("in_base", [False, True])
+@pytest.mark.parametrize(
+    ("limit", "price", "holds"),
+    [
+        ("goods_value: over 3000 NOK", "3000.00", False),
+        ("goods_value: over 3000 NOK", "3000.01", True),
+        ("piece_value: over 1500 NOK", "3000.00", False),
+        ("piece_value: over 1500 NOK", "3000.02", True),
+        # 3000.00 / 11.5 is 260.8696: the shop says 260.87.
+        ("goods_value: up to 260.87 EUR", "3000.01", True),
+        ("goods_value: over 260.87 EUR", "3000.01", False),
+        ("goods_value: over 260.869 EUR", "2999.99", True),
+        ("piece_value: up to 130.435 EUR", "3000.01", True),
+    ],
+)
+def test_limits_are_met_to_the_cent_in_either_currency_whichever_is_booked(
+    make_rules: Any, make_document: Any, limit: str, price: str, *, holds: bool, in_base: bool
+) -> None:
+    rule = f'name: it, when: {{line: product, {limit}}}, book: {{gl: "8999", vat_code: auto}}'
+    amounts = "base" if in_base else "document"
+    rules = make_rules(rule, more_codes='  "6": {rate: 0, supply: export}', amounts=amounts)
+    document = kroner(make_document, price, "260.87", in_base=in_base)
+    (booked,) = Booker(rules).document("invoice", document)
+    assert (booked.record["lines"][0]["gl_account"] == "8999") is holds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +10,8 @@ import msgspec
 
 from mapper_gl_rules.dates import DocumentDates, TaxPoint, document_dates
 from mapper_gl_rules.money import HUNDRED
-from mapper_gl_rules.rules.goods import SERVICES, Worth, goods_value, piece_value
+from mapper_gl_rules.rules.goods import SERVICES, OtherOrder, Worth, goods_value, piece_value
+from mapper_gl_rules.source.decoding import in_other_currency
 from mapper_gl_rules.vat import (
     EU,
     TaxedAs,
@@ -77,6 +78,7 @@ class DocumentFacts(msgspec.Struct, gc=False):
     charged: Mapping[tuple[str, int | None], Mapping[str, str]]
     order: Order
     goods_value: Worth
+    other_order: OtherOrder
 
 
 class LineFacts(msgspec.Struct, gc=False):
@@ -127,6 +129,7 @@ def document_facts(
         credit_memo=kind == "credit_memo",
     )
     point = dates.tax_points[0]
+    other = cache(partial(in_other_currency, document, order))
     return DocumentFacts(
         kind=kind,
         booking_date=dates.booking_date,
@@ -149,7 +152,8 @@ def document_facts(
         shipping_method=shipping.method if shipping else None,
         charged=charged_countries(order),
         order=order,
-        goods_value=partial(goods_value, order, settings.options),
+        goods_value=partial(goods_value, order, settings.options, other),
+        other_order=other,
     )
 
 
@@ -205,7 +209,11 @@ def line_facts(
         categories=tuple(map(str, (product.category_ids if product else None) or ())),
         tax_class=_text(product.tax_class_id if product else None),
         attributes=_attributes(attributes) if attributes else (),
-        piece_value=partial(piece_value, line, document.order) if line.quantity else None,
+        piece_value=partial(
+            piece_value, line, document.order, settings.options, document.other_order
+        )
+        if line.quantity
+        else None,
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 from mapper_gl_rules.source import Document, Order
 from mapper_gl_rules.source.messages import decode_any
 
-__all__ = ["Decoder"]
+__all__ = ["Decoder", "in_other_currency"]
 
 _orders = msgspec.json.Decoder(Order)
 _documents = msgspec.json.Decoder(Document)
@@ -62,6 +62,29 @@ class Decoder:
         document.raw = raw
         _check_amounts(document)
         return document
+
+
+def in_other_currency(document: Document | Order, order: Order) -> Order | None:
+    """Give an order in the currency that was not chosen, as far as the shop states it.
+
+    Args:
+        document: The decoded record.
+        order: The order in it.
+
+    Returns:
+        The order in base currency, or that in its own where base amounts were chosen; None where
+        both are the same, or the shop states no amounts in base currency.
+    """
+    record = decode_any(document.raw) if document.raw is not None else {}
+    stated = record.get("order") or record
+    own, base = stated.get("order_currency_code"), stated.get("base_currency_code")
+    if own == base or not own or not base or "base_subtotal" not in stated:
+        return None
+    try:
+        wanted = _in_base(stated) if order.order_currency_code == own else stated
+        return msgspec.convert(wanted, Order, strict=False)
+    except msgspec.ValidationError:
+        return None  # base amounts that are none
 
 
 def _check_amounts(document: Document | Order) -> None:

@@ -11,6 +11,7 @@ from mapper_gl_rules.rules.conditions import predicate
 from mapper_gl_rules.rules.vocabulary import LINE_KINDS
 from mapper_gl_rules.tools.exact_codes import unusable_codes
 from mapper_gl_rules.tools.overlap import Scope
+from mapper_gl_rules.tools.rule_index import RuleIndex
 from mapper_gl_rules.vat import EU
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mapper_gl_rules.tools.master_data import MasterData
 
 __all__ = ["Finding", "lint"]
+
+_NAMED = 8  # rules that a warning names
 
 
 class Finding(msgspec.Struct, frozen=True, order=True):
@@ -66,12 +69,12 @@ def _order(rules: Rules) -> Iterator[Finding]:
     """Find rules that never match, and rules that take lines of later ones."""
     lines = [rule for rule in rules.rules if not _is_document(rule)]
     scopes = [Scope(rule) for rule in lines]
+    index = RuleIndex(scopes)
     hidden = set()
     for number, (rule, scope) in enumerate(zip(lines, scopes, strict=True)):
-        before = zip(lines[:number], scopes, strict=False)
-        first = next((one for one, wider in before if wider.covers(scope)), None)
-        if first is not None:
-            hidden.add(rule.name)
+        before = (lines[one] for one in index.wider(number) if scopes[one].covers(scope))
+        if first := next(before, None):
+            hidden.add(number)
             yield Finding(
                 rule.line,
                 "error",
@@ -80,21 +83,22 @@ def _order(rules: Rules) -> Iterator[Finding]:
                 "takes everything before it. Move it up or delete it.",
             )
     for number, (rule, scope) in enumerate(zip(lines, scopes, strict=True)):
-        after = zip(lines[number + 1 :], scopes[number + 1 :], strict=True)
         later = [
-            other.name
-            for other, second in after
-            if scope.overlaps(second, rules.settings.registrations)
-            and (rule.book, rule.refuse) != (other.book, other.refuse)
-            and other.name not in hidden
-            and not scope.is_narrower(second)
+            lines[other].name
+            for other in index.meeting(number)
+            if other not in hidden
+            and scope.overlaps(scopes[other], rules.settings.registrations)
+            and (rule.book, rule.refuse) != (lines[other].book, lines[other].refuse)
+            and not scope.is_narrower(scopes[other])
         ]
         if later:
+            more = f" and {len(later) - _NAMED} more" if len(later) > _NAMED else ""
             yield Finding(
                 rule.line,
                 "warning",
                 "overlapping",
-                f"rule {rule.name!r} also takes lines that would match {', '.join(later)}. "
+                f"rule {rule.name!r} also takes lines that would match {', '.join(later[:_NAMED])}"
+                f"{more}. "
                 "Add a condition if that is not meant.",
             )
 

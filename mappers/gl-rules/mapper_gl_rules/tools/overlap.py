@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING, Any
 from mapper_gl_rules.rules.vocabulary import CONDITIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from mapper_gl_rules.rules.model import Rule
 
-__all__ = ["Scope"]
+__all__ = ["Scope", "beginning"]
 
 _WILD = re.compile(r"[*?\[]")
 # A condition on one fact may be written in two ways.
 _SAME_FACT = {"sku_pattern": "sku"}
+# Conditions that compare otherwise than by the values they name.
+_NO_VALUES = frozenset({"date", "amount", "attributes"})
 
 
 class Scope:
     """What the conditions of a rule let through, made once and compared often."""
 
-    __slots__ = ("_conditions", "_ranks")
+    __slots__ = ("_conditions", "_ranks", "_values")
 
     def __init__(self, rule: Rule, *, document: bool = False) -> None:
         """Take the conditions of a rule.
@@ -42,6 +46,28 @@ class Scope:
             fact = _SAME_FACT.get(name, name)
             self._conditions.setdefault(fact, []).append((name, _prepared(name, rule.when[name])))
             self._ranks[fact] = max(condition.rank, self._ranks.get(fact, 0))
+        self._values: dict[str, list[frozenset[str]]] = {
+            fact: [values for _, values in conditions]
+            for fact, conditions in self._conditions.items()
+            if CONDITIONS[conditions[0][0]].value not in _NO_VALUES
+        }
+
+    def values(self) -> Mapping[str, Sequence[frozenset[str]]]:
+        """Give the values that are let through, by fact, of each condition on it."""
+        return self._values
+
+    def has_patterns(self, fact: str) -> bool:
+        """Tell whether a fact is compared with patterns."""
+        return any(
+            CONDITIONS[name].value == "pattern" for name, _ in self._conditions.get(fact, ())
+        )
+
+    def has_many_values(self, fact: str) -> bool:
+        """Tell whether a fact has several values at once, as categories of a product."""
+        return "ids" in self._kinds(fact)
+
+    def _kinds(self, fact: str) -> set[str]:
+        return {CONDITIONS[name].value for name, _ in self._conditions.get(fact, ())}
 
     def covers(self, special: Scope) -> bool:
         """Tell whether everything that `special` lets through is let through here, too."""
@@ -154,7 +180,7 @@ def _may_meet(name: str, value: Any, second: str, values: Any) -> bool:
 
 def _patterns_meet(one: str, other: str) -> bool:
     """Tell whether a text can match both patterns; of two patterns only the beginnings count."""
-    first, second = _beginning(one), _beginning(other)
+    first, second = beginning(one), beginning(other)
     shorter = min(len(first), len(second))
     if first[:shorter] != second[:shorter]:
         return False
@@ -164,6 +190,6 @@ def _patterns_meet(one: str, other: str) -> bool:
 
 
 @lru_cache(maxsize=10_000)
-def _beginning(pattern: str) -> str:
+def beginning(pattern: str) -> str:
     """Give what stands before the first sign of a pattern."""
     return _WILD.split(pattern, maxsplit=1)[0]
