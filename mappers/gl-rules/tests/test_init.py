@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mapper_gl_rules.booking import Booker
 from mapper_gl_rules.rules.loading import load_rules
 from mapper_gl_rules.tools.chart import time_zone_of
 
@@ -183,3 +184,67 @@ def test_what_only_a_person_can_say_is_asked_for(init: Any, rules: Any, tmp_path
 )
 def test_unusable_master_data_is_one_line(init: Any, master: Any, problem: str) -> None:
     assert problem in init("--debtor", "1", master=master, code=1)
+
+
+REVERSED = {"Code": "R  ", "Description": "BTW verlegd binnenland", "Percentage": 0}
+
+
+def at_home(make_document: Any, rate: int, number: str | None) -> Any:
+    address = {"country_id": "NL", "vat_id": number}
+    return make_document(("LAMP", 100, rate), order={"billing_address": address})
+
+
+@pytest.mark.parametrize(
+    ("codes", "number", "expected"),
+    [
+        ([REVERSED], "NL000099998B57", "R"),
+        ([REVERSED], None, "no rule matches"),  # the shop has no zero rate at home
+        ([], "NL000099998B57", "no rule matches"),
+    ],
+)
+def test_zero_to_a_business_at_home_is_reverse_charge(
+    init: Any, make_document: Any, codes: Any, number: str | None, expected: str
+) -> None:
+    accounts = [*DUTCH["GLAccounts"], {"Code": "8030", "Description": "Omzet verlegd", "Type": 110}]
+    company = {**DUTCH, "GLAccounts": accounts, "VATCodes": [*DUTCH["VATCodes"], *codes]}
+    rules = load_rules(init("--debtor", "1", master=company)[0])
+    assert {code.code: code.supply for code in rules.vat_codes}.get("R") == (
+        "by_rule" if codes else None
+    )
+    (entry,) = Booker(rules).document("invoice", at_home(make_document, 0, number))
+    if expected == "R":
+        (line,) = entry.record["lines"]
+        assert (line["gl_account"], line["vat_code"]) == ("8030", "R")
+    else:
+        assert expected in entry.record["reason"]
+
+
+def test_zero_to_a_business_is_a_choice_where_the_shop_has_a_zero_rate_too(
+    init: Any, make_document: Any, tmp_path: Path
+) -> None:
+    rates = tmp_path / "rates.json"
+    items = [{"tax_country_id": "NL", "rate": rate, "code": f"NL-{rate}"} for rate in (21, 0)]
+    rates.write_text(json.dumps({"items": items}))
+    zero = {"Code": "Z  ", "Description": "Nederland 0 %", "Percentage": 0}
+    accounts = [{"Code": "8010", "Description": "Omzet 0 %", "Type": 110}]
+    company = {
+        **DUTCH,
+        "VATCodes": [*DUTCH["VATCodes"], zero],
+        "GLAccounts": [one for one in DUTCH["GLAccounts"] if one["Code"] != "8010"] + accounts,
+    }
+    file, out = init("--debtor", "1", "--tax-rates", rates, master=company)
+    assert "a VAT code for domestic reverse charge" in out
+    booker = Booker(load_rules(file))
+    (entry,) = booker.document("invoice", at_home(make_document, 0, "NL000099998B57"))
+    assert "reverse charge, or goods at 0 %" in entry.record["reason"]
+    (entry,) = booker.document("invoice", at_home(make_document, 0, None))
+    assert entry.record["lines"][0]["vat_code"] == "Z"
+
+
+def test_a_custom_fee_is_refused_with_what_to_choose(init: Any, make_document: Any) -> None:
+    fee = {"custom_fee_code": "carbon", "custom_fee_label": "Carbon", "custom_fee_amount": "1.21",
+           "invoice_id": 7}  # fmt: skip
+    order = {"extension_attributes": {"custom_fees": [fee]}}
+    document = make_document(("LAMP", 100, 21), order=order, grand_total="122.21")
+    (entry,) = Booker(load_rules(init()[0])).document("invoice", document)
+    assert "choose a GL account and a VAT code for this fee" in entry.record["reason"]

@@ -27,6 +27,7 @@ _ACCOUNTS = {
     "intra_eu_goods": r"(intra|eu-?levering|icl)(?!.*(service|dienst|leistung))",
     "intra_eu_services": r"(intra|eu).*(service|dienst|leistung)",
     "oss": r"\boss\b|distance|afstand|fernverkauf",
+    "reverse_charge": r"reverse|verleg|steuerschuldner|13b",
     "rounding": r"rounding|afrond|betalingsverschil|rundung",
     "discount": r"discount|korting|rabat",
     "gift": r"gift ?card|cadeau|gutschein|voucher|tegoedbon",
@@ -42,6 +43,7 @@ _CODES = {
     "intra_eu_goods": r"intra.*goods|intracomm(?!.*(service|dienst))|\bicl\b|eu.*levering",
     "intra_eu_services": r"(intra|eu\b).*(service|dienst|leistung)",
     "export": r"export|buiten (de )?eu|outside (the )?eu|ausfuhr|drittland",
+    "reverse_charge": r"reverse|verleg|steuerschuldner|13b",
     "none": r"no vat|geen btw|outside scope|keine|buiten btw",
 }
 _HIGH = Decimal(15)  # article 97 of Directive 2006/112/EC: the standard rate is 15 % or more

@@ -38,7 +38,7 @@ _REFUSALS = (
         ),
     ),
 )
-
+_CUSTOM_FEE = "choose a GL account and a VAT code for this fee: the shop states no VAT in it"
 
 # Conditions, cost center, and countries of registrations abroad that are booked there.
 _Scope = tuple[dict[str, str], str | None, list[str]]
@@ -72,6 +72,7 @@ class _Starter:
         self._rules: list[str] = []
         self._center, self._by_website = chart.cost_centers()
         self._none: str | None = None
+        self._reverse_charge: str | None = None
 
     def text(self, rates: list[tuple[str, Decimal]]) -> str:
         home = self._choices.home_country
@@ -103,6 +104,13 @@ class _Starter:
             self._comment(f"Sales, {place}." if place else "All other sales.")
             self._sales(rates, scope)
         self._comment("What is an error in the shop, or a choice that nobody has made.")
+        self._comment(
+            "The shop states no VAT in a custom fee. To book one, give it gl and the vat_code "
+            "whose percentage is inside; its own rule by field: custom_fees.CODE."
+        )
+        self._rules += _lines(
+            "custom fee", {"line": "custom_fee"}, f"refuse: {json.dumps(_CUSTOM_FEE)}"
+        )
         for name, supply, reason in _REFUSALS:
             when = {"line": "product", "supply": supply}
             self._rules += _lines(name, when, f"refuse: {json.dumps(reason)}")
@@ -133,7 +141,7 @@ class _Starter:
         )
 
     def _vat_codes(self, rates: list[tuple[str, Decimal]], registered: list[str]) -> None:
-        """Declare the VAT code of each tax rate, and the three zeros."""
+        """Declare the VAT code of each tax rate, the three zeros, and that of reverse charge."""
         home = self._choices.home_country
         for country, rate in rates:
             supply = "domestic" if country in (home, *registered) else "oss"
@@ -152,6 +160,9 @@ class _Starter:
                 self._chart.note(f"a VAT code for {supply}")
             else:
                 self._codes[code] = f"{{rate: 0, supply: {supply}}}"
+        self._reverse_charge = self._chart.code_like("reverse_charge")
+        if self._reverse_charge is not None:
+            self._codes[self._reverse_charge] = f"{{rate: 0, country: {home}, supply: by_rule}}"
         if self._none is not None:
             self._codes[self._none] = "{rate: 0, supply: none}"
 
@@ -234,6 +245,7 @@ class _Starter:
         for supply in ("intra_eu_goods", "intra_eu_services", "export", "oss"):
             book(supply.replace("_", " "), goods, self._chart.supply_account(supply), supply=supply)
         home = self._choices.home_country
+        self._to_businesses_at_home(scope, [*kinds, "shipping"], (home, ZERO) in rates)
         for country, rate in rates:
             if country == home:
                 number = percent(rate)[:-2]
@@ -245,6 +257,21 @@ class _Starter:
                     country=home,
                     rate=number,
                 )
+
+    def _to_businesses_at_home(self, scope: _Scope, kinds: list[str], zero: bool) -> None:  # noqa: FBT001  # whether there is a zero rate
+        """Book 0 % to a business at home as reverse charge, or have it decided by a person."""
+        code, home = self._reverse_charge, self._choices.home_country
+        where = {"supply": "domestic", "country": home, "rate": "0", "vat_number": "valid"}
+        name, line = "domestic reverse charge", f"[{', '.join(dict.fromkeys(kinds))}]"
+        if code is not None:
+            account = self._chart.account("reverse_charge") or self._chart.revenue_of(home, ZERO)
+            self._book(scope, name, line, account, code, **where)
+        elif zero:
+            self._chart.note("a VAT code for domestic reverse charge")
+            reason = "0 % to a business at home: reverse charge, or goods at 0 %? Choose a VAT code"
+            full = ", ".join([name, *scope[0].values()])
+            when = {"line": line, **scope[0], **where}
+            self._rules += _lines(full, when, f"refuse: {json.dumps(reason)}")
 
     def _comment(self, text: str) -> None:
         self._rules.append(f"  # {' '.join(text.split())}")
