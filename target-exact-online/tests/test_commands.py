@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,13 @@ def test_show_tells_the_whole_story(busy: Any) -> None:
     posted = busy.call("documents", "show", "shop:invoice:000000001").stdout
     for expected in ("posted", "changed_in_shop", "Later version", '"USD"', '"EUR"', "exact_id"):
         assert expected in posted
+    booked = posted.partition("Booked, in EUR\n")[2].partition("History")[0]
+    cells = [
+        [cell for cell in re.split("  +", line.strip()) if cell] for line in booked.split("\n")
+    ]
+    assert ["8000", "Revenue NL 21 %", "line", "21", "100.00", "default"] in cells
+    assert ["(booked by Exact)", "debtor", "121.00"] in cells
+    assert ["total", "121.00", "121.00"] in cells
     parked = busy.call("documents", "show", "shop:invoice:000000002").stdout
     assert "8oo0" in parked
     unknown = busy.call("documents", "show", "nonsense")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -25,7 +26,7 @@ from target_exact_online.ledger.store import Ledger
 from target_exact_online.settings import with_defaults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Row
 
@@ -36,6 +37,7 @@ _HIDDEN = frozenset(
     | {"postings_hash", "last_seq", "summary_group"}
 )
 _NOT_TOLD = frozenset({"run", "note", "facts", "payload_hash", "stream", "division"})
+_NOTHING = Decimal("0.00")  # added to an amount it shows the cents
 EXIT_BROKEN_TRAIL = 1
 
 
@@ -112,7 +114,7 @@ def show_document(obj: Any, /, *, document_key: str, as_json: bool) -> None:
         click.echo(f"{'PDF copy:':<18}{', '.join(known)}")
     if shown.postings:
         click.echo(f"\nBooked, in {shown.row.currency}")
-        _print_postings(shown.postings)
+        _print_postings(shown.postings, shown.account_names)
     click.echo("\nHistory (UTC)")
     for at, kind, facts, words in shown.history:
         said = ", ".join(
@@ -299,20 +301,35 @@ def _print_table(rows: Iterable[Row[Any]]) -> None:
     _console().print(table)
 
 
-def _print_postings(rows: Sequence[Row[Any]]) -> None:
-    table = Table(box=None, pad_edge=False)
-    names = ("GL account", "cost center", "cost unit", "VAT", "debit", "credit", "rule")
-    for name in names:
-        table.add_column(name, justify="right" if name in {"debit", "credit"} else "left")
-    for row in rows:
-        debit = row.amount if row.amount > 0 else None
-        credit = -row.amount if row.amount < 0 else None
-        account = row.gl_account or f"({row.role}, booked by Exact)"
-        cells = (account, row.cost_center, row.cost_unit, row.vat_code, debit, credit, row.rule)
-        table.add_row(*("" if cell is None else Text(clean(cell)) for cell in cells))
-    debits = sum((row.amount for row in rows if row.amount > 0), Decimal(0))
-    credits_ = -sum((row.amount for row in rows if row.amount < 0), Decimal(0))
-    table.add_row("total", "", "", "", str(debits), str(credits_), "")
+def _print_postings(rows: Sequence[Row[Any]], names: Mapping[str, str]) -> None:
+    """Print what is booked as a bookkeeper reads it, without the columns that are empty."""
+    titles = (
+        *("GL account", "name", "what", "cost center", "cost unit", "VAT code"),
+        *("debit", "credit", "rule"),
+    )
+    cells = [
+        (
+            row.gl_account,
+            names.get(row.gl_account) if row.gl_account else "(booked by Exact)",
+            row.role,
+            row.cost_center,
+            row.cost_unit,
+            row.vat_code,
+            max(row.amount, _NOTHING) + _NOTHING,
+            max(-row.amount, _NOTHING) + _NOTHING,
+            row.rule,
+        )
+        for row in rows
+    ]
+    sums = (sum((one[side] for one in cells), _NOTHING) for side in (6, 7))
+    cells.append(("total", *[None] * 5, *sums, None))
+    table = Table(box=box.SIMPLE, show_edge=False)
+    used = [place for place, column in enumerate(zip(*cells, strict=True)) if any(column)]
+    for place in used:
+        right = titles[place] in {"debit", "credit"}
+        table.add_column(titles[place], justify="right" if right else "left")
+    for line in cells:
+        table.add_row(*(Text(clean(line[one]) if line[one] else "") for one in used))
     _console().print(table)
 
 

@@ -18,6 +18,8 @@ from target_exact_online.ledger import payload
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.rows import SUMMARY_STREAM
 from target_exact_online.ledger.tables import documents, events, postings
+from target_exact_online.master_data.cache import Cache, DamagedRowError
+from target_exact_online.master_data.kinds import GL_ACCOUNTS
 from target_exact_online.posting.events import Anonymised, Replayed, Skipped
 from target_exact_online.posting.state import REFUSED_STREAM
 
@@ -85,6 +87,7 @@ class Shown:
         record: The document as it came in, or None after it was anonymised.
         newer: A version that came after it was posted, or None.
         postings: Its postings, those that Exact makes included.
+        account_names: Names of the GL accounts of its company, as far as they were read.
         copy: What the ledger knows of its PDF copy, or None.
         history: Its events, oldest first, as (time, kind, facts, words).
     """
@@ -93,6 +96,7 @@ class Shown:
     record: dict[str, Any] | None
     newer: dict[str, Any] | None
     postings: tuple[sa.Row[Any], ...]
+    account_names: dict[str, str]
     copy: sa.Row[Any] | None
     history: tuple[tuple[str, str, dict[str, Any], str | None], ...]
 
@@ -152,12 +156,21 @@ def show(ledger: Ledger, document_key: str) -> Shown:
         _opened(ledger, row.payload),
         _opened(ledger, row.newer_payload),
         tuple(lines),
+        _account_names(ledger, row.division),
         copy,
         tuple(
             (one.at, one.kind, msgspec.json.decode(one.detail), _words(ledger, one.note))
             for one in history
         ),
     )
+
+
+def _account_names(ledger: Ledger, division: int) -> dict[str, str]:
+    try:
+        rows = Cache(ledger.engine, division).rows(GL_ACCOUNTS.name)
+    except DamagedRowError:  # read again by the next run
+        return {}
+    return {str(row["Code"]).strip(): str(row.get("Description") or "") for row in rows}
 
 
 def replay(ledger: Ledger, search: Search, *, again: bool = False, dry_run: bool) -> list[str]:
