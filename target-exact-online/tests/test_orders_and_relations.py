@@ -46,6 +46,16 @@ def test_a_changed_order_is_changed_in_exact(
     assert target.run("", "audit", "verify").exit_code == 0
 
 
+def test_an_edited_order_says_in_exact_which_order_it_replaces(
+    target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
+) -> None:
+    """Nobody closes the old sales order but a person, who reads it there."""
+    said = "Order 000000001-1, replaces 000000001"
+    edited = order(sales_entry, 1) | {"description": said, "replaces": "shop:order:000000001"}
+    assert target.post_here([edited], "sales_orders").exit_code == 0
+    assert [row["Description"] for row in sandbox.exact(ORDERS)] == [said]
+
+
 def refusal(**changes: Any) -> dict[str, Any]:
     return {
         "document_key": "shop:order:000000001",

@@ -307,7 +307,7 @@ def _print_postings(rows: Sequence[Row[Any]], names: Mapping[str, str]) -> None:
         *("GL account", "name", "what", "cost center", "cost unit", "VAT code"),
         *("debit", "credit", "rule"),
     )
-    cells = [
+    cells: list[tuple[Any, ...]] = [
         (
             row.gl_account,
             names.get(row.gl_account) if row.gl_account else "(booked by Exact)",
