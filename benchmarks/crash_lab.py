@@ -154,6 +154,7 @@ class Lab:
     changes: list[tuple[int, int]] = field(default_factory=list)
     versions: Counter[int] = field(default_factory=Counter)
     closed: set[tuple[int, str, str]] = field(default_factory=set)
+    accepted: set[tuple[int, str, str]] = field(default_factory=set)
     backup: Backup | None = None
 
     def __post_init__(self) -> None:
@@ -298,26 +299,43 @@ class Lab:
         ledgers.restore(str(self.ledger_url), backup.where)
         self.state, self.backup = backup.state, None
         self.restored += 1
+        # A restore takes longer than a call: what comes after it nobody could ask for.
+        time.sleep(SETTLE_SECONDS)
 
     def _correct(self, parked: list[dict[str, Any]]) -> None:
-        """Do in Exact what the reasons of parked documents ask a person for."""
+        """Do in Exact what the reasons of parked documents ask a person for.
+
+        All that a reason names is deleted, except what the ledger has of another document by now;
+        what cannot be deleted stands for the document, once.
+        """
+        held = self._held()
         for one in parked:
-            told = re.search(r"Exact has (\d+)[\d, ]* with the reference", one["reason"])
+            told = re.search(r"Exact has ([\w, -]+) with the reference", one["reason"])
             if told is None:
                 continue
-            where = self._division(one["document_key"])
-            if not documents.delete(self.sandbox, where, told[1]):
+            where, stream, _ = held[one["document_key"]]
+            others = {name for *kind, name in held.values() if kind == [where, stream]}
+            named = [(where, stream, name) for name in told[1].split(", ") if name not in others]
+            stay = [name for name in named if not documents.delete(self.sandbox, *name)]
+            if stay and stay[0] not in self.accepted:
+                self.accepted.add(stay[0])
                 reason = "Exact's version is the right one"
                 self._command("documents", "skip", one["document_key"], "--reason", reason)
 
-    def _division(self, document_key: str) -> int:
+    def _held(self) -> dict[str, tuple[Any, ...]]:
+        """Return company, stream and number in Exact of all documents of the ledger, by key."""
         engine = open_engine(str(self.ledger_url))
         column = tables.documents.c
-        query = sa.select(column.division).where(column.document_key == document_key)
+        query = sa.select(
+            column.document_key, column.division, column.stream, column.exact_number
+        ).where(column.stream != documents.DAYS)
         with engine.connect() as connection:
-            division = int(connection.execute(query).scalar_one())
+            found = {
+                key: (where, stream, number)
+                for key, where, stream, number in connection.execute(query)
+            }
         engine.dispose()
-        return division
+        return found
 
     # The process
 
@@ -333,6 +351,8 @@ class Lab:
             lines.append({"type": "RECORD", "stream": stream, "record": record})
             lines.append({"type": "STATE", "value": {"place": place + 1}})
         given.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        # The STATE of the run before is none of this one, which may be killed before it begins.
+        (self.folder / "states.jsonl").write_text("")
         process = _PROCESSES.Process(target=_run_target, args=(self.folder,))
         process.start()
         return process

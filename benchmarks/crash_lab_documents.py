@@ -7,7 +7,6 @@ amount: the shop changes it between runs.
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from commerce_sandbox.exact import writes
 from commerce_sandbox.exact.credentials import DIVISION, SECOND_DIVISION, USER
 from commerce_sandbox.exact.errors import ValidationError
 from commerce_sandbox.exact.metadata import resources
-from commerce_sandbox.exceptions import BookkeeperError
 
 if TYPE_CHECKING:
     from commerce_sandbox.testing import SandboxHandle
@@ -36,6 +34,11 @@ _DATES = {
     "sales_entries": "entry_date",
     "sales_orders": "order_date",
     "sales_invoices": "invoice_date",
+}
+_KEPT = {
+    "sales_entries": (ENTRIES, "EntryNumber", "EntryID"),
+    "sales_orders": (ORDERS, "OrderNumber", "OrderID"),
+    "sales_invoices": (INVOICES, "InvoiceNumber", "InvoiceID"),
 }
 _LETTERS = {"sales_orders": "O", "sales_invoices": "I", PAYMENTS: "J", DAYS: "D"}
 _STORES = ("nl", "be")
@@ -193,22 +196,21 @@ def _told(number: int) -> str:
     return f"LABD-{number}"
 
 
-def delete(sandbox: SandboxHandle, where: int, number: str) -> bool:
-    """Delete what has this number in Exact, as a person would; tell whether that is possible."""
-    with contextlib.suppress(BookkeeperError):
-        sandbox.bookkeeper(division=where).delete(number)
-        return True
-    for path, name, key in (
-        (ORDERS, "OrderNumber", "OrderID"),
-        (INVOICES, "InvoiceNumber", "InvoiceID"),
-    ):
-        for row in sandbox.exact(path, division=where):
-            if str(row.get(name)) == number:
-                now = sandbox.context.clock.now()
-                with contextlib.suppress(ValidationError):
-                    writes.delete(sandbox.context, resources()[path], where, row[key], now, USER)
-                    return True
-    return False
+def delete(sandbox: SandboxHandle, where: int, stream: str, name: str) -> bool:
+    """Delete what has this number or key in Exact, as a person would.
+
+    Returns:
+        Whether Exact has it no more: what is processed cannot be deleted.
+    """
+    path, number, key = _KEPT.get(stream, (JOURNALS, "EntryNumber", "EntryID"))
+    for row in sandbox.exact(path, division=where):
+        if name in (str(row.get(number)), row[key]):
+            now = sandbox.context.clock.now()
+            try:
+                writes.delete(sandbox.context, resources()[path], where, row[key], now, USER)
+            except ValidationError:
+                return False
+    return True
 
 
 def wanted(fed: int) -> Counter[str]:

@@ -173,9 +173,9 @@ class Company:
             answers |= dict(zip(some, found, strict=True))
         return answers
 
-    def complete_left_over(self) -> Iterator[LeftOver]:
-        """Create the addresses and contacts that earlier runs could not create."""
-        return self._relations.complete_left_over()
+    def complete_left_over(self, *, of_this_run: bool = False) -> Iterator[LeftOver]:
+        """Create the addresses and contacts that were not created with their document."""
+        return self._relations.complete_left_over(of_this_run=of_this_run)
 
     def period(self, prepared: Prepared) -> tuple[int, int] | None:
         """Return Exact's financial year and period of a document, if master data has them."""

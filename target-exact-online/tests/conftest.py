@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -160,6 +162,22 @@ class TargetProcess:
         path = Path(self.config.get("report_file", self.folder / "none"))
         read: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
         return read
+
+    def back_up(self) -> Path:
+        """Back the ledger up, as its guide says."""
+        backup = self.folder / "backup.db"
+        with (
+            contextlib.closing(sqlite3.connect(self.folder / "ledger.db")) as live,
+            contextlib.closing(sqlite3.connect(backup)) as copy,
+        ):
+            live.backup(copy)
+        return backup
+
+    def restore(self, backup: Path) -> None:
+        """Put a backup in the ledger's place."""
+        for path in self.folder.glob("ledger.db-*"):
+            path.unlink()
+        shutil.copy(backup, self.folder / "ledger.db")
 
     def call(self, *arguments: str, given: str = "") -> Outcome:
         """Run it in this process, which is faster; what it logs is left out."""

@@ -215,7 +215,7 @@ def test_a_relation_that_somebody_created_meanwhile_is_left_as_it_is(
     target.post_here([sales_entry(1)])  # reads the relations
     login = sandbox.exact_config()["refresh_token"]
     other = make_target("other", refresh_token=login)
-    other.post_here([relation(addresses=[], contacts=[])], "accounts")
+    other.post_here([relation(name="Voorbeeld BV", addresses=[], contacts=[])], "accounts")
     outcome = target.post_here([sales_entry(2, **debtor())])
     assert (outcome.exit_code, outcome.report["warnings"]) == (0, [])
     assert details(sandbox) == (1, Counter(), Counter())
@@ -319,6 +319,22 @@ def test_a_kill_at_any_call_ends_with_everything_there_once(
     assert [row["YourRef"] for row in sandbox.exact(ENTRIES)].count("000000001") == 1
     assert unfinished(target) == 0
     assert target.call("audit", "verify").exit_code == 0
+
+
+def test_a_restored_ledger_completes_the_relation_that_it_had_created(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    target.write(create_accounts=True)
+    target.post_here([sales_entry(1)])  # reads the relations
+    backup = target.back_up()
+    sandbox.fault(f"*/{CONTACTS}", "drop_before", method="POST", nth=2)
+    target.post_here([sales_entry(2, **debtor())])
+    assert details(sandbox) != ALL
+    target.restore(backup)
+    outcome = target.post_here([sales_entry(2, **debtor())])
+    assert (outcome.exit_code, outcome.report["warnings"]) == (0, [])
+    assert details(sandbox) == ALL
+    assert unfinished(target) == 0
 
 
 def test_two_processes_create_each_detail_once(

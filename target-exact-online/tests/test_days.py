@@ -355,6 +355,76 @@ def test_the_same_day_of_another_company_or_journal_is_another_entry(target: Any
     assert target.call("audit", "verify").exit_code == 0
 
 
+def by_ideal(number: int) -> dict[str, Any]:
+    """An invoice whose money has a line behind that of the others."""
+    record = sale(number)
+    record["lines"][1] |= {"gl_account": "1241", "rule": "other"}
+    return record
+
+
+def numbers(sandbox: SandboxHandle) -> list[str]:
+    return sorted(str(entry["EntryNumber"]) for entry in sandbox.exact(JOURNALS))
+
+
+def test_an_entry_is_the_days_only_if_all_of_its_lines_are(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    """In a restored ledger a day has other documents than the entry in Exact."""
+    target.call()
+    backup = target.back_up()
+    target.post_here([sale(1)], STREAM)
+    target.restore(backup)
+    (parked,) = target.post_here([sale(1), by_ideal(2)], STREAM).report["parked"]
+    assert "1241 has 0 instead of 121" in parked["reason"]
+    assert numbers(sandbox) == numbers(sandbox)[:1]
+    assert state(target, by_ideal(2)["document_key"])["state"] == "sending"
+
+
+def test_a_day_that_differs_names_all_of_its_entries_and_is_right_once_they_are_gone(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    target.post_here([sale(1)], STREAM)
+    backup = target.back_up()
+    target.post_here([sale(2)], STREAM)
+    target.post_here([sale(3)], STREAM)
+    target.restore(backup)
+
+    (parked,) = target.post_here([sale(2), sale(3)], STREAM).report["parked"]
+
+    _, *others = numbers(sandbox)
+    assert f"Exact has {', '.join(others)} with the reference" in parked["reason"]
+    # What comes meanwhile is not booked beside them, and a change waits for the answer.
+    later = target.post_here([sale(3, "90.00", "18.90"), sale(4, "10.00", "2.10")], STREAM).report[
+        "parked"
+    ]
+    assert [one["document_key"] for one in later] == [f"{ENTRY}-2", f"{ENTRY}-3"]
+    assert len(numbers(sandbox)) == 3
+    for number in others:
+        sandbox.bookkeeper().delete(number)
+    for _ in range(2):
+        outcome = target.call()
+    assert outcome.exit_code == 0, outcome.stderr
+    assert sum(dict(lines)["8000"] for _, lines in entries(sandbox)) == Decimal("-300.00")
+    assert target.call("audit", "verify").exit_code == 0
+
+
+def test_an_entry_that_exact_does_not_have_is_built_again_when_its_documents_changed(
+    target: Any, sandbox: SandboxHandle
+) -> None:
+    sandbox.fault(f"*/{JOURNALS}", "drop_before", method="POST")
+    sandbox.fault("*/TransactionLines", "unavailable", method="GET", times=0)
+    target.write(max_wait_seconds=0)
+    target.post_here([sale(1), sale(2)], STREAM)
+    target.post_here([sale(2, "90.00", "18.90")], STREAM)
+    sandbox.clear_faults()
+    for _ in range(2):
+        outcome = target.call()
+    assert outcome.exit_code == 0, outcome.stderr
+    ((_, lines),) = entries(sandbox)
+    assert dict(lines)["8000"] == Decimal("-190.00")
+    assert target.call("audit", "verify").exit_code == 0
+
+
 def document(record: dict[str, Any]) -> Document:
     return Document.of(STREAM, record, 1)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import sqlite3
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -19,7 +16,6 @@ from target_exact_online.ledger.tables import documents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from commerce_sandbox.testing import SandboxHandle
 
@@ -136,31 +132,14 @@ def test_the_answer_to_another_question_proves_nothing(
     assert entry["EntryID"] in shown(target, "shop:invoice:000000002")
 
 
-def copy_of(target: Any, name: str) -> Path:
-    """Back the ledger up, as its guide says."""
-    backup = target.folder / name
-    with (
-        contextlib.closing(sqlite3.connect(target.folder / "ledger.db")) as live,
-        contextlib.closing(sqlite3.connect(backup)) as copy,
-    ):
-        live.backup(copy)
-    return backup
-
-
-def restore(target: Any, backup: Path) -> None:
-    for path in target.folder.glob("ledger.db-*"):
-        path.unlink()
-    shutil.copy(backup, target.folder / "ledger.db")
-
-
 def test_a_restored_ledger_is_made_good_also_when_the_first_run_does_not_end(
     target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
 ) -> None:
     """One new document later, the ledger's last answer is newer than all that it does not know."""
     target.post_here([sales_entry(1)])
-    backup = copy_of(target, "backup.db")
+    backup = target.back_up()
     target.post_here([sales_entry(n) for n in range(2, 6)])
-    restore(target, backup)
+    target.restore(backup)
     sandbox.advance(6 * 3600)
     target.post_here([sales_entry(9)])  # a run that got no further than this one
     sandbox.advance(6 * 3600)
@@ -288,9 +267,9 @@ def test_what_was_settled_first_does_not_hide_what_a_restored_ledger_lacks(
     target.write(max_wait_seconds=0)
     target.post_here([sales_entry(1)])
     sandbox.clear_faults()
-    backup = copy_of(target, "backup.db")
+    backup = target.back_up()
     target.post_here([sales_entry(2), sales_entry(3)])
-    restore(target, backup)
+    target.restore(backup)
     for _ in range(2):
         sandbox.advance(4 * 3600)
         target.post_here([])
@@ -305,9 +284,9 @@ def test_a_ledger_that_had_posted_nothing_yet_is_restored(
     body = '{"error":{"code":"","message":{"lang":"","value":"Ongeldig: Bedrag"}}}'
     sandbox.fault(ENTRIES, "error_before", method="POST", body=body)
     target.post_here([sales_entry(9)])
-    backup = copy_of(target, "backup.db")
+    backup = target.back_up()
     target.post_here([sales_entry(1), sales_entry(2)])
-    restore(target, backup)
+    target.restore(backup)
     sandbox.advance(6 * 3600)
     target.post_here([sales_entry(1), sales_entry(2)])
     assert references(sandbox) == once(1, 2, 9)
@@ -324,9 +303,9 @@ def test_of_twins_only_one_is_new_to_a_restored_ledger(
     forget(target)
     sandbox.advance(6 * 3600)
     target.post_here([sales_entry(2)])
-    backup = copy_of(target, "backup.db")
+    backup = target.back_up()
     target.post_here([nl, be])
-    restore(target, backup)
+    target.restore(backup)
     outcome = target.post_here([nl, be])
     assert outcome.report["already_there"] == {"sales_entries": 2}
     assert references(sandbox) == Counter({"000000001": 2, "000000002": 1})
@@ -336,9 +315,9 @@ def test_a_ledger_restored_from_a_backup_is_noticed_and_made_good(
     target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
 ) -> None:
     target.post_here([sales_entry(1)])
-    backup = copy_of(target, "backup.db")
+    backup = target.back_up()
     target.post_here([sales_entry(n) for n in range(2, 12)])
-    restore(target, backup)
+    target.restore(backup)
 
     outcome = target.post([sales_entry(n) for n in range(1, 14)])
 

@@ -16,7 +16,7 @@ from target_exact_online.documents import (
     sales_invoice,
     sales_order,
 )
-from target_exact_online.documents.journal_entry import paid_by
+from target_exact_online.documents.journal_entry import paid_by, references
 from target_exact_online.documents.references import LONGEST, reference_of, stored_reference
 from target_exact_online.documents.sales_invoice import Compared, compare, finish
 from target_exact_online.documents.sales_order import update
@@ -45,6 +45,7 @@ __all__ = [
     "prepare",
     "recall",
     "reference_of",
+    "references",
     "send",
     "since",
     "stored_reference",

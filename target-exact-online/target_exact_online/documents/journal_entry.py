@@ -6,6 +6,7 @@ begins with the reference, and that is what Exact is asked for.
 
 from __future__ import annotations
 
+import os.path
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from exact_online.limits import Priority
 from target_exact_online.documents import answer_checks, finding, header, lines, values
 from target_exact_online.documents.kind import Kind
 from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared, Stored
+from target_exact_online.documents.references import stored_reference
 from target_exact_online.master_data import NotUsableError
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ _BOOKED = replace(KIND, resource=TRANSACTION_LINES, account="Account", date="Dat
 _RECEIVABLES = 20
 _NEEDS_ACCOUNT = {_RECEIVABLES: "receivables", 22: "payables"}
 _AFTER_REFERENCE = ": "
+_MOST_OF_A_DAY = 50
 
 
 def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettings) -> Prepared:
@@ -63,7 +66,8 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     if payload[KIND.lines]:
         _put_reference(reference, payload[KIND.lines][0])
     total = values.number((record.get("totals") or {}).get("amount"))
-    return draft.finished(payload, total or Decimal(0), new_account=new_account)
+    day = str(record.get("reference_of_day") or "")
+    return draft.finished(payload, total or Decimal(0), new_account=new_account, day=day)
 
 
 def send(prepared: Prepared, client: ExactClient) -> Stored:
@@ -74,20 +78,32 @@ def send(prepared: Prepared, client: ExactClient) -> Stored:
 
 
 def find(sent: Sent, client: ExactClient) -> list[Found]:
-    """Return the entries of which a line begins with the reference."""
+    """Return the entries of which a line begins with the reference; of a day, all of its entries.
+
+    Documents of a day may be in another entry of it than a ledger thinks that was restored.
+    """
+    wanted = references(sent.reference, sent.day)
+    start = os.path.commonprefix(wanted)  # noqa: RUF071  # of texts, letter by letter
     rows = client.get(
         TRANSACTION_LINES,
         division=sent.division,
         select="EntryID,EntryNumber,JournalCode,Description,AmountFC,Currency,Date,Account,Status",
-        filter=f"startswith(Description,{odata.text(sent.reference)})",
+        filter=f"startswith(Description,{odata.text(start)})",
         priority=Priority.SETTLING,
-        answers_it=lambda row: _begins_with(row, [sent.reference]),
+        answers_it=lambda row: _begins_with(row, [start]),
     )
-    mine = [row | {"YourRef": sent.reference} for row in rows if _has_reference(row, sent)]
-    # Another journal's day may have the same reference; alone it is what Exact made of ours.
-    own = [row for row in mine if values.same(sent.journal, row.get("JournalCode"))]
-    found = {one.exact_id: one for one in _compared(sent, own or mine)}
-    return [_whole(_in_journal(one, sent), sent, client) for one in found.values()]
+    read = (row | {"YourRef": _reference_among(wanted, row, sent)} for row in rows)
+    found = {one.exact_id: one for one in _compared(sent, (row for row in read if row["YourRef"]))}
+    ours_first = sorted(found.values(), key=lambda one: one.reference != sent.reference)
+    return [_whole(_elsewhere(one, sent), sent, client) for one in ours_first]
+
+
+def references(reference: str, day: str) -> list[str]:
+    """Return the reference of an entry; of a day's, those of all of its entries."""
+    if not day:
+        return [reference]
+    further = (stored_reference(f"{day} {number}") for number in range(2, _MOST_OF_A_DAY))
+    return list(dict.fromkeys([reference, stored_reference(day), *further]))
 
 
 def _whole(found: Found, sent: Sent, client: ExactClient) -> Found:
@@ -106,10 +122,11 @@ def _whole(found: Found, sent: Sent, client: ExactClient) -> Found:
     for line in lines:
         account = str(line.get("GLAccount") or "")
         there[account] = there.get(account, Decimal(0)) + (values.total(line) or 0)
+    wanted = dict(sent.sums)
     differences = tuple(
-        f"a GL account has {there.get(account, Decimal(0))} instead of {wanted}"
-        for account, wanted in sent.sums
-        if there.get(account, Decimal(0)) != wanted
+        f"a GL account has {there.get(account, 0)} instead of {wanted.get(account, 0)}"
+        for account in sorted(wanted.keys() | there.keys())
+        if there.get(account, 0) != wanted.get(account, 0)
     )
     return replace(found, same=not differences, differences=differences)
 
@@ -163,13 +180,17 @@ def text_before(record: Mapping[str, Any], reference: str) -> str:
     return text if len(text) <= header.LONGEST_DESCRIPTION else reference
 
 
-def _in_journal(one: Found, sent: Sent) -> Found:
-    """Return an entry that was found, with its journal among what differs."""
-    journal = one.row.get("JournalCode")
-    if values.same(sent.journal, journal):
-        return one
-    what = f"the journal is {values.said(journal)} instead of {sent.journal}"
-    return replace(one, same=False, differences=(what, *one.differences))
+def _elsewhere(one: Found, sent: Sent) -> Found:
+    """Return an entry that was found, with its journal and reference among what differs."""
+    for what, name, wanted in (
+        ("journal", "JournalCode", sent.journal),
+        ("reference", "YourRef", sent.reference),
+    ):
+        there = one.row.get(name)
+        if not values.same(wanted, there):
+            text = f"the {what} is {values.said(there)} instead of {wanted}"
+            one = replace(one, same=False, differences=(text, *one.differences))
+    return one
 
 
 def _begins_with(row: dict[str, Any], references: Collection[str]) -> bool:
@@ -177,12 +198,12 @@ def _begins_with(row: dict[str, Any], references: Collection[str]) -> bool:
     return text.startswith(tuple(one.casefold() for one in references))
 
 
-def _has_reference(row: dict[str, Any], sent: Sent) -> bool:
-    """Tell whether a line's text is the one sent, or the reference with something behind it."""
+def _reference_among(wanted: list[str], row: dict[str, Any], sent: Sent) -> str | None:
+    """Return which reference a line has: alone, with the text sent, or with any text behind it."""
     text = str(row.get("Description") or "")
-    return text in {sent.reference, sent.description} or text.startswith(
-        sent.reference + _AFTER_REFERENCE
-    )
+    if text == sent.description:
+        return sent.reference
+    return next((one for one in wanted if f"{text}: ".startswith(one + _AFTER_REFERENCE)), None)
 
 
 def _first_text(entry: dict[str, Any]) -> str:

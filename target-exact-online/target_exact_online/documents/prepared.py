@@ -111,6 +111,7 @@ class Prepared:
         new_items: Items to create first.
         delivery_address: The body of a delivery address to find or create first, or None.
         warnings: What a person should know although the document is fine.
+        day: The reference of the first entry of a day, if it is one of that day's.
         expected: Lines the generated entry must have (sales invoices only).
     """
 
@@ -130,6 +131,7 @@ class Prepared:
     new_items: tuple[NewItem, ...] = ()
     delivery_address: dict[str, Any] | None = None
     warnings: tuple[str, ...] = ()
+    day: str = ""
     expected: tuple[ExpectedLine, ...] = ()
 
     @property
@@ -163,6 +165,7 @@ class Prepared:
             print_date=self.print_date.isoformat() if self.print_date else "",
             via_peppol=self.via_peppol,
             link=str(payload.get("ExternalLinkReference", "")),
+            day=self.day,
             expected=self.expected,
             sums=() if kind.has_reference else self._sums(),
         )

@@ -50,6 +50,7 @@ class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
         print_date: The invoice is printed on this date (ISO 8601), or an empty string.
         via_peppol: The printed invoice is delivered through Peppol.
         link: The address of the shop's order that was sent along, or an empty string.
+        day: The reference of the first entry of a day, if it is one of that day's.
         expected: What the entry of a printed invoice must contain.
         sums: Of a journal entry, the GUIDs of its GL accounts and the sum on each.
     """
@@ -69,6 +70,7 @@ class Sent(msgspec.Struct, frozen=True, omit_defaults=True):
     print_date: str = ""
     via_peppol: bool = False
     link: str = ""
+    day: str = ""
     expected: tuple[ExpectedLine, ...] = ()
     sums: tuple[tuple[str, Decimal], ...] = ()
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from target_exact_online.ledger.runs import Run
     from target_exact_online.posting.state import Step
 
-_UNSENT = ("held", "parked", "failed", "skipped")
+_CONTENT = {Effect.TAKE_CONTENT, Effect.TAKE_NEWER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,8 +363,9 @@ class _Pen:
             return
         key = done.row.document_key
         values = self.rows[key]
-        if values["summary_key"] and (document is not None or done.kind == "skipped"):
-            self._leave_entry(values, done)
+        changed = not _CONTENT.isdisjoint(done.effects) or done.kind == "skipped"
+        if values["summary_key"] and changed:
+            self._leave_entry(values)
         values |= asdict(done.row) | _given(facts)
         for effect in done.effects:
             self._move_content(effect, values, document)
@@ -397,10 +398,8 @@ class _Pen:
             case _:
                 pass  # told to people by the run
 
-    def _leave_entry(self, values: dict[str, Any], done: Step) -> None:
+    def _leave_entry(self, values: dict[str, Any]) -> None:
         """Let the day's entry be built again when a document of it is not what it was."""
-        if Effect.TAKE_CONTENT not in done.effects and done.kind != "skipped":
-            return
         entry_key, values["summary_key"] = values["summary_key"], None
         self.read([entry_key])
         self._take(state.step(row_of(self.rows[entry_key]), Dissolved()), None, NO_FACTS)
@@ -469,15 +468,15 @@ class _Pen:
         """Let the documents behind a day's entry follow it."""
         if self.rows[before.document_key]["kind"] != "day":
             return
-        told = {_seen(before), _seen(done.row)}
-        if not done.kind or len(told) == 1:
+        now = _seen(done.row)
+        if not done.kind or now == _seen(before):
             return
         members = sa.select(documents.c.document_key).where(
             documents.c.summary_key == before.document_key
         )
         keys = list(self.connection.scalars(members.order_by(documents.c.document_key)))
         self.read(keys)
-        event = Summed(done.row.state, done.row.exact_number)
+        event = Summed(now, done.row.exact_number)
         for key in keys:
             followed = state.step(row_of(self.rows[key]), event)
             self._take(followed, None, NO_FACTS)
@@ -486,9 +485,11 @@ class _Pen:
         return self.keys.encrypt(payload.encode(document.record))
 
 
-def _seen(row: state.Row) -> str:
+def _seen(row: state.Row) -> events_of.State:
     """Return what an entry's state means for the documents behind it."""
-    return "unsent" if row.state in _UNSENT and not row.may_be_in_exact else row.state
+    if row.may_be_in_exact:
+        return "sending"
+    return "posted" if row.state == "posted" else "held"
 
 
 def _arrival(document: Document) -> Arrived:

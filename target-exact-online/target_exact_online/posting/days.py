@@ -117,6 +117,7 @@ def build(
     store, method = summary.get("store") or "-", summary.get("method") or ""
     of_rate = "" if rate is None else format(Decimal(str(rate)).normalize(), "f")
     parts = [part for part in (summary["day"], currency, of_rate, method) if part]
+    of_day = " ".join([summary["day"], store, *parts[1:]])
     parts += [str(number)] if number > 1 else []
     name = key or f"{summary['instance']}:{store}:{DAY}:{'-'.join(parts)}"
     reference = " ".join([summary["day"], store, *parts[1:]])
@@ -128,6 +129,7 @@ def build(
     record: dict[str, Any] = {
         "document_key": name,
         "your_ref": reference,
+        "reference_of_day": of_day,
         "description": f"Sales of {reference}"[:_LONGEST_DESCRIPTION],
         "currency": currency,
         "rules_version": ", ".join(sorted(_versions(members))) or None,

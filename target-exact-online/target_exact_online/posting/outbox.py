@@ -99,6 +99,7 @@ class Outbox:
         self._close_days()
         settling.settle(wait=not self.posting.gate.stopped)
         posting.go_on()
+        self._complete_relations(of_this_run=True)
         posting.change_orders()
         posting.compare_printed()
         posting.gate.raise_failure()
@@ -110,11 +111,15 @@ class Outbox:
         posting, settling = self.posting, self.posting.settling
         settling.take_over()
         settling.settle(wait=False)
-        if not posting.gate.closed:
-            for left in self.company.complete_left_over():
-                for warning in left.warnings:
-                    posting.summary.note(left.document_key, left.order_number, warning)
+        self._complete_relations()
         posting.change_orders()
+
+    def _complete_relations(self, *, of_this_run: bool = False) -> None:
+        if self.posting.gate.closed:
+            return
+        for left in self.company.complete_left_over(of_this_run=of_this_run):
+            for warning in left.warnings:
+                self.posting.summary.note(left.document_key, left.order_number, warning)
 
     def _close_days(self) -> None:
         if not self.posting.gate.stopped:  # what the input still had may belong to these days

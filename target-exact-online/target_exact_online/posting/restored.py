@@ -85,13 +85,14 @@ class Restored:
             return False  # creating a relation asks for it first
         with self._lock:
             look = self._looked(ready.division, ready.stream)
-            if ready.reference in look.references:
+            names = documents.references(ready.reference, ready.day)
+            if look.references.intersection(names):
                 return True
             if not _is_older(document, look.all_until):
                 return False
             if ready.reference not in look.asked:
-                self._ask(look, ready)
-            return ready.reference in look.references
+                self._ask(look, ready, names)
+            return bool(look.references.intersection(names))
 
     def look(self, division: int, stream: str) -> None:
         """Look what Exact has that this ledger does not, once in a run.
@@ -202,10 +203,10 @@ class Restored:
             connection.execute(known_references.update().where(here).values(changes))
             return connection.execute(kept).one()
 
-    def _ask(self, look: _Look, ready: Prepared) -> None:
+    def _ask(self, look: _Look, ready: Prepared, names: list[str]) -> None:
         """Ask for the references of this document and of those that are sent next, together."""
         ahead = (documents.reference_of(one.document.record) for one in self.backlog.ahead())
-        wanted = list(dict.fromkeys((ready.reference, *filter(None, ahead))))
+        wanted = list(dict.fromkeys((*names, *filter(None, ahead))))
         asked = [one for one in wanted if one not in look.asked][: documents.MAX_TOGETHER]
         look.references |= self.company.having(ready.stream, ready.division, asked)
         look.asked |= set(asked)

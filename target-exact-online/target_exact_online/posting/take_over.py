@@ -217,7 +217,10 @@ def spread() -> float:
 def _differs(found: Sequence[FoundRow], sent: Sent) -> str:
     numbers = ", ".join(str(one.number or one.exact_id) for one in found)
     differences = "; ".join(found[0].differences)
+    advice = "Compare both; correct it in Exact, or skip the document."
+    if len(found) > 1:
+        advice = "Compare them all; delete in Exact what is no other document's, or skip this one."
     return (
-        f"Exact has {numbers} with the reference {sent.reference}, but {differences} (your_ref). "
-        "Compare both; correct it in Exact, or skip the document."
+        f"Exact has {numbers} with the reference {sent.day or sent.reference}, but {differences} "
+        f"(your_ref). {advice}"
     )

@@ -23,7 +23,7 @@ from target_exact_online.exceptions import (
 from target_exact_online.ledger.locks import exclusive
 from target_exact_online.master_data import kinds
 from target_exact_online.relations import things
-from target_exact_online.relations.rows import Rows
+from target_exact_online.relations.rows import EVER_SINCE, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,14 +122,22 @@ class Relations:
         """
         if prepared.document_key not in self._followed:
             return ()
+        self._followed.discard(prepared.document_key)
         with self._alone(ADDRESSES, prepared.division):
             return self._completed(self._rows.details_of(prepared.document_key))[0]
 
-    def complete_left_over(self) -> Iterator[LeftOver]:
-        """Create what earlier runs left out, as long as Exact can be asked."""
+    def complete_left_over(self, *, of_this_run: bool = False) -> Iterator[LeftOver]:
+        """Create what earlier runs left out, as long as Exact can be asked.
+
+        Args:
+            of_this_run: Only what belongs to documents of this run that were found, not sent.
+        """
         failure: TargetError | None = None
         by_document: dict[tuple[str, int], list[Row]] = {}
-        for row in self._rows.unfinished():
+        rows = self._rows.unfinished() if not of_this_run or self._followed else []
+        for row in rows:
+            if of_this_run and row.document_key not in self._followed:
+                continue
             by_document.setdefault((row.document_key, row.division), []).append(row)
         for (key, division), rows in by_document.items():
             if isinstance(failure, RetriableError):  # the rest would fail in the same way
@@ -190,8 +198,11 @@ class Relations:
             if was_sent or thing.what != "address":
                 found = self._ask(thing)
                 if found is not None:
-                    if was_sent and thing.what == "account":
-                        self._want(details, str(found["ID"]), thing.division, document_key)
+                    # Made by an earlier call, or before the ledger was restored from a backup.
+                    if thing.what == "account" and (was_sent or thing.is_as_sent(found)):
+                        self._want(
+                            details, str(found["ID"]), thing.division, document_key, EVER_SINCE
+                        )
                     return self._kept(thing, document_key, found)
             if row is not None and until is not None:
                 self._asked_early.add(row.identity)  # once: many documents may need it
@@ -245,11 +256,17 @@ class Relations:
         return exact_id
 
     def _want(
-        self, details: tuple[Detail, ...], owner_id: str, division: int, document_key: str
+        self,
+        details: tuple[Detail, ...],
+        owner_id: str,
+        division: int,
+        document_key: str,
+        sent_at: datetime | None = None,
     ) -> None:
+        """Note what is to be created; what may be there since `sent_at` is asked for first."""
         wanted = [(things.detail(one, owner_id, division), one) for one in details]
         if wanted:
-            self._rows.wanted(wanted, document_key)
+            self._rows.wanted(wanted, document_key, sent_at)
             self._followed.add(document_key)
 
     def _shown_by(self, row: Row, asked_at: datetime) -> datetime | None:

@@ -43,6 +43,7 @@ relations = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
 )
 _here = relations.c
+EVER_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Payload(msgspec.Struct):
@@ -127,11 +128,13 @@ class Rows:
         with self.engine.begin() as connection:
             self._put(connection, thing, document_key, details, sent_at=at)
 
-    def wanted(self, things: Iterable[tuple[Thing, Detail]], document_key: str) -> None:
+    def wanted(
+        self, things: Iterable[tuple[Thing, Detail]], document_key: str, sent_at: datetime | None
+    ) -> None:
         """Note what is to be created for a relation after its document."""
         with self.engine.begin() as connection:
             for thing, one in things:
-                self._put(connection, thing, document_key, (one,), replace=False)
+                self._put(connection, thing, document_key, (one,), sent_at=sent_at, replace=False)
 
     def there(self, thing: Thing, document_key: str, exact_id: str) -> None:
         """Note that Exact has a thing; what was sent for it is forgotten."""

@@ -60,6 +60,10 @@ class Thing:
         name = self.question.partition(" ")[0]
         return row.get(name) is None or values.same(self.body[name], row[name])
 
+    def is_as_sent(self, row: dict[str, Any]) -> bool:
+        """Tell whether a row is in all fields what would be sent."""
+        return all(values.same(value, row.get(name)) for name, value in self.body.items())
+
     def is_answered_by(self, row: dict[str, Any]) -> bool:
         """Tell whether an answer can be this thing's; what it does not say is not compared."""
         sent = self.body | {"Division": self.division}
@@ -78,7 +82,7 @@ def account(new: NewAccount, division: int) -> Thing:
         division,
         new.match_filter,
         new.match_filter,
-        kinds.ACCOUNTS.select.removesuffix(",Timestamp"),
+        ",".join(dict.fromkeys((*kinds.ACCOUNTS.select.split(",")[:-1], *new.payload))),
         new.payload,
         ("Name", "SearchCode"),
     )
