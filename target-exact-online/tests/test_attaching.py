@@ -304,6 +304,24 @@ def _copy(source: Path, target: Path) -> None:
         here.backup(there)
 
 
+def test_an_entry_that_was_deleted_and_sent_again_gets_a_copy_again(
+    attaching: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    attaching.post_here([sales_entry(1), sales_entry(2)])
+    (gone,) = sandbox.exact(ENTRIES, filter="YourRef eq '000000001'")
+    sandbox.bookkeeper().delete(gone["EntryID"])
+    keys = [f"shop:invoice:00000000{number}" for number in (1, 2)]
+    attaching.call("documents", "replay", "--again", *keys)
+    outcome = attaching.call()
+    assert outcome.report["attachments"]["attached"] == 1, "the other one's entry is still there"
+    (entry,) = sandbox.exact(ENTRIES, filter="YourRef eq '000000001'")
+    (copy,) = sandbox.exact(
+        DOCUMENTS, filter=f"FinancialTransactionEntryID eq guid'{entry['EntryID']}'"
+    )
+    assert [row["Document"] for row in sandbox.exact(FILES)].count(copy["ID"]) == 1
+    assert attaching.call().report["attachments"]["attached"] == 0
+
+
 def test_documents_of_other_people_do_not_count(
     attaching: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
 ) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 WAITING, ATTACHED, GIVEN_UP = "waiting", "attached", "given_up"
 _STREAM, _KINDS = "sales_entries", ("invoice", "credit_memo")
-_POSTED, _FOUND = ("posted", "settled", "already_there"), ("settled", "already_there")
+_STORED, _FOUND = ("posted", "settled"), ("settled", "already_there")
 EVER_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 _FORGOTTEN = "The document was anonymised before its copy was attached."
 
@@ -123,7 +123,7 @@ class Rows:
                 .join(events, events.c.document_key == documents.c.document_key)
                 .where(
                     events.c.seq > since,
-                    events.c.kind.in_(_POSTED),
+                    events.c.kind.in_({*_STORED, *_FOUND}),
                     documents.c.stream == _STREAM,
                     documents.c.kind.in_(_KINDS),
                     documents.c.exact_id.is_not(None),
@@ -143,6 +143,11 @@ class Rows:
                 }
                 for row in connection.execute(posted)
             ]
+            # An entry that was sent again has none of the copies of the one before.
+            stored = sa.select(events.c.document_key).where(
+                events.c.seq > since, events.c.kind.in_(_STORED)
+            )
+            connection.execute(attachments.delete().where(attachments.c.document_key.in_(stored)))
             if new:
                 insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
                 connection.execute(insert(attachments).on_conflict_do_nothing(), new)
