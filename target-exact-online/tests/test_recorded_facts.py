@@ -423,10 +423,12 @@ def test_an_entry_that_exact_put_into_another_journal_is_found_and_not_sent_agai
         "totals": {"amount": 121.00, "vat_amount": 0, "net_amount": 0},
         "source": {"kind": "payment"},
     }
+    twin = record | {"document_key": "shop:be:payment:000000001"}
+    target.post_here([twin], "general_journal_entries")
     sandbox.set("exact.changed_fields", {resource: {"JournalCode": "91"}})
     sandbox.fault(f"*/{resource}", "drop_after", method="POST")
     target.post_here([record], "general_journal_entries")
     sandbox.set("exact.changed_fields", {})
     (parked,) = target.call().report["parked"]
     assert "the journal is 91 instead of 90" in parked["reason"]
-    assert len(sandbox.exact(resource)) == 1
+    assert len(sandbox.exact(resource)) == 2
