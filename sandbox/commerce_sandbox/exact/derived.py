@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BALANCE = "financial/ReportingBalance"
 AGING = "read/financial/AgingReceivablesList"
+AGES = "read/financial/AgingOverview"
 OVERVIEW = "read/financial/OutstandingInvoicesOverview"
 #: Last day of an age group, counted from the invoice; the last group has no end.
 _AGES = (30, 60, 90)
@@ -148,6 +149,25 @@ def _aging(books: _Books) -> list[Row]:
     return rows
 
 
+def _ages(books: _Books) -> list[Row]:
+    """Return what all customers together owe, by age."""
+    accounts = _aging(books)
+    groups = range(1, len(_AGES) + 2)
+    return [
+        {
+            "AgeGroup": number,
+            "AgeGroupDescription": accounts[0][f"AgeGroup{number}Description"],
+            "AmountPayable": 0,
+            "AmountReceivable": money(
+                sum(cents(row[f"AgeGroup{number}Amount"]) for row in accounts)
+            ),
+            "CurrencyCode": books.data.currency,
+        }
+        for number in groups
+        if accounts
+    ]
+
+
 def _overview(books: _Books) -> list[Row]:
     """Return what is outstanding and overdue."""
     row: Row = {"CurrencyCode": books.data.currency}
@@ -169,6 +189,7 @@ def _overview(books: _Books) -> list[Row]:
 
 _BUILD: dict[str, Callable[[_Books], list[Row]]] = {
     BALANCE: _balance,
+    AGES: _ages,
     AGING: _aging,
     OVERVIEW: _overview,
 }

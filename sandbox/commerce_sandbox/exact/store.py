@@ -85,6 +85,7 @@ TABLES: dict[str, Table] = {
     "logistics/ItemGroups": _master("exact_item_groups"),
     "logistics/Items": Table("exact_items", indexed=("Code",), deleted_type=9),
     "logistics/Units": _master("exact_units"),
+    "read/financial/AgingOverview": Table("exact_aging_overview", "AgeGroup"),
     "read/financial/AgingReceivablesList": Table("exact_aging", "AccountId"),
     "read/financial/JournalStatusList": _master("exact_journal_status", key="HID"),
     "read/financial/OutstandingInvoicesOverview": Table("exact_outstanding", "CurrencyCode"),

@@ -22,6 +22,7 @@ LINES = "financialtransaction/TransactionLines"
 BALANCE = "financial/ReportingBalance"
 RETURNS = "read/financial/Returns"
 AGING = "read/financial/AgingReceivablesList"
+AGES = "read/financial/AgingOverview"
 OVERVIEW = "read/financial/OutstandingInvoicesOverview"
 TIMESTAMP = "read/sync/Sync/SyncTimestamp"
 
@@ -180,6 +181,9 @@ def test_open_items_age(fresh: Any) -> None:
     assert [collective[f"AgeGroup{number}Amount"] for number in range(1, 5)] == [100, 200, 300, 400]
     assert (collective["TotalAmount"], collective["CurrencyCode"]) == (1000, "EUR")
     assert rows["20001"]["TotalAmount"] == 5
+    together = fresh.rows(AGES, select="AgeGroup,AmountReceivable,AmountPayable")
+    assert [row["AmountReceivable"] for row in together] == [105, 200, 300, 400]
+    assert {row["AmountPayable"] for row in together} == {0}
     fresh.handle.advance(31 * 86400)
     fresh.login()
     later = {row["AccountCode"].strip(): row for row in fresh.rows(AGING, select=fields)}

@@ -15,7 +15,7 @@ from exact_online.client import division_of
 from target_exact_online.desk.commands import open_ledger
 from target_exact_online.exceptions import ConfigError
 from target_exact_online.month_end import sign_off, text
-from target_exact_online.month_end.model import to_json
+from target_exact_online.month_end.reports import Files
 from target_exact_online.month_end.run import (
     DEPTHS,
     SOURCES,
@@ -61,7 +61,9 @@ class _Reconcile(click.Group):
     help="The audit file of the source xaf.",
 )
 @click.option("--depth", type=click.Choice(DEPTHS), default="lines", show_default=True)
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--html", "html_file", metavar="FILE", help="Write a page, for screen and paper.")
+@click.option("--xlsx", "xlsx_file", metavar="FILE", help="Write a spreadsheet.")
+@click.option("--json", "json_file", metavar="FILE", help="Write everything, for programs.")
 @click.option("--with-names", is_flag=True, help="Name the people who changed something.")
 @click.option("--rounding-account", "rounding", multiple=True, metavar="CODE")
 @click.option(
@@ -79,24 +81,24 @@ def reconcile(ctx: click.Context, /, **options: Any) -> None:
     if not options["month"]:
         msg = "Name the month: --month 2026-10."
         raise click.UsageError(msg)
+    files = Files.of(options)
     result = _compare(ctx.obj, options)
     sign_off.keep(open_ledger(ctx.obj), result)
-    show(result, json_file=options["json_file"])
+    show(result, files)
     sys.exit(exit_code(result, options["fail_on"]))
 
 
-def show(result: Result, *, json_file: Path | None, err: bool = False) -> None:
+def show(result: Result, files: Files, *, err: bool = False) -> None:
     """Print a result, and write its files.
 
     Args:
         result: The result.
-        json_file: Where to write it as JSON, or None.
+        files: Where to.
         err: Print to standard error: standard output belongs to Singer.
     """
     for line in text.lines_of(result):
         click.echo(line, err=err)
-    if json_file is not None:
-        json_file.write_bytes(to_json(result))
+    files.write(result)
 
 
 _month = click.option("--month", metavar="YYYY-MM", required=True, help="The month.")

@@ -48,19 +48,27 @@ def debtors(evidence: Evidence) -> Iterator[Finding]:
         evidence: Exact's side.
     """
     balance, items = evidence.receivable, evidence.open_items
-    if balance is None or items is None or balance == items:
-        return
-    found = _finding(
-        "B1",
-        "The debtors' accounts and the open items in Exact differ: somebody booked on the account "
-        "without a debtor, or an item was settled without an entry.",
-        evidence.month.currency,
-        ours=str(balance),
-        theirs=str(items),
-        field="receivables",
-        proposal="Compare the ageing list with the account card in Exact.",
-    )
-    yield found
+    if balance is not None and items is not None and balance != items:
+        yield _finding(
+            "B1",
+            "The debtors' accounts and the open items in Exact differ: somebody booked on the "
+            "account without a debtor, or an item was settled without an entry.",
+            evidence.month.currency,
+            ours=str(balance),
+            theirs=str(items),
+            field="receivables",
+            proposal="Compare the ageing list with the account card in Exact.",
+        )
+    for code, currency, count in evidence.open_pairs or ():
+        yield _finding(
+            "B2",
+            f"Debtor {code} owes nothing, but {count} items are open: they were never matched.",
+            currency,
+            field="receivables",
+            ours="0 items open",
+            theirs=f"{count} items open",
+            proposal=f"Match the items of debtor {code} in Exact.",
+        )
 
 
 def after_filing(evidence: Evidence, findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -71,6 +71,7 @@ class Evidence:
     receivable_ids: tuple[str, ...] = ()
     account_ids: dict[str, str] = field(default_factory=dict)
     ageing: list[tuple[str, Decimal]] = field(default_factory=list)
+    open_pairs: list[tuple[str, str, int]] | None = None
     histories: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     _folder: tempfile.TemporaryDirectory[str] | None = None
@@ -109,6 +110,7 @@ class Evidence:
         self.chart.journal_types.update(types)
         self.returns = reading.returns(self.month)
         self.open_items = reading.open_items(self.month.currency)
+        self.ageing = reading.ageing()
         if self.open_items is not None and self.receivable_ids:
             self.receivable = reading.receivable(self.month, self.receivable_ids)
 

@@ -31,7 +31,8 @@ BALANCE = "financial/ReportingBalance"
 JOURNALS = "read/financial/JournalStatusList"
 RETURNS = "read/financial/Returns"
 OPEN_ITEMS = "read/financial/OutstandingInvoicesOverview"
-AGEING = "read/financial/AgingReceivablesList"
+AGEING = "read/financial/AgingOverview"
+ITEMS = "read/financial/ReceivablesList"
 SYNC = "sync/Financial/TransactionLines"
 BULK = "bulk/Financial/TransactionLines"
 LINES = "financialtransaction/TransactionLines"
@@ -172,14 +173,22 @@ class Reading:
 
     def ageing(self) -> list[tuple[str, Decimal]]:
         """Return what customers owe, by age: the group in Exact's words, and its sum."""
-        groups: dict[int, tuple[str, Decimal]] = {}
-        names = [f"AgeGroup{n}{what}" for n in range(1, 5) for what in ("Amount", "Description")]
-        for row in self._get(AGEING, select=",".join(("AccountId", *names))):
-            for n in range(1, 5):
-                label = _text(row.get(f"AgeGroup{n}Description"))
-                before = groups.get(n, (label, Decimal("0.00")))[1]
-                groups[n] = (label, before + cents(row.get(f"AgeGroup{n}Amount") or 0))
-        return [groups[n] for n in sorted(groups)]
+        rows = self._get(AGEING, select="AgeGroup,AgeGroupDescription,AmountReceivable")
+        try:
+            return [
+                (_text(row["AgeGroupDescription"]), cents(row["AmountReceivable"]))
+                for row in sorted(rows, key=lambda row: int(row["AgeGroup"]))
+            ]
+        except RequestRefusedError:
+            return []
+
+    def open_pairs(self) -> list[tuple[str, str, int]]:
+        """Return debtors who owe nothing and have open items: code, currency, how many."""
+        sums: dict[tuple[str, str], list[Decimal]] = {}
+        for row in self._get(ITEMS, select="HID,AccountCode,Amount,CurrencyCode"):
+            name = (_text(row["AccountCode"]), _text(row["CurrencyCode"]))
+            sums.setdefault(name, []).append(cents(row["Amount"]))
+        return [(*name, len(found)) for name, found in sorted(sums.items()) if not sum(found)]
 
     def histories(self, month: Month, ids: Mapping[str, str]) -> dict[str, tuple[Decimal, Decimal]]:
         """Return opening and closing of balance sheet accounts (debit positive), by code.

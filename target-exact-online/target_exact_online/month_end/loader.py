@@ -7,7 +7,6 @@ the tap stays where it is.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import IO, Any, ClassVar
 
 import click
@@ -22,6 +21,7 @@ from target_exact_online.exceptions import TargetError
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.month_end import sign_off
 from target_exact_online.month_end.commands import EXIT_NOT_DONE, exit_code, show
+from target_exact_online.month_end.reports import NAMES, Files
 from target_exact_online.month_end.run import DEPTHS, SOURCES, Order, compare, month_of, today
 from target_exact_online.settings import CONFIG, with_defaults
 
@@ -55,11 +55,14 @@ _OWN = th.PropertiesList(
         allowed_values=list(DEPTHS),
         description="How deep at most: `sums`, `lines`, or `full` with headers and ages.",
     ),
-    th.Property(
-        "json_file",
-        th.StringType,
-        title="JSON file",
-        description="Where to write the result as JSON.",
+    *(
+        th.Property(
+            f"{name}_file",
+            th.StringType,
+            title=f"{name.upper()} file",
+            description=f"Where to write the result as {name.upper()}.",
+        )
+        for name in NAMES
     ),
     th.Property(
         "with_names",
@@ -134,6 +137,7 @@ class TargetMonthEnd(Target):
 
 def _compare(config: dict[str, Any], file_input: IO[str] | None) -> int:
     settings = with_defaults(config)
+    files = Files.of(settings)
     ledger = Ledger.open(settings["ledger_url"], division_of(settings))
     try:
         order = Order(
@@ -149,8 +153,7 @@ def _compare(config: dict[str, Any], file_input: IO[str] | None) -> int:
         sign_off.keep(ledger, result)
     finally:
         ledger.close()
-    named = settings.get("json_file")
-    show(result, json_file=Path(named) if named else None, err=True)
+    show(result, files, err=True)
     return exit_code(result, settings["fail_on"])
 
 

@@ -116,6 +116,8 @@ def compare(config: Mapping[str, Any], ledger: Ledger, order: Order) -> Result:
         )
         result = Comparison(ledger, evidence, wish, reader, books, rates).run()
         signed = sign_off.standing(ledger, month, exact_state=evidence.mirror_state())
+        if signed is not None and not order.with_names:
+            signed = replace(signed, signed_by="")
         return replace(result, sign_off=signed)
 
 

@@ -35,7 +35,7 @@ def build(comparison: Comparison, result: Result) -> tuple[Statement, ...]:
             title="Deferred at the last day",
             not_compared="It is off: shipments are not read. Nothing is proposed.",
         ),
-        statements_money.cut_off(comparison, result),
+        statements_money.cut_off(comparison),
         statements_money.debtors(comparison.evidence),
         _currency(comparison, result),
         statements_money.rounding(ledger, month, comparison.wish.rounding_accounts),
@@ -60,7 +60,7 @@ def _currency(comparison: Comparison, result: Result) -> Statement:
                 own,
                 other_own if read else None,
                 (other_own - own) if read else None,
-                None if rate is None else str(rate),
+                rate,
             )
         )
     rounded = [one for one in result.findings if one.code == "S8"]
@@ -78,7 +78,7 @@ def _currency(comparison: Comparison, result: Result) -> Statement:
             Column(name=f"Ledger in {result.currency}", kind="money"),
             Column(name=f"Exact in {result.currency}", kind="money"),
             Column(name="Difference", kind="money"),
-            Column(name="Mean rate"),
+            Column(name="Mean rate", kind="number"),
         ),
         rows=tuple(rows),
         notes=tuple(notes),

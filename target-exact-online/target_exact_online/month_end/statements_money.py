@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.month_end.evidence import Evidence
-    from target_exact_online.month_end.model import Cell, Result
+    from target_exact_online.month_end.model import Cell
     from target_exact_online.month_end.reconcile import Comparison
     from target_exact_online.month_end.scopes import Books
     from target_exact_online.month_end.sides import Month
@@ -126,7 +126,7 @@ def clearing(comparison: Comparison) -> Statement:
             Column(name="Refunded", kind="money"),
             Column(name="Payouts, fees and others", kind="money"),
             Column(name="Closing in Exact", kind="money"),
-            Column(name="Money moved on"),
+            Column(name="Money moved on", kind="date"),
             Column(name="Days at cut-off"),
         ),
         rows=tuple(rows),
@@ -140,12 +140,11 @@ def age_of(days: int) -> str:
     return next((name for last, name in _AGES if days <= last), "> 30")
 
 
-def cut_off(comparison: Comparison, result: Result) -> Statement:
+def cut_off(comparison: Comparison) -> Statement:
     """Return the documents at the edge of the month.
 
     Args:
         comparison: What was read.
-        result: What was found.
     """
     month = comparison.evidence.month
     rows: list[tuple[Cell, ...]] = []
@@ -161,7 +160,6 @@ def cut_off(comparison: Comparison, result: Result) -> Statement:
             *_late(comparison.ledger, month),
         )
     ]
-    del result
     return Statement(
         number=7,
         name="Cut-off",
@@ -169,7 +167,7 @@ def cut_off(comparison: Comparison, result: Result) -> Statement:
         columns=(
             Column(name="Document"),
             Column(name="Kind"),
-            Column(name="Booked on"),
+            Column(name="Booked on", kind="date"),
             Column(name="Amount", kind="money"),
             Column(name="Currency"),
             Column(name="Why"),
@@ -241,13 +239,18 @@ def debtors(evidence: Evidence) -> Statement:
             ("Difference", cents(balance - items)),
         ]
     rows += [(f"Age {label}", cents(amount)) for label, amount in evidence.ageing]
+    pairs = evidence.open_pairs
+    rows += [(f"Debtor {code} balances, {n} items open", cents(ZERO)) for code, _, n in pairs or ()]
     return Statement(
         number=8,
         name="Debtors",
         title="Debtors and open items, as they are now",
         columns=(Column(name="What"), Column(name="Amount", kind="money")),
         rows=tuple(rows),
-        notes=() if evidence.ageing else ("Ages are read with --depth full.",),
+        notes=(
+            *(() if evidence.ageing else ("Exact did not tell the ages.",)),
+            *(() if pairs is not None else ("Open pairs (B2) are read with --depth full.",)),
+        ),
         not_compared="" if rows else "Exact's debtors were not read.",
     )
 

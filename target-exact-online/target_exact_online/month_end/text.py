@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 58
 _LETTERS = {"error": "E", "warning": "W", "info": "I"}
-_VERDICTS = {
+VERDICTS = {
     "agrees": "Shop, ledger and Exact agree to the cent.",
     "differs": "There are differences.",
     "incomplete": "Not everything was compared.",
@@ -31,7 +31,7 @@ def lines_of(result: Result, *, bridges: bool = False) -> Iterator[str]:
     period = f"{result.year}-{result.period:02}"
     yield clean(f"Period {period}, division {result.division}{company}, {result.source}")
     for number, bridge in enumerate(result.bridges):
-        if number == 0 or bridges or bridge.unexplained or _differs(bridge):
+        if number == 0 or bridges or bridge.unexplained or differs(bridge):
             yield ""
             yield from _bridge(bridge)
     if result.findings:
@@ -45,12 +45,13 @@ def lines_of(result: Result, *, bridges: bool = False) -> Iterator[str]:
     for left in result.not_compared:
         yield clean(f"  {left.what}: {left.why}")
     yield ""
-    yield _VERDICTS[result.outcome] + f" Left unexplained: {result.unexplained}."
+    yield VERDICTS[result.outcome] + f" Left unexplained: {result.unexplained}."
     if result.resume_at is not None:
         yield f"Go on after {result.resume_at:%Y-%m-%d %H:%M} UTC."
 
 
-def _differs(bridge: Bridge) -> bool:
+def differs(bridge: Bridge) -> bool:
+    """Tell whether a class of difference moves cents on a bridge."""
     return any(row.kind == "difference" and row.amount for row in bridge.rows)
 
 

@@ -150,6 +150,28 @@ def test_debtors_that_do_not_agree_with_open_items(company: Company) -> None:
     assert (found.codes, found.finding("B1")["ours"]) == (["B1"], "121.00")
 
 
+def test_what_customers_owe_is_told_by_age_without_reading_each_of_them(company: Company) -> None:
+    company.post(invoice(1, day="2026-11-01"), invoice(2, day="2026-09-20", net="200.00"))
+    found = company.compare("--depth", "sums")
+    ages = [row[1] for row in rows(found, 8) if row[0].startswith("Age ")]
+    assert ages == ["121.00", "242.00", "0.00", "0.00"]
+    assert found.result["calls"]["total"] <= 15
+
+
+def test_a_debtor_who_owes_nothing_may_have_items_that_nobody_matched(company: Company) -> None:
+    company.post(invoice(1), invoice(2))
+    lines = [{"gl_account": "1300", "amount": -242}, {"gl_account": "1240", "amount": 242}]
+    company.sandbox.bookkeeper("Bea").type_entry(lines, date="2026-10-15", debtor="10")
+    assert "B2" not in company.compare().codes
+    found = company.compare("--depth", "full", "--source", "mirror").finding("B2")
+    assert (found["theirs"], found["severity"]) == ("3 items open", "warning")
+    assert "debtor 10" in found["proposal"]
+    assert rows(company.compare("--depth", "full", "--source", "mirror"), 8)[-1] == [
+        "Debtor 10 balances, 3 items open",
+        "0.00",
+    ]
+
+
 def test_rounding_above_the_limit(company: Company) -> None:
     record = invoice(1)
     record["lines"].append({"gl_account": "4990", "amount": 0.05, "rule": "rounding"})

@@ -1,0 +1,95 @@
+"""The files of a comparison: JSON, a page and a spreadsheet, each whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from target_exact_online.exceptions import ConfigError
+from target_exact_online.month_end.model import to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from target_exact_online.month_end.model import Result
+
+NAMES = ("json", "html", "xlsx")
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where a comparison is written to; what is None is not written."""
+
+    json: Path | None = None
+    html: Path | None = None
+    xlsx: Path | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, str | None]) -> Files:
+        """Return the files that options ``json_file``, ``html_file`` and ``xlsx_file`` name.
+
+        Args:
+            options: Options or settings.
+
+        Raises:
+            ConfigError: One of them cannot be written: said before the comparison, not after it.
+        """
+        named = {name: options.get(f"{name}_file") for name in NAMES}
+        files = cls(**{name: Path(path) for name, path in named.items() if path})
+        for name in NAMES:
+            path = getattr(files, name)
+            if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
+                raise _unwritable(path, "its folder is missing or not yours")
+        if files.html or files.xlsx:
+            _writers()
+        return files
+
+    def write(self, result: Result) -> None:
+        """Write a comparison.
+
+        Args:
+            result: The comparison.
+
+        Raises:
+            ConfigError: A file cannot be written.
+        """
+        if self.json is not None:
+            _whole(self.json, lambda file: file.write(to_json(result)))
+        for name, path in (("html", self.html), ("xlsx", self.xlsx)):
+            if path is not None:
+                writer = _writers()[name]
+                _whole(path, lambda file, writer=writer: writer(result, file))  # type: ignore[misc]
+
+
+def _writers() -> dict[str, Callable[[Result, IO[bytes]], None]]:
+    try:
+        from target_exact_online.month_end import report_html, report_xlsx  # noqa: PLC0415
+    except ImportError as error:
+        msg = (
+            "Pages and spreadsheets need the extra month-end: "
+            "pip install 'target-exact-online[month-end]'."
+        )
+        raise ConfigError(msg) from error
+    return {"html": report_html.write, "xlsx": report_xlsx.write}
+
+
+def _whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file for its owner alone, beside its place and then moved there."""
+    try:
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".month-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                write(file)
+            Path(aside).replace(path)
+        except BaseException:
+            Path(aside).unlink(missing_ok=True)
+            raise
+    except OSError as failure:
+        raise _unwritable(path, str(failure.strerror)) from failure
+
+
+def _unwritable(path: Path, why: str) -> ConfigError:
+    return ConfigError(f"The report cannot be written to {path}: {why}. Name another file.")
