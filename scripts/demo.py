@@ -1,8 +1,8 @@
 """The main job against the embedded sandbox: what ``./demo`` runs.
 
 Starts the sandbox with the recorded shop, runs both Meltano jobs for real, watches the documents
-arrive, and compares the debtor balance in Exact Online with the shop's own totals. Run again, it
-keeps everything and posts nothing twice.
+arrive, and compares the busiest month as an accountant does at its end: shop, ledger and Exact
+Online side by side. Run again, it keeps everything and posts nothing twice.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import time
 from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import filelock
 from rich.console import Console
@@ -40,6 +41,7 @@ LEDGER_LINES = "financialtransaction/TransactionLines"
 # A negotiated limit, so that the demo is not spent waiting for whole minutes (a new app has 60).
 CALLS_PER_MINUTE = 1_000
 CENT = Decimal("0.01")
+REPORTS = ("html", "xlsx", "json")
 ADOBE_CREDENTIAL = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
 EXACT_CREDENTIAL = ("client_id", "client_secret", "refresh_token")
 
@@ -87,6 +89,7 @@ def main() -> int:
         reports = {job.name: run(job, environment, sandbox, home) for job in jobs}
         seconds = time.monotonic() - started
         summary = summarise(sandbox, shop, reports, not_posted(environment), seconds)
+        summary["month"] = close_month(busiest_month(sandbox), environment, home)
     if options.json:
         Path(options.json).write_text(json.dumps(summary, indent=2, default=str) + "\n")
     show(summary, home)
@@ -169,31 +172,86 @@ def run(
     """
     report_file = home / f"{job.name}.report.json"
     report_file.unlink(missing_ok=True)
-    log_file = home / f"{job.name}.log"
-    command = [str(Path(sys.executable).with_name("meltano")), "run", job.name]
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 -- this project's own job
-            command,
-            cwd=ROOT,
-            env={**environment, "REPORT_FILE": str(report_file)},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            watch(job, process, sandbox)
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
+    with meltano(job.name, {**environment, "REPORT_FILE": str(report_file)}, home) as process:
+        watch(job, process, sandbox)
     report: dict[str, Any] = {}
     if report_file.exists():
         report = json.loads(report_file.read_text(), parse_float=Decimal)
     # Meltano also fails when the target parked something, and its report says so.
     if process.returncode and not report.get("exit_code"):
-        print("".join(log_file.read_text().splitlines(keepends=True)[-25:]), file=sys.stderr)
-        sys.exit(f"ERROR: meltano run {job.name} ended with {process.returncode}; see {log_file}")
+        fail(job.name, process.returncode, home)
     return report
+
+
+@contextmanager
+def meltano(job: str, environment: dict[str, str], home: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a Meltano job that logs into a file, and end it in any case."""
+    command = [str(Path(sys.executable).with_name("meltano")), "run", job]
+    with (home / f"{job}.log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 -- this project's own job
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield process
+            process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+
+
+def fail(job: str, code: int, home: Path) -> NoReturn:
+    """Show the end of a job's log and leave."""
+    log_file = home / f"{job}.log"
+    print("".join(log_file.read_text().splitlines(keepends=True)[-25:]), file=sys.stderr)
+    sys.exit(f"ERROR: meltano run {job} ended with {code}; see {log_file}")
+
+
+def busiest_month(sandbox: SandboxHandle) -> str:
+    """Return the month of most sales entries, as ``2026-02``."""
+    booked = Counter(
+        f"{entry['ReportingYear']}-{entry['ReportingPeriod']:02}"
+        for entry in sandbox.exact(SALES_ENTRIES)
+    )
+    return max(booked, key=lambda month: (booked[month], month))
+
+
+def close_month(month: str, environment: dict[str, str], home: Path) -> dict[str, Any]:
+    """Compare a month by its Meltano job; return its bridges and where its reports are.
+
+    Args:
+        month: The month, as ``2026-02``.
+        environment: The environment for ``meltano``.
+        home: Where the reports go.
+    """
+    first = date.fromisoformat(f"{month}-01")
+    day, files = timedelta(days=1), {name: home / f"{month}.{name}" for name in REPORTS}
+    span = {
+        "MONTH": month,
+        "MONTH_FROM": f"{first - day}",  # a day more at both ends, for time zones
+        "MONTH_UNTIL": f"{(first + 31 * day).replace(day=1) + day}",
+        "TARGET_EXACT_ONLINE_MONTH_END_FAIL_ON": "never",  # what differs is shown
+    }
+    named = {f"REPORT_{name.upper()}": str(path) for name, path in files.items()}
+    with meltano("reconcile-month", {**environment, **span, **named}, home) as process:
+        pass
+    if process.returncode:
+        fail("reconcile-month", process.returncode, home)
+    found = json.loads(files["json"].read_text())
+    return {
+        "month": month,
+        "outcome": found["outcome"],
+        "unexplained": found["unexplained"],
+        "calls": found["calls"]["total"],
+        "bridges": [one for one in found["bridges"] if one["scope"] == "total"],
+        "html": str(files["html"]),
+        "xlsx": str(files["xlsx"]),
+    }
 
 
 def watch(job: Job, process: subprocess.Popen[bytes], sandbox: SandboxHandle) -> None:
@@ -363,6 +421,22 @@ def booked_table(entry: dict[str, Any]) -> Table:
     return table
 
 
+def bridge_table(bridge: dict[str, Any], month: str) -> Table:
+    """Lay out the way from the shop by the ledger to Exact."""
+    title = f"{month}: {bridge['title']} ({bridge['currency']})"
+    table = Table(title=title, title_justify="left")
+    table.add_column("from the shop to Exact")
+    for name in ("documents", "amount"):
+        table.add_column(name, justify="right")
+    for row in bridge["rows"]:
+        label = f"  {row['code']} {row['label']}" if row["code"] else row["label"]
+        count = "" if row["documents"] is None else str(row["documents"])
+        table.add_row(label, count, row["amount"])
+    table.add_section()
+    table.add_row("left unexplained", "", bridge["unexplained"])
+    return table
+
+
 def show(summary: dict[str, Any], home: Path) -> None:
     """Print the summary for a person."""
     console = Console()
@@ -382,15 +456,20 @@ def show(summary: dict[str, Any], home: Path) -> None:
         f"orders; {summary['posted_now']} of them posted by this run, "
         f"{summary['api_calls']} API calls, {summary['seconds']} s."
     )
+    for bridge in summary["month"]["bridges"]:
+        console.print(bridge_table(bridge, summary["month"]["month"]))
     for currency, expected in summary["shop_total"].items():
         amount = summary["debtor_balance"].get(currency, "0.00")
         verdict = "equals" if amount == expected else "DIFFERS from"
-        console.print(f"Debtor balance {amount} {currency} {verdict} the shop's {expected}.")
+        console.print(
+            f"All months: debtor balance {amount} {currency} {verdict} the shop's {expected}."
+        )
     for state in ("parked", "skipped"):
         for line in summary[state]:
             console.print(
                 f"{state.capitalize()} {line['document_key']}: {line['reason']}", soft_wrap=True
             )
+    console.print(f"The month as its accountant gets it: {Path(summary['month']['html']).as_uri()}")
     console.print(
         f"Look further in {os.path.relpath(home)}: *.log is what Meltano said, *.report.json "
         "what the target did, ledger.db the audit trail.",

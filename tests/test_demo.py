@@ -23,6 +23,8 @@ def demo(folder: Path, summary: Path) -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "equals the shop's" in done.stdout
+    assert "left unexplained" in done.stdout
+    assert (folder / "").as_uri() in done.stdout
     result: dict[str, Any] = json.loads(summary.read_text())
     return result
 
@@ -34,6 +36,16 @@ def test_the_demo_books_the_shop_and_again_posts_nothing_twice(tmp_path: Path) -
     assert set(first["shop_total"]) == {"EUR", "GBP"}
     assert first["posted_now"] == sum(first["posted"].values()) > 140
     assert first["twice"] == []
+
+    month = first["month"]
+    assert (month["outcome"], month["unexplained"]) == ("agrees", "0.00")
+    for bridge in month["bridges"]:
+        amounts = [row["amount"] for row in bridge["rows"]]
+        assert [row["kind"] for row in bridge["rows"]] == ["shop", "ledger", "exact"]
+        assert len(set(amounts)) == 1
+        assert Decimal(amounts[0]) > 0
+    assert Path(month["html"]).read_text().count("<svg") == 3
+    assert Path(month["xlsx"]).stat().st_size > 10_000
 
     lines = [Decimal(line["amount"]) for line in first["booked"]["lines"]]
     assert len(lines) > 4

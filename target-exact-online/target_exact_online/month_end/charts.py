@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from target_exact_online.month_end.model import Bridge, Result, Statement
 
 _ZERO = Decimal(0)
-_LEFT, _RIGHT, _ROW = 250, 560, 22
+_LEFT, _RIGHT, _ROW = 300, 670, 22
 _MOST = 12
 """Bars beyond these are in the table only."""
 
@@ -60,7 +60,7 @@ class Chart:
     Attributes:
         name: Its name in the page.
         title: For people who see it, and for those who do not.
-        currency: ISO 4217.
+        heading: The title with the currency.
         bars: Top to bottom.
         note: How to read it, or an empty string.
         axis: Where 0 is, or None when it is not shown.
@@ -68,7 +68,7 @@ class Chart:
 
     name: str
     title: str
-    currency: str
+    heading: str
     bars: tuple[Drawn, ...]
     note: str
     axis: float | None
@@ -82,10 +82,10 @@ class Chart:
     def description(self) -> str:
         """Return everything that it shows, as a sentence."""
         told = [f"{one.bar.label} {one.bar.amount:,}" for one in self.bars]
-        return f"Amounts in {self.currency}: {'; '.join(told)}. {self.note}".strip()
+        return f"{self.heading}: {'; '.join(told)}. {self.note}".strip()
 
 
-def _draw(name: str, title: str, currency: str, bars: Sequence[Bar], note: str = "") -> Chart:
+def _draw(name: str, title: str, heading: str, bars: Sequence[Bar], note: str = "") -> Chart:
     """Scale bars to the width of a chart; where they are all far from 0, 0 is left out."""
     ends = [end for bar in bars for end in (bar.start, bar.end)]
     low, high = min((_ZERO, *ends)), max((_ZERO, *ends))
@@ -104,7 +104,7 @@ def _draw(name: str, title: str, currency: str, bars: Sequence[Bar], note: str =
     for number, bar in enumerate(bars):
         first, last = sorted((place(bar.start), place(bar.end)))
         drawn.append(Drawn(bar, first, number * _ROW + 4, max(round(last - first, 1), 1)))
-    return Chart(name, title, currency, tuple(drawn), note, place(_ZERO) if low <= 0 else None)
+    return Chart(name, title, heading, tuple(drawn), note, place(_ZERO) if low <= 0 else None)
 
 
 def bridge(of: Bridge, name: str) -> Chart:
@@ -125,7 +125,7 @@ def bridge(of: Bridge, name: str) -> Chart:
             label = row.label.partition(":")[0].partition(" (")[0]
             bars.append(Bar(label, _ZERO, at, at, "side"))
     bars = [one for one in bars if one.kind == "side" or one.amount]
-    return _draw(name, f"Bridge: {of.title}", of.currency, bars)
+    return _draw(name, f"Bridge: {of.title}", of.heading, bars)
 
 
 def vat(of: Statement, result: Result) -> Chart | None:
@@ -147,8 +147,8 @@ def vat(of: Statement, result: Result) -> Chart | None:
         if row[place] is not None
     ]
     left = len(rows[_MOST // 3 :])
-    note = f"{left} more codes are in the table." if left else ""
-    return _draw("vat", "VAT per code", result.currency, bars, note) if bars else None
+    title, note = "VAT per code", f"{left} more codes are in the table." if left else ""
+    return _draw("vat", title, f"{title}, {result.currency}", bars, note) if bars else None
 
 
 def ageing(of: Statement, result: Result) -> Chart | None:
@@ -159,8 +159,9 @@ def ageing(of: Statement, result: Result) -> Chart | None:
         result: Names the currency.
     """
     rows = [(str(row[0]), _amount(row[1])) for row in of.rows if str(row[0]).startswith("Age ")]
+    title = "Debtors by age"
     bars = [Bar(label, _ZERO, amount, amount, "side") for label, amount in rows]
-    return _draw("ageing", "Debtors by age", result.currency, bars) if bars else None
+    return _draw("ageing", title, f"{title}, {result.currency}", bars) if bars else None
 
 
 def _amount(cell: object) -> Decimal:

@@ -126,6 +126,13 @@ class Bridge:
     unexplained: Decimal
     source: str
 
+    @property
+    def heading(self) -> str:
+        """Return the title with its currency, said once."""
+        return (
+            self.title if self.title.endswith(self.currency) else f"{self.title}, {self.currency}"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:

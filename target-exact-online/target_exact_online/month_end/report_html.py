@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -41,12 +42,7 @@ def write(result: Result, file: IO[bytes]) -> None:
             for name, word in _SEVERITIES.items()
         },
         severities=_SEVERITIES,
-        shown=[
-            (bridge, charts.bridge(bridge, f"bridge{number}"))
-            for number, bridge in enumerate(result.bridges)
-            if number == 0 or bridge.unexplained or differs(bridge)
-        ],
-        equal=[one for one in result.bridges[1:] if not (one.unexplained or differs(one))],
+        bridge_chart=charts.bridge(result.bridges[0], "bridge"),
         charts=drawn,
         most=MOST_ROWS,
     )
@@ -75,4 +71,8 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     undefined=StrictUndefined,
 )
+_TEMPLATES.filters["sides"] = lambda one: (
+    defaultdict(str) | {row.kind: row.amount for row in one.rows}
+)
+_TEMPLATES.tests["differing"] = lambda one: bool(one.unexplained) or differs(one)
 _TEMPLATES.tests["amount"] = lambda value: isinstance(value, Decimal | int)

@@ -56,7 +56,7 @@ def differs(bridge: Bridge) -> bool:
 
 
 def _bridge(bridge: Bridge) -> Iterator[str]:
-    title = clean(f"{bridge.title}, {bridge.currency}")
+    title = clean(bridge.heading)
     yield f"{title:<{_WIDTH}} {'documents':>9} {'amount':>15}"
     for row in bridge.rows:
         yield _row(row)
