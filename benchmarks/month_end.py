@@ -475,6 +475,7 @@ def measure(bench: Bench) -> tuple[float, float]:
     found = bench.folder / "found.json"
     command = [str(TARGET), "--config", "config.json", "reconcile", "--month", "2026-10"]
     command += ["--shop", "shop", "--source", "mirror", "--json", str(found)]
+    command += ["--html", "found.html", "--xlsx", "found.xlsx"]
     began, peak = time.monotonic(), 0
     with subprocess.Popen(command, cwd=bench.folder, stdout=subprocess.DEVNULL) as process:
         watched = psutil.Process(process.pid)

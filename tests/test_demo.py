@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -19,7 +20,7 @@ def demo(folder: Path, summary: Path) -> dict[str, Any]:
     command = [sys.executable, ROOT / "scripts" / "demo.py", "--dir", folder, "--json", summary]
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent)}
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=240, check=False
+        command, env=environment, capture_output=True, text=True, timeout=400, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "equals the shop's" in done.stdout
@@ -29,6 +30,7 @@ def demo(folder: Path, summary: Path) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.timeout(900)
 def test_the_demo_books_the_shop_and_again_posts_nothing_twice(tmp_path: Path) -> None:
     first = demo(tmp_path / "demo", tmp_path / "first.json")
     assert first["balanced"] is True

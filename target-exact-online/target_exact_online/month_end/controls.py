@@ -96,7 +96,7 @@ def after_filing(evidence: Evidence, findings: Iterable[Finding]) -> Iterator[Fi
             title=title,
             cause=(
                 f"The {filed.kind} of {filed.year}-{filed.period:02} ({filed.frequency}) was filed "
-                f"before this: {one.title.lower()}."
+                f"before this: {one.title}."
             ),
             amount=Decimal("0.00"),
             field="",

@@ -26,6 +26,8 @@ MOST_ROWS = 1_000_000
 _DIGITS = 15
 """A spreadsheet keeps so many; a longer number is written as text, so that none is lost."""
 _WIDTHS: dict[CellKind, int] = {"text": 24, "money": 16, "number": 12, "date": 18}
+_LONG = frozenset({"Bridge", "Document", "Title", "To do", "What", "What happened", "Why"})
+_WIDE = 42
 _AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _OWN_LAST = (7, 9, 10)  # statements that have no place among the sheets of the accountant
 
@@ -193,7 +195,10 @@ class _Shown:
         page.fit_to_pages(1, 0)
         page.repeat_rows(0)
         for place, column in enumerate(sheet.columns):
-            page.set_column(place, place, max(_WIDTHS[column.kind], min(len(column.name) + 4, 40)))
+            width = (
+                _WIDE if column.name in _LONG else max(_WIDTHS[column.kind], len(column.name) + 4)
+            )
+            page.set_column(place, place, width)
             page.write_string(0, place, column.name, self._head)
         at = 0
         for at, row in enumerate(rows, 1):
