@@ -359,7 +359,9 @@ def run_target(
     error: TargetError | None = None
     with machine.running(process):
         try:
-            gate = Gate(summary, process.stop, monotonic=time.true, sleep=time.sleep)
+            gate = Gate(
+                summary, process.stop, clock=time.own, monotonic=time.true, sleep=time.sleep
+            )
             session = requests.Session()
             session.mount("http://", Transport(world, process))
             company = open_company(

@@ -383,12 +383,12 @@ class ExactClient:
             left = self.budget.day_left(division=ticket.division)
             turn.failed(refusals.which_limit(answer, resource, left), at_least=pause, away=False)
             return None
-        news = turn.failed(
+        turn.failed(
             f"it answered HTTP {status} to {resource}", at_least=pause, sent=method != "GET"
         )
         if method == "GET":
             return None
-        raise refusals.unknown_outcome(answer, f"{method} {resource}", together=not news)
+        raise refusals.unknown_outcome(answer, f"{method} {resource}")
 
     def _not_sent(self, turn: Turn, url: str, error: NotSentError) -> None:
         what = f"Exact Online at {urlsplit(url).netloc} cannot be reached ({error})"
@@ -402,10 +402,11 @@ class ExactClient:
         bounds = isinstance(error, UnboundedAnswerError)
         write = method != "GET"
         reason = f"Exact Online did not answer {resource} ({error})"
-        news = bounds or turn.failed(reason, sent=write)
+        if not bounds:
+            turn.failed(reason, sent=write)
         if write:
             msg = f"{resource} was sent, but no answer came ({error})"
-            raise OutcomeUnknownError(msg, together=not news) from error
+            raise OutcomeUnknownError(msg) from error
         if bounds:
             raise error
 

@@ -51,17 +51,15 @@ class TransientApiError(RetriableError):
 class OutcomeUnknownError(RetriableError):
     """A write was sent and no trustworthy answer came: Exact may or may not have stored it."""
 
-    def __init__(self, message: str, *, status: int | None = None, together: bool = False) -> None:
+    def __init__(self, message: str, *, status: int | None = None) -> None:
         """Describe the failure.
 
         Args:
             message: What happened, in plain English.
             status: The HTTP status, or None when there was no answer.
-            together: True when another call of the same moment had failed already: one outage.
         """
         super().__init__(message)
         self.status = status
-        self.together = together
 
 
 class NotNowError(RetriableError):

@@ -53,7 +53,7 @@ class Turn:
 
     def failed(
         self, reason: str, *, at_least: float = 0.0, away: bool = True, sent: bool = False
-    ) -> bool:
+    ) -> None:
         """Note that Exact takes no calls.
 
         Args:
@@ -61,11 +61,8 @@ class Turn:
             at_least: Seconds that it asked to wait.
             away: False when it answered that a limit is reached.
             sent: True when the call may have been carried out.
-
-        Returns:
-            Whether this is news: False when another call of the same moment failed before.
         """
-        return self._patience.note_failure(self, reason, at_least, away=away, sent=sent)
+        self._patience.note_failure(self, reason, at_least, away=away, sent=sent)
 
     def worked(self) -> None:
         """Note that Exact answered."""
@@ -126,14 +123,14 @@ class Patience:
 
     def note_failure(
         self, turn: Turn, reason: str, at_least: float, *, away: bool, sent: bool
-    ) -> bool:
+    ) -> None:
         """Count a failure, and let nobody call for a while; see `Turn.failed`."""
         with self._lock:
             now = self._clock()
             asked = min(max(at_least, 0.0), _LONGEST_RETRY_AFTER)
             if turn.period != self._period:  # it began before a failure that counts already
                 self._until = max(self._until, now + asked)
-                return False
+                return
             self._period += 1
             self._failures += 1
             if self._failures == 1:
@@ -144,11 +141,10 @@ class Patience:
             self._given_up = rest < max(asked, FIRST_PAUSE_SECONDS / 2)
             if self._given_up:
                 self._until = now + (asked or RETRY_LATER_SECONDS)
-                return True
+                return
             pause = min(max(self._pause(), asked), rest)
             self._until = now + pause
         _log.warning("%s. Waiting %.1f s before the next call.", reason, pause)
-        return True
 
     def note_answer(self, turn: Turn) -> None:
         """Forget the trouble; see `Turn.worked`."""

@@ -121,20 +121,18 @@ def raise_for_write(answer: Answer, asked: str, division: int) -> None:
             original=said,
         )
         raise DocumentRefusedError([problem], by_exact=True)
-    msg = f"Exact answered HTTP {answer.status} to {asked} without a reason"
-    raise OutcomeUnknownError(msg, status=answer.status)
+    raise unknown_outcome(answer, asked)
 
 
-def unknown_outcome(answer: Answer, asked: str, *, together: bool) -> OutcomeUnknownError:
+def unknown_outcome(answer: Answer, asked: str) -> OutcomeUnknownError:
     """Return what it means that a gateway answered a write: Exact may have carried it out.
 
     Args:
         answer: The answer.
         asked: Method and resource.
-        together: True when another call of the same moment had failed already.
     """
     msg = f"Exact answered HTTP {answer.status} to {asked} without a reason"
-    return OutcomeUnknownError(msg, status=answer.status, together=together)
+    return OutcomeUnknownError(msg, status=answer.status)
 
 
 def _refused(said: str) -> DocumentRefusedError | OutcomeUnknownError:

@@ -170,7 +170,7 @@ def _run(
 ) -> tuple[int, TargetError | None]:
     config = target.config
     stop = threading.Event()
-    gate = Gate(summary, stop)
+    gate = Gate(summary, stop, max_wait_seconds=config["max_wait_seconds"])
     with contextlib.ExitStack() as cleanup:
         company = open_company(config, ledger.engine, lambda key: queries.number_of(ledger, key))
         cleanup.callback(company.close)

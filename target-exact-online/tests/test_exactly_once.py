@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import signal
 import sys
@@ -258,3 +259,33 @@ def test_what_goes_first_when_calls_are_scarce(
 
     rows = sandbox.exact("salesentry/SalesEntries", orderby="EntryNumber")
     assert [row["YourRef"] for row in rows if row["YourRef"] in order] == order
+
+
+def test_an_outage_of_writes_is_waited_for_with_growing_pauses(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    """Questions are answered meanwhile, so nothing else holds the run."""
+    target.write(max_wait_seconds=30)
+    sandbox.fault(ENTRIES, "unavailable", method="POST", times=5)
+    outcome = target.post_here([sales_entry(n) for n in range(1, 9)])
+    assert outcome.exit_code == 0, outcome.stderr
+    assert references(sandbox) == once(*range(1, 9))
+    posts = [one["at"] for one in sandbox.requests(method="POST") if "SalesEntries" in one["path"]]
+    waits = [later - earlier for earlier, later in itertools.pairwise(posts[:6])]
+    assert all(wait > 0.2 * 2**number for number, wait in enumerate(waits)), waits
+
+
+def test_an_outage_of_writes_that_lasts_ends_in_a_time_to_try_again(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    target.write(max_wait_seconds=4)
+    sandbox.fault(ENTRIES, "unavailable", method="POST", times=0)
+    outcome = target.post_here([sales_entry(n) for n in range(1, 30)])
+    assert outcome.exit_code == 1
+    assert outcome.report["retry_at"]
+    posts = [one["at"] for one in sandbox.requests(method="POST") if "SalesEntries" in one["path"]]
+    assert 3 < posts[-1] - posts[0] < 6
+    assert len(posts) < 8
+    sandbox.clear_faults()
+    target.call()
+    assert references(sandbox) == once(*range(1, 30))

@@ -1,19 +1,26 @@
-"""Whether calls may be made: until a limit, a row of outages, a signal or an error ends them."""
+"""Whether calls may be made: until a limit, a long outage, a signal or an error ends them."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from target_exact_online.exceptions import NotNowError, TargetError
+from exact_online.patience import DEFAULT_MAX_WAIT_SECONDS, Patience
+from target_exact_online.exceptions import (
+    NotNowError,
+    OutcomeUnknownError,
+    TargetError,
+    TransientApiError,
+)
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from exact_online.patience import Turn
     from target_exact_online.summary import Summary
 
-_MAX_OUTAGE = 3  # unreachable this often in a row: the rest waits in the ledger
 _LONGEST_SLEEP = 1.0
 
 
@@ -30,6 +37,8 @@ class Gate:
         summary: Summary,
         stop: threading.Event,
         *,
+        max_wait_seconds: float = DEFAULT_MAX_WAIT_SECONDS,
+        clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
@@ -38,6 +47,8 @@ class Gate:
         Args:
             summary: Is told why documents are held.
             stop: Set when no further call may begin.
+            max_wait_seconds: How long documents are tried while none gets an answer.
+            clock: Seconds since 1970, UTC.
             monotonic: Seconds that no setting of a clock changes.
             sleep: Waits some seconds; by default until `stop` is set.
         """
@@ -47,7 +58,7 @@ class Gate:
         self._sleep = sleep or stop.wait
         self._summary = summary
         self._blocked: set[str] = set()
-        self._outages = 0
+        self._patience = Patience(max_wait_seconds, clock=clock, sleep=self._sleep, cancelled=stop)
         self._fatal: BaseException | None = None
 
     @property
@@ -83,15 +94,22 @@ class Gate:
         else:
             self.held = error
 
-    def count_outage(self, error: TargetError) -> None:
-        """Stop calling after a few failures in a row: every one counts against Exact's limit."""
-        self._outages += 1
-        if self._outages >= _MAX_OUTAGE:
-            self.hold(error)
+    @contextlib.contextmanager
+    def trying(self) -> Iterator[Turn]:
+        """Try a document's calls; after one without an answer all wait, and one tries for all.
 
-    def count_answer(self) -> None:
-        """Note that Exact is there."""
-        self._outages = 0
+        Yields:
+            What to tell when a call that writes got an answer, or none.
+
+        Raises:
+            NotNowError: None got an answer for too long.
+        """
+        with self._patience.turn() as turn:
+            try:
+                yield turn
+            except (OutcomeUnknownError, TransientApiError) as error:
+                turn.failed(str(error))
+                raise
 
     def fail(self, error: BaseException) -> None:
         """End the run with this error, as soon as the ledger knows what was under way."""

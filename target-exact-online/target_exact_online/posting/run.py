@@ -21,6 +21,7 @@ from target_exact_online import documents
 from target_exact_online.exceptions import (
     ConfigError,
     DocumentRefusedError,
+    NotNowError,
     NotSeenError,
     NotYetError,
     OutcomeUnknownError,
@@ -50,6 +51,7 @@ from target_exact_online.posting.take_over import Settling, encode_sent, spread
 from target_exact_online.posting.telling import tell, tell_all
 
 if TYPE_CHECKING:
+    from exact_online.patience import Turn
     from target_exact_online.company import Company
     from target_exact_online.documents.prepared import Prepared
     from target_exact_online.ledger.queries import Waiting
@@ -164,7 +166,8 @@ class Posting:
                 self._take(waiting, self._unready(waiting, error))
                 return
             try:
-                ready = self.company.complete(prepared)
+                with self.gate.trying():
+                    ready = self.company.complete(prepared)
             except TargetError as error:
                 self._take(waiting, self._not_stored(error))
                 return
@@ -257,6 +260,14 @@ class Posting:
 
     def _sent(self, waiting: Waiting, ready: Prepared) -> bool:
         """Send a document; return False when somebody else changed or took it."""
+        try:
+            with self.gate.trying() as turn:
+                return self._tried(waiting, ready, turn)
+        except NotNowError as error:  # before anything was begun
+            self._take(waiting, self._not_stored(error))
+            return True
+
+    def _tried(self, waiting: Waiting, ready: Prepared, turn: Turn) -> bool:
         key = waiting.row.document_key
         now = datetime.now(UTC)
         intent = Intended(self.run.run_id, now)
@@ -265,6 +276,10 @@ class Posting:
         if step is None or not step.row.may_be_in_exact:
             return False
         event, facts = self._call(waiting, ready)
+        if isinstance(event, Lost | NotSent):
+            turn.failed(event.reason)
+        elif not isinstance(event, NotNow):
+            turn.worked()
         done = self.ledger.move(self.run, key, event, facts)
         if done is not None:
             tell_all(self.summary, self.ledger, waiting.document, done)
@@ -285,7 +300,6 @@ class Posting:
             self.gate.fail(error)
             reason = str(error) or type(error).__name__
             return Lost(run_id, reason, datetime.now(UTC)), NO_FACTS
-        self.gate.count_answer()
         owner = self._owner(waiting, ready, stored.exact_id)
         if owner is not None:
             reason = f"Exact's answer may be that of {owner}. It is asked before it is sent again."
@@ -319,12 +333,9 @@ class Posting:
         if isinstance(error, DocumentRefusedError):
             return Refused(str(error), now, by_exact=True)
         if isinstance(error, OutcomeUnknownError):
-            if not error.together:  # several workers meet one outage
-                self.gate.count_outage(error)
             reason = f"{error}. Exact is asked for it before it is sent again."
             return Lost(self.run.run_id, reason, now)
         if isinstance(error, TransientApiError):
-            self.gate.count_outage(error)
             return NotSent(str(error), now, spread(), self.max_attempts)
         if isinstance(error, RetriableError):
             self.gate.hold(error)
