@@ -8,9 +8,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given
 
 from commerce_sandbox.exact.credentials import DIVISION, SECOND_DIVISION
+from target_exact_online import documents
 from target_exact_online.ledger.rows import Document, summary_of
 from target_exact_online.posting.days import build
 
@@ -398,14 +400,29 @@ def test_a_day_that_differs_names_all_of_its_entries_and_is_right_once_they_are_
         "parked"
     ]
     assert [one["document_key"] for one in later] == [f"{ENTRY}-2", f"{ENTRY}-3"]
+    fourth = target.post_here([sale(5, "5.00", "1.05")], STREAM).report["parked"]
+    assert f"{ENTRY}-4" in {one["document_key"] for one in fourth}
     assert len(numbers(sandbox)) == 3
     for number in others:
         sandbox.bookkeeper().delete(number)
     for _ in range(2):
         outcome = target.call()
     assert outcome.exit_code == 0, outcome.stderr
-    assert sum(dict(lines)["8000"] for _, lines in entries(sandbox)) == Decimal("-300.00")
+    assert sum(dict(lines)["8000"] for _, lines in entries(sandbox)) == Decimal("-305.00")
     assert target.call("audit", "verify").exit_code == 0
+
+
+@pytest.mark.parametrize("store", ["nl", "a_store_view_with_a_long_name"])
+def test_all_entries_of_a_day_are_asked_for_by_what_exact_keeps(store: str) -> None:
+    of_day = [document(sale(1, **other_summary(store=store)))]
+    entries_ = [build(of_day, "group", number).record for number in (1, 2, 3)]
+    names = [documents.reference_of(entry) for entry in entries_]
+    for entry, name in zip(entries_, names, strict=True):
+        asked = documents.references(name, entry["reference_of_day"])
+        assert asked[0] == name
+        assert set(names) <= set(asked)
+        assert len(set(asked)) == len(asked)
+    assert documents.references("payment 2", "") == ["payment 2"]
 
 
 def test_an_entry_that_exact_does_not_have_is_built_again_when_its_documents_changed(
