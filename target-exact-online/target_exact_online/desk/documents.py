@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -339,13 +338,6 @@ def _check_replayable(
     if reasons:
         msg = f"Nothing was replayed: {'; '.join(reasons)}."
         raise ConfigError(msg)
-
-
-def counts(ledger: Ledger) -> Counter[str]:
-    """Return how many documents are in each state."""
-    counted = sa.select(documents.c.state, sa.func.count()).group_by(documents.c.state)
-    with reading(ledger.engine) as connection:
-        return Counter(dict(connection.execute(counted).tuples().all()))
 
 
 def _unknown(keys: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from cryptography.fernet import InvalidToken
 
 from target_exact_online.ledger.database import reading
+from target_exact_online.ledger.rows import pages
 from target_exact_online.ledger.tables import chain, documents, events, postings
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ _MOST_FAULTS = 1_000
 _NOTE, _FACTS = "note", "facts"
 ANONYMISED = "anonymised"
 # What changes without an event: who has a document in hand, and when its row was written.
-_PAYLOADS = ("payload", "newer_payload", "changing_payload")
-_NOT_FACTS = frozenset({"claimed_by", "updated_at", "last_seq", *_PAYLOADS})
+PAYLOADS = ("payload", "newer_payload", "changing_payload")
+_NOT_FACTS = frozenset({"claimed_by", "updated_at", "last_seq", *PAYLOADS})
 _FACT_COLUMNS = tuple(column.name for column in documents.c if column.name not in _NOT_FACTS)
 _POSTING_COLUMNS = tuple(column.name for column in postings.c)
 
@@ -66,7 +67,7 @@ def facts_of(keys: LedgerKeys, values: Mapping[str, Any]) -> str:
         keys: The ledger's keys.
         values: All columns of the row.
     """
-    payloads = [_sealed(values[name]) for name in _PAYLOADS]
+    payloads = [_sealed(values[name]) for name in PAYLOADS]
     facts = [_stable(values[name]) for name in _FACT_COLUMNS]
     return keys.fingerprint(_ENCODER.encode([*facts, *payloads]))
 
@@ -203,7 +204,7 @@ def _is_note(keys: LedgerKeys, stored: bytes, detail: str) -> bool:
 
 
 def _document_faults(connection: Connection, keys: LedgerKeys, facts_from: int) -> Iterator[str]:
-    for page in _pages(connection):
+    for page in pages(connection, _PAGE):
         yield from _page_faults(connection, keys, page, facts_from)
     known = sa.select(documents.c.document_key)
     for table, words in (
@@ -266,18 +267,6 @@ def _highest(
         .group_by(events.c.document_key)
     )
     return dict(connection.execute(highest).tuples().all())
-
-
-def _pages(connection: Connection) -> Iterator[list[dict[str, Any]]]:
-    after = ""
-    while page := connection.execute(
-        sa.select(documents)
-        .where(documents.c.document_key > after)
-        .order_by(documents.c.document_key)
-        .limit(_PAGE)
-    ).all():
-        yield [row._asdict() for row in page]
-        after = page[-1].document_key
 
 
 def _rows(connection: Connection, after: int) -> Iterator[Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from target_exact_online.ledger import payload
 from target_exact_online.ledger.database import reading
-from target_exact_online.ledger.rows import SUMMARY_STREAM, Document, row_of
+from target_exact_online.ledger.rows import SUMMARY_STREAM, opened, row_of
 from target_exact_online.ledger.runs import dead_runs
 from target_exact_online.ledger.tables import (
     IN_NO_ENTRY,
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from target_exact_online.ledger.rows import Document
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.posting.state import Row
 
@@ -61,8 +61,8 @@ def changing_version(ledger: Ledger, document_key: str) -> Document | None:
         row = connection.execute(query).one_or_none()
     if row is None or row.changing_payload is None:
         return None
-    record = payload.decode(ledger.keys.decrypt(row.changing_payload))
-    return Document(record, row.stream, document_key, row.division, row.changing_hash)
+    changing = opened(ledger.keys, row._asdict(), "changing_payload")
+    return replace(changing, payload_hash=row.changing_hash)
 
 
 def due(
@@ -267,11 +267,9 @@ def _select(
     )
     with reading(ledger.engine) as connection:
         rows = connection.execute(query).all()
-    return [_opened(ledger, row) for row in rows]
+    return [_waiting(ledger, row._asdict()) for row in rows]
 
 
-def _opened(ledger: Ledger, row: sa.Row[Any]) -> Waiting:
-    stored = row.payload
-    record = {} if stored is None else payload.decode(ledger.keys.decrypt(stored))
-    document = Document(record, row.stream, row.document_key, row.division, row.payload_hash)
-    return Waiting(document, row_of(row._asdict()), row.sent, row.summary_key, row.updated_at)
+def _waiting(ledger: Ledger, row: dict[str, Any]) -> Waiting:
+    document = opened(ledger.keys, row)
+    return Waiting(document, row_of(row), row["sent"], row["summary_key"], row["updated_at"])

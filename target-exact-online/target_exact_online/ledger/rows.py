@@ -8,11 +8,18 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from target_exact_online.ledger import payload
+from target_exact_online.ledger.tables import documents
 from target_exact_online.posting.state import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sqlalchemy.engine import Connection
+
+    from target_exact_online.ledger.keys import LedgerKeys
 
 SUMMARY_STREAM = "summary_documents"
 DAY = "day"
@@ -20,6 +27,17 @@ ROW_NAMES = tuple(one.name for one in fields(Row))
 
 _LONGEST_GROUP = 255
 _DATES = ("entry_date", "invoice_date", "order_date")
+_REWRITE = (
+    documents.update()
+    .where(documents.c.document_key == sa.bindparam("new_document_key"))
+    .values(
+        {
+            column.name: sa.bindparam(f"new_{column.name}")
+            for column in documents.c
+            if column.name not in {"document_key", "created_at"}
+        }
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +87,50 @@ class Document:
     def number(self) -> str:
         """The key as it is named in records, without the company."""
         return str(self.record["document_key"])
+
+
+def opened(
+    keys: LedgerKeys,
+    values: Mapping[str, Any],
+    column: str = "payload",
+    stream: str | None = None,
+) -> Document:
+    """Return a version that a row holds; without content when it was anonymised.
+
+    Args:
+        keys: The ledger's keys.
+        values: The row's columns.
+        column: Where the version is.
+        stream: Its stream, when it is not the row's.
+    """
+    stored = values[column]
+    return Document(
+        {} if stored is None else payload.decode(keys.decrypt(stored)),
+        stream or values["stream"],
+        values["document_key"],
+        values["division"],
+        values["payload_hash"],
+    )
+
+
+def pages(connection: Connection, size: int) -> Iterator[list[dict[str, Any]]]:
+    """Give all documents, all their columns, in pages: memory stays flat at any size."""
+    after = ""
+    while page := connection.execute(
+        sa.select(documents)
+        .where(documents.c.document_key > after)
+        .order_by(documents.c.document_key)
+        .limit(size)
+    ).all():
+        yield [row._asdict() for row in page]
+        after = page[-1].document_key
+
+
+def rewrite(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write all columns of documents that the ledger has."""
+    given = [{f"new_{name}": value for name, value in row.items()} for row in rows]
+    if given:
+        connection.execute(_REWRITE, given)
 
 
 def row_of(values: Mapping[str, Any]) -> Row:

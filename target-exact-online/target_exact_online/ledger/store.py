@@ -24,6 +24,8 @@ from target_exact_online.ledger.rows import (
     describe,
     is_same_origin,
     older_key,
+    opened,
+    rewrite,
     row_of,
     summary_of,
 )
@@ -69,18 +71,17 @@ class Facts:
 NO_FACTS = Facts()
 
 
+@dataclass(frozen=True, slots=True)
 class Ledger:
-    """The audit trail of one target, shared by all its processes.
+    """The audit trail of one target, shared by all its processes; see :meth:`open`.
 
     Attributes:
         engine: The database.
         keys: What encrypts payloads and links events.
     """
 
-    def __init__(self, engine: Engine, keys: LedgerKeys) -> None:
-        """Use an opened ledger; see :meth:`open`."""
-        self.engine = engine
-        self.keys = keys
+    engine: Engine
+    keys: LedgerKeys
 
     @classmethod
     def open(cls, url: str, division: int | None = None) -> Ledger:
@@ -332,11 +333,7 @@ class _Pen:
 
     def forget(self, document_key: str) -> None:
         """Let the content and the words of a document go."""
-        self.rows[document_key] |= {
-            "payload": None,
-            "newer_payload": None,
-            "changing_payload": None,
-        }
+        self.rows[document_key] |= dict.fromkeys(chain.PAYLOADS)
         forgotten = events.update().where(events.c.document_key == document_key)
         self.connection.execute(forgotten.values(note=None))
 
@@ -347,15 +344,9 @@ class _Pen:
             if lines:
                 self.connection.execute(postings.insert(), lines)
         new = [self.rows[key] for key in self._touched if key in self._new]
-        old = [
-            {f"new_{name}": value for name, value in self.rows[key].items()}
-            for key in self._touched
-            if key not in self._new
-        ]
         if new:
             self.connection.execute(documents.insert(), new)
-        if old:
-            self.connection.execute(_UPDATE, old)
+        rewrite(self.connection, (self.rows[key] for key in self._touched if key not in self._new))
         chain.append(self.connection, self.keys, self._events)
 
     def _take(self, done: Step, document: Document | None, facts: Facts) -> None:
@@ -408,48 +399,26 @@ class _Pen:
     def _take_newer(self, values: dict[str, Any]) -> None:
         if values["newer_payload"] is None:  # anonymised meanwhile
             return
-        record = payload.decode(self.keys.decrypt(values["newer_payload"]))
-        newer = Document(
-            record,
-            values["newer_stream"],
-            values["document_key"],
-            values["division"],
-            values["payload_hash"],
-        )
+        newer = opened(self.keys, values, "newer_payload", values["newer_stream"])
         values |= describe(newer) | summary_of(newer)
         values |= {"payload": values["newer_payload"], "newer_payload": None, "newer_stream": None}
         refusal = _arrival(newer).reason
         if refusal is not None:
-            skipped = bool(record.get("skip"))
+            skipped = bool(newer.record.get("skip"))
             values |= {"state": "skipped" if skipped else "parked", "error": refusal}
 
     def _end_change(self, values: dict[str, Any]) -> None:
-        content, values["changing_payload"] = values["changing_payload"], None
-        if content is None:  # anonymised meanwhile
+        if values["changing_payload"] is None:  # anonymised meanwhile
             return
-        record = payload.decode(self.keys.decrypt(content))
-        changed = Document(
-            record,
-            values["stream"],
-            values["document_key"],
-            values["division"],
-            values["payload_hash"],
-        )
-        values |= describe(changed) | {"payload": content}
+        changed = opened(self.keys, values, "changing_payload")
+        values |= describe(changed) | {"payload": values["changing_payload"]}
+        values["changing_payload"] = None
 
     def _book(self, values: dict[str, Any]) -> None:
         if values["payload"] is None:
             return
-        record = payload.decode(self.keys.decrypt(values["payload"]))
-        document = Document(
-            record,
-            values["stream"],
-            values["document_key"],
-            values["division"],
-            values["payload_hash"],
-        )
         period = values["period_year"], values["period_no"]
-        lines = postings_of(document, period, values["entry_date"])
+        lines = postings_of(opened(self.keys, values), period, values["entry_date"])
         self._postings[values["document_key"]] = lines
         values["postings_hash"] = chain.postings_hash(self.keys, lines) if lines else None
 
@@ -513,28 +482,9 @@ def _begun(document: Document) -> dict[str, Any]:
 
 
 def _given(facts: Facts) -> dict[str, Any]:
-    year, number = facts.period or (None, None)
-    found = {
-        "sent": facts.sent,
-        "status": facts.status,
-        "answered_at": facts.answered_at,
-        "period_year": year,
-        "period_no": number,
-        "entry_date": facts.entry_date,
-    }
+    found = asdict(facts)
+    found["period_year"], found["period_no"] = found.pop("period") or (None, None)
     return {name: value for name, value in found.items() if value is not None}
 
 
 _TOLD = ("state", "stream", "division", "payload_hash", "exact_id", "exact_number", "status")
-
-_UPDATE = (
-    documents.update()
-    .where(documents.c.document_key == sa.bindparam("new_document_key"))
-    .values(
-        {
-            column.name: sa.bindparam(f"new_{column.name}")
-            for column in documents.c
-            if column.name not in {"document_key", "created_at"}
-        }
-    )
-)

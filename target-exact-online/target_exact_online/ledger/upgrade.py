@@ -19,14 +19,19 @@ from target_exact_online.ledger import chain, payload
 from target_exact_online.ledger.chain import Event
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.postings import postings_of
-from target_exact_online.ledger.rows import SUMMARY_STREAM, Document, describe, summary_of
+from target_exact_online.ledger.rows import (
+    SUMMARY_STREAM,
+    Document,
+    describe,
+    pages,
+    rewrite,
+    summary_of,
+)
 from target_exact_online.ledger.tables import chain as chain_table
 from target_exact_online.ledger.tables import documents, postings
 from target_exact_online.posting.state import UNKNOWN_CONTENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy.engine import Connection, Engine
 
     from target_exact_online.ledger.keys import LedgerKeys
@@ -56,7 +61,7 @@ def upgrade(engine: Engine, keys: LedgerKeys, division: int | None) -> None:
         if connection.scalar(sa.select(chain_table.c.facts_from)) is not None:
             return  # another process was first
         company = _company(connection, division)
-        for page in _pages(connection):
+        for page in pages(connection, _PAGE):
             _upgrade_page(connection, keys, page, company)
         _upgrade_days(connection, keys)
         connection.execute(chain_table.update().values(facts_from=seq + 1))
@@ -86,7 +91,7 @@ def _upgrade_page(
         row["postings_hash"] = chain.postings_hash(keys, booked) if booked else None
         row |= {"last_seq": seq + number, "updated_at": row["updated_at"]}
         happened.append(_event(keys, row))
-    _write(connection, page)
+    rewrite(connection, page)
     if lines:
         connection.execute(postings.insert(), lines)
     chain.append(connection, keys, happened)
@@ -181,26 +186,3 @@ def _event(keys: LedgerKeys, row: dict[str, Any]) -> Event:
     detail = {name: row[name] for name in ("state", "division", "payload_hash", "exact_id")}
     detail["facts"] = chain.facts_of(keys, row)
     return Event("upgraded", row["document_key"], detail)
-
-
-def _pages(connection: Connection) -> Iterator[list[dict[str, Any]]]:
-    after = ""
-    while page := connection.execute(
-        sa.select(documents)
-        .where(documents.c.document_key > after)
-        .order_by(documents.c.document_key)
-        .limit(_PAGE)
-    ).all():
-        yield [row._asdict() for row in page]
-        after = page[-1].document_key
-
-
-def _write(connection: Connection, page: list[dict[str, Any]]) -> None:
-    given: dict[str, Any] = {
-        column.name: sa.bindparam(f"new_{column.name}")
-        for column in documents.c
-        if column.name not in {"document_key", "created_at"}
-    }
-    update = documents.update().where(documents.c.document_key == sa.bindparam("new_document_key"))
-    rows = [{f"new_{name}": value for name, value in row.items()} for row in page]
-    connection.execute(update.values(given), rows)
