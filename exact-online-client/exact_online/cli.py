@@ -18,16 +18,12 @@ from exact_online import scopes
 from exact_online.errors import ConfigError, ExactError
 from exact_online.hosts import HOSTS
 from exact_online.login import log_in
+from exact_online.settings import LOGIN_SETTINGS
 from exact_online.stored_login import app_of, open_login, save_login
 from exact_online.tokens import REFRESH_LIFE_DAYS, WARN_FROM_DAY, TokenSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_SETTINGS = (
-    "country", "base_url", "client_id", "client_secret", "redirect_uri", "refresh_token",
-    "credentials", "credential",
-)  # fmt: skip
 
 _ONE_CHAIN = (
     "Exact keeps one login per user and app: this one ends any earlier login of the same Exact "
@@ -93,7 +89,7 @@ def read_settings(config_files: tuple[Path, ...], program: str) -> dict[str, Any
     """
     context = click.get_current_context(silent=True)
     settings: dict[str, Any] = dict(getattr(context and context.obj, "config", None) or {})
-    for key in _SETTINGS:
+    for key in LOGIN_SETTINGS:
         if value := os.environ.get(_prefix(program) + key.upper()):
             settings[key] = value
     for path in config_files:

@@ -6,72 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
 
-from exact_online.hosts import HOSTS
+from exact_online.settings import LOGIN_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CONFIG = th.PropertiesList(
-    th.Property(
-        "country",
-        th.StringType,
-        title="Country",
-        allowed_values=list(HOSTS),
-        description="Country of the Exact Online site. Give this or `base_url`.",
-    ),
-    th.Property(
-        "base_url",
-        th.StringType,
-        title="Base URL",
-        description="Address of the Exact Online site, instead of `country`.",
-    ),
+_OWN = th.PropertiesList(
     th.Property(
         "division",
         th.IntegerType,
         title="Division",
         description="Number of the Exact company for documents that name none.",
-    ),
-    th.Property(
-        "client_id",
-        th.StringType,
-        title="Client ID",
-        description="The app's client ID from the Exact App Center.",
-    ),
-    th.Property(
-        "client_secret",
-        th.StringType,
-        title="Client secret",
-        secret=True,
-        description="The app's client secret.",
-    ),
-    th.Property(
-        "redirect_uri",
-        th.StringType,
-        title="Redirect URI",
-        description="The app's redirect URI, as registered; only `authorize` needs it.",
-    ),
-    th.Property(
-        "refresh_token",
-        th.StringType,
-        title="Refresh token",
-        secret=True,
-        description="A first refresh token. It is used once; the ones that follow are kept "
-        "encrypted in the store.",
-    ),
-    th.Property(
-        "credentials",
-        th.StringType,
-        title="Credential store",
-        secret=True,  # a database URL has a password
-        description="File, SQLite or PostgreSQL URL of the encrypted store that holds client ID, "
-        "client secret and tokens, instead of the three settings above.",
-    ),
-    th.Property(
-        "credential",
-        th.StringType,
-        title="Credential",
-        default="exact-online",
-        description="Name of the credential in the store.",
     ),
     th.Property(
         "ledger_url",
@@ -204,6 +149,7 @@ CONFIG = th.PropertiesList(
         "limit that it does not name). After that, what is left waits for the next run.",
     ),
 ).to_dict()
+CONFIG: dict[str, Any] = _OWN | {"properties": LOGIN_SETTINGS | _OWN["properties"]}
 
 
 def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
