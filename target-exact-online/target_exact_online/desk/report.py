@@ -7,14 +7,10 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
-from rich.table import Table
 
 from connector_credentials import clean
 from target_exact_online._money import digits
@@ -137,11 +133,11 @@ def as_dict(summary: Summary, exit_code: int, error: BaseException | None = None
         ],
         "already_there": dict(summary.already_there),
         "updated": dict(summary.updated),
-        "parked": _lines(summary.parked),
-        "failed": _lines(summary.failed),
-        "skipped": _lines(summary.skipped),
-        "changed": _lines(summary.changed),
-        "warnings": [_line(line) for line in summary.warnings],
+        **{
+            name: [_as_dict(line) for line in getattr(summary, name).values()]
+            for name in ("parked", "failed", "skipped", "changed")
+        },
+        "warnings": [_as_dict(line) for line in summary.warnings],
         "attachments": {
             "attached": summary.attached,
             "waiting": summary.attachments_waiting or 0,
@@ -162,42 +158,13 @@ def as_dict(summary: Summary, exit_code: int, error: BaseException | None = None
 def show(
     summary: Summary, logger: logging.Logger, exit_code: int, error: BaseException | None
 ) -> None:
-    """Show the summary: a table on a terminal, log lines otherwise.
-
-    Args:
-        summary: What was counted.
-        logger: Where lines go without a terminal.
-        exit_code: The process's exit code.
-        error: What ended the run early, or None.
-    """
-    if not sys.stderr.isatty():
-        for line in _plain(summary, exit_code, error):
-            logger.info("%s", line)
-        return
-    console = Console(stderr=True, highlight=False)
-    table = Table(title="Posted to Exact Online")
-    for name in ("stream", "kind", "currency"):
-        table.add_column(name)
-    for name in ("documents", "amount"):
-        table.add_column(name, justify="right")
-    for (stream, kind, currency), count in sorted(summary.posted.items()):
-        amount = summary.amounts[stream, kind, currency]
-        table.add_row(stream, kind, currency, str(count), digits(amount))
-    console.print(table)
-    for line in _notes(summary, exit_code, error):
-        console.print(clean(line), markup=False)
+    """Show the summary, line by line; arguments as of `write`."""
+    for line in _lines(summary, exit_code, error):
+        logger.info("%s", line)
 
 
-def _plain(summary: Summary, exit_code: int, error: BaseException | None) -> Iterator[str]:
-    for (stream, kind, currency), count in sorted(summary.posted.items()):
-        amount = summary.amounts[stream, kind, currency]
-        yield f"Posted {count} {stream} ({kind or 'document'}): {digits(amount)} {currency}"
-    if not summary.posted:
-        yield "Posted nothing new"
-    yield from _notes(summary, exit_code, error)
-
-
-def _notes(summary: Summary, exit_code: int, error: BaseException | None) -> Iterator[str]:
+def _lines(summary: Summary, exit_code: int, error: BaseException | None) -> Iterator[str]:
+    yield from _posted(summary)
     for counts, words in (
         (summary.already_there, "already there"),
         (summary.updated, "updated in Exact"),
@@ -230,6 +197,14 @@ def _notes(summary: Summary, exit_code: int, error: BaseException | None) -> Ite
         yield f"Ends with exit code {exit_code}"
 
 
+def _posted(summary: Summary) -> Iterator[str]:
+    for (stream, kind, currency), count in sorted(summary.posted.items()):
+        amount = summary.amounts[stream, kind, currency]
+        yield f"Posted {count} {stream} ({kind or 'document'}): {digits(amount)} {currency}"
+    if not summary.posted:
+        yield "Posted nothing new"
+
+
 def _copies(summary: Summary) -> Iterator[str]:
     if summary.attached:
         yield f"{summary.attached} PDF copies attached"
@@ -249,11 +224,7 @@ def _listed(lines: Mapping[str, Line], words: str) -> Iterator[str]:
         yield f"  and {len(lines) - _SHOWN} more"
 
 
-def _lines(lines: Mapping[str, Line]) -> list[dict[str, Any]]:
-    return [_line(line) for line in lines.values()]
-
-
-def _line(line: Line) -> dict[str, Any]:
+def _as_dict(line: Line) -> dict[str, Any]:
     again = None if line.next_retry_at is None else line.next_retry_at.isoformat()
     return {
         "document_key": line.document_key,
