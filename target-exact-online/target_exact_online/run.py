@@ -6,7 +6,7 @@ import contextlib
 import signal
 import threading
 from datetime import timedelta
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from exact_online.client import division_of
 from target_exact_online import copies
@@ -33,28 +33,6 @@ if TYPE_CHECKING:
     from target_exact_online.company import Company
 
 
-class Plugin(Protocol):
-    """What of the target is needed here; see `target_exact_online.target`."""
-
-    outbox: Outbox
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """The settings, validated."""
-        ...
-
-    @property
-    def logger(self) -> logging.Logger:
-        """Where the summary goes."""
-        ...
-
-    def listen(self, file_input: IO[str] | None = None) -> None:
-        """Read all messages, and wait until their documents are posted or held."""
-        ...
-
-    def _write_state_message(self, state: dict[str, Any]) -> None: ...
-
-
 class TerminatedError(BaseException):
     """A signal asked the process to end; like ``KeyboardInterrupt``, nothing should catch it."""
 
@@ -68,12 +46,19 @@ class TerminatedError(BaseException):
         self.exit_code = 128 + signum
 
 
-def run_target(target: Plugin, file_input: IO[str] | None) -> int:
+def run_target(
+    config: Mapping[str, Any],
+    logger: logging.Logger,
+    read: Callable[[Outbox], None],
+    write_state: Callable[[dict[str, Any]], None],
+) -> int:
     """Read all messages and post their documents.
 
     Args:
-        target: The target, its settings validated.
-        file_input: Where messages come from instead of standard input.
+        config: The settings, validated.
+        logger: Where the summary goes.
+        read: Reads all messages into the outbox, and waits until they are posted or held.
+        write_state: Writes one STATE for the tap.
 
     Returns:
         The exit code: 0, 3 when documents need somebody (setting ``fail_on``), or 128 plus the
@@ -82,7 +67,6 @@ def run_target(target: Plugin, file_input: IO[str] | None) -> int:
     Raises:
         TargetError: What ended the run; the summary and the report are written before.
     """
-    config = target.config
     summary = Summary()
     error: BaseException | None = None
     exit_code = EXIT_ERROR
@@ -90,7 +74,7 @@ def run_target(target: Plugin, file_input: IO[str] | None) -> int:
     try:
         copies.check_installed(config)
         with contextlib.closing(Ledger.open(config["ledger_url"], division_of(config))) as ledger:
-            exit_code, error = _run(target, ledger, summary, file_input)
+            exit_code, error = _run(config, logger, ledger, summary, read, write_state)
     except TerminatedError as ended:  # before or after the time in which calls are made
         exit_code = ended.exit_code
         raise
@@ -100,7 +84,7 @@ def run_target(target: Plugin, file_input: IO[str] | None) -> int:
     finally:
         if config.get("report_file"):
             report.write(config["report_file"], summary, exit_code, error)
-            report.tell(config, target.logger)
+            report.tell(config, logger)
     if error is not None:
         raise error
     return exit_code
@@ -166,9 +150,13 @@ def build_outbox(
 
 
 def _run(
-    target: Plugin, ledger: Ledger, summary: Summary, file_input: IO[str] | None
+    config: Mapping[str, Any],
+    logger: logging.Logger,
+    ledger: Ledger,
+    summary: Summary,
+    read: Callable[[Outbox], None],
+    write_state: Callable[[dict[str, Any]], None],
 ) -> tuple[int, TargetError | None]:
-    config = target.config
     stop = threading.Event()
     gate = Gate(summary, stop, max_wait_seconds=config["max_wait_seconds"])
     with contextlib.ExitStack() as cleanup:
@@ -178,15 +166,15 @@ def _run(
         run = Run(ledger.engine)
         summary.run_id = run.run_id
         cleanup.callback(run.finish)
-        progress = cleanup.enter_context(Progress(summary, target.logger))
-        target.outbox = build_outbox(
+        progress = cleanup.enter_context(Progress(summary, logger))
+        outbox = build_outbox(
             config,
             ledger,
             run,
             company,
             gate,
             summary,
-            write_state=target._write_state_message,  # noqa: SLF001  # the SDK's own way
+            write_state=write_state,
             on_progress=progress.update,
         )
         attaching = copies.Copies(
@@ -200,11 +188,11 @@ def _run(
         )
         attaching.begin(wanted=config["attach_documents"])
         if config["attach_documents"]:
-            target.outbox.at_last = attaching.attach
+            outbox.at_last = attaching.attach
         error: TargetError | None = None
         try:
-            target.outbox.start()
-            target.listen(file_input)
+            outbox.start()
+            read(outbox)
             exit_code = summary.exit_code(config["fail_on"])
         except TerminatedError as ended:
             company.cancel()
@@ -212,7 +200,7 @@ def _run(
         except TargetError as fatal:
             error, exit_code = fatal, EXIT_ERROR
         finally:
-            target.outbox.end()
+            outbox.end()
         summary.calls = company.client.call_count
         summary.calls_left = company.limits_left().day[0] if summary.calls else None
         held = gate.held
@@ -220,7 +208,7 @@ def _run(
             error, exit_code = error or held, EXIT_ERROR
         run.note(summary.outcome(exit_code, error), summary.streams, summary.calls_left)
     _count(summary, ledger)
-    report.show(summary, target.logger, exit_code, error)
+    report.show(summary, logger, exit_code, error)
     return exit_code, error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
 from singer_sdk.exceptions import InvalidRecord
@@ -16,9 +16,7 @@ from target_exact_online.ledger.rows import Document
 from target_exact_online.posting.state import REFUSED_STREAM
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from singer_sdk import Target
+    from collections.abc import Sequence
 
     from target_exact_online.posting.outbox import Outbox
 
@@ -47,31 +45,20 @@ class ContractValidator(BaseJSONSchemaValidator):
             raise InvalidRecord(msg, {}) from None
 
 
-class HasOutbox(Protocol):
-    """What of the target is needed here; see `target_exact_online.target`."""
-
-    outbox: Outbox
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """The settings, validated."""
-        ...
-
-
 class DocumentSink(RecordSink):
     """Takes the documents of one stream of contract 2."""
 
     def __init__(
         self,
-        target: Target,
+        target: Any,
         stream_name: str,
         schema: dict[str, Any],
         key_properties: Sequence[str] | None,
     ) -> None:
         """Check against the contract, whatever schema the tap or mapper announced."""
         super().__init__(target, stream_name, schema, key_properties)
-        self._owner = cast("HasOutbox", target)
-        self._owner.outbox.posting.summary.streams.add(stream_name)
+        self._outbox: Outbox = target.outbox
+        self._outbox.posting.summary.streams.add(stream_name)
 
     def get_validator(self) -> BaseJSONSchemaValidator:
         """Return the compiled contract; the SDK's own validator takes ten times as long."""
@@ -102,8 +89,7 @@ class DocumentSink(RecordSink):
             self._submit(self.stream_name, record)
 
     def _submit(self, stream: str, record: dict[str, Any]) -> None:
-        division = int(self._owner.config["division"])
-        self._owner.outbox.submit(Document.of(stream, record, division))
+        self._outbox.submit(Document.of(stream, record, int(self.config["division"])))
 
 
 def _refused(stream: str, record: dict[str, Any], reason: str) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class TargetExactOnline(Target):
     _MAX_RECORD_AGE_IN_MINUTES = float("inf")  # nothing is buffered in sinks
 
     outbox: Outbox
-    """Where documents and STATE go; set by `run.run_target` before the first message."""
+    """Where documents and STATE go; set before the first message."""
 
     _ending = False
 
@@ -97,7 +97,13 @@ class TargetExactOnline(Target):
         gc.set_threshold(OBJECTS_PER_COLLECTION)
         given = config or _ConfigInput()
         target = cls(config=given.config, parse_env_config=given.parse_env)
-        sys.exit(run_target(target, file_input))
+
+        def read(outbox: Outbox) -> None:
+            target.outbox = outbox
+            target.listen(file_input)
+
+        write_state = target._write_state_message
+        sys.exit(run_target(target.config, target.logger, read, write_state))
 
     def get_sink_class(self, stream_name: str) -> type[Sink]:
         """Return the sink for a stream of contract 2.
