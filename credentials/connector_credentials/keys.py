@@ -39,12 +39,17 @@ def derive_key(secret: str, purpose: str) -> str:
 
 
 def cipher(keys: str, *, origin: str) -> MultiFernet:
-    """The cipher for one key or several separated by commas.
+    """The cipher for one key or several separated by commas; errors as of `ciphers`."""
+    return MultiFernet(ciphers(keys, origin=origin))
+
+
+def ciphers(keys: str, *, origin: str) -> list[Fernet]:
+    """One cipher for each of the keys separated by commas, at least one.
 
     Raises:
         MissingKeyError: No key, or text that is not a key; ``origin`` says where it came from.
     """
-    parts = [part.strip() for part in keys.split(",") if part.strip()]
+    parts = keys.replace(",", " ").split()
     protect(*parts)
     try:
         fernets = [Fernet(part) for part in parts]
@@ -56,7 +61,7 @@ def cipher(keys: str, *, origin: str) -> MultiFernet:
             "Make one with `connector-credentials new-key`."
         )
         raise MissingKeyError(msg)
-    return MultiFernet(fernets)
+    return fernets
 
 
 def find_keys(store: str) -> tuple[str, str]:
@@ -68,10 +73,8 @@ def find_keys(store: str) -> tuple[str, str]:
     Raises:
         MissingKeyError: There is none.
     """
-    if keys := os.environ.get(KEY_VARIABLE, "").strip():
-        return keys, KEY_VARIABLE
-    if path := os.environ.get(KEY_FILE_VARIABLE, "").strip():
-        return read_key_file(Path(path)), f"the key file {path}"
+    if found := configured_keys():
+        return found
     if stored := keyring_get(store):
         return stored, "the keyring"
     msg = (
@@ -80,6 +83,19 @@ def find_keys(store: str) -> tuple[str, str]:
         "--keyring`."
     )
     raise MissingKeyError(msg)
+
+
+def configured_keys() -> tuple[str, str] | None:
+    """The keys that the environment names, if it does, and where they were found.
+
+    Raises:
+        MissingKeyError: The key file that it names cannot be read.
+    """
+    if keys := os.environ.get(KEY_VARIABLE, "").strip():
+        return keys, KEY_VARIABLE
+    if path := os.environ.get(KEY_FILE_VARIABLE, "").strip():
+        return read_key_file(Path(path)), f"the key file {path}"
+    return None
 
 
 def read_key_file(path: Path) -> str:

@@ -20,15 +20,19 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from connector_credentials import CredentialStoreError
-from connector_credentials.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, read_key_file
+from connector_credentials.keys import (
+    KEY_FILE_VARIABLE,
+    KEY_VARIABLE,
+    ciphers,
+    configured_keys,
+    read_key_file,
+)
 from target_exact_online.exceptions import ConfigError
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import chain
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
-
-CHAIN_ID = 1
 
 
 class LedgerKeys:
@@ -75,14 +79,15 @@ def open_keys(engine: Engine) -> LedgerKeys:
     Args:
         engine: The ledger's engine.
 
-    Returns:
-        The keys of this ledger.
-
     Raises:
         ConfigError: When there is no master key, or it does not open this ledger.
     """
-    configured = _configured_keys()
-    beside = _keys_beside(engine, wanted=not configured)
+    try:
+        found = configured_keys()
+        configured = ciphers(found[0], origin=found[1]) if found else []
+        beside = _beside(engine, wanted=not found)
+    except CredentialStoreError as error:
+        raise ConfigError(str(error)) from error
     if not configured and not beside:
         msg = (
             f"A ledger on a server needs {KEY_VARIABLE} or {KEY_FILE_VARIABLE} to encrypt "
@@ -126,7 +131,7 @@ def _create(engine: Engine, master: Fernet) -> bytes:
             sealed = master.encrypt(os.urandom(32))
             connection.execute(
                 chain.insert().values(
-                    id=CHAIN_ID, seq=0, hash="", sealed_key=sealed, created_at=datetime.now(UTC)
+                    id=1, seq=0, hash="", sealed_key=sealed, created_at=datetime.now(UTC)
                 )
             )
         return bytes(sealed)
@@ -140,45 +145,11 @@ def _reseal(engine: Engine, master: Fernet, sealed: bytes, data_key: bytes) -> N
             connection.execute(chain.update().values(sealed_key=master.encrypt(data_key)))
 
 
-def _configured_keys() -> list[Fernet]:
-    """Return the keys of the environment, as for the credential store."""
-    keys, origin = os.environ.get(KEY_VARIABLE, ""), KEY_VARIABLE
-    path = os.environ.get(KEY_FILE_VARIABLE, "").strip()
-    if not keys.strip() and path:
-        origin = f"The key file {path} ({KEY_FILE_VARIABLE})"
-        try:
-            keys = read_key_file(Path(path))
-        except CredentialStoreError as error:
-            raise ConfigError(str(error)) from error
-    return _fernets(keys, origin)
-
-
-def _keys_beside(engine: Engine, *, wanted: bool) -> list[Fernet]:
-    """Return the key of the file beside a SQLite ledger; made when it is wanted."""
-    path = _key_file(engine)
-    if path is None or not (wanted or path.exists()):
+def _beside(engine: Engine, *, wanted: bool) -> list[Fernet]:
+    """Return the key in the file beside a SQLite ledger; made when it is wanted."""
+    path = Path(f"{engine.url.database}.key")
+    if engine.dialect.name != "sqlite" or not (wanted or path.exists()):
         return []
-    return _fernets(_read_key_file(path), f"The ledger's key file {path}")
-
-
-def _fernets(keys: str, origin: str) -> list[Fernet]:
-    try:
-        return [Fernet(key) for key in keys.replace(",", " ").split()]
-    except ValueError as error:
-        msg = (
-            f"{origin} is not a key: 32 bytes in URL-safe base64 are expected. "
-            "Create one with `connector-credentials new-key`."
-        )
-        raise ConfigError(msg) from error
-
-
-def _key_file(engine: Engine) -> Path | None:
-    if engine.dialect.name != "sqlite" or not engine.url.database:
-        return None
-    return Path(f"{engine.url.database}.key")
-
-
-def _read_key_file(path: Path) -> str:
     if not path.exists():
         # Written aside and linked into place: a second process never reads half a key.
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".key-") as file:  # mode 0600
@@ -187,7 +158,7 @@ def _read_key_file(path: Path) -> str:
             os.fsync(file.fileno())
             with contextlib.suppress(FileExistsError):  # another process was first: its key counts
                 os.link(file.name, path)
-    return path.read_text().strip()
+    return ciphers(read_key_file(path), origin=f"the ledger's key file {path}")
 
 
 def _derive(data_key: bytes, purpose: bytes) -> bytes:

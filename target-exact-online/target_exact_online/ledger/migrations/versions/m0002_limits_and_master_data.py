@@ -7,8 +7,6 @@ from alembic import op
 
 revision = "0002"
 down_revision = "0001"
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
@@ -56,9 +54,3 @@ def upgrade() -> None:
         sa.Column("deleted_timestamp", sa.BigInteger, nullable=False),
         sa.Column("marker", sa.String(128), nullable=False),
     )
-
-
-def downgrade() -> None:
-    """Drop the tables; nothing in them is needed for the audit trail."""
-    for table in ("master_state", "master_rows", "endpoint_errors", "call_windows"):
-        op.drop_table(table)
