@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exact_online import odata
 from target_exact_online.documents import (
+    answer_checks,
     finding,
     journal_entry,
     relation,
@@ -16,8 +17,9 @@ from target_exact_online.documents import (
     sales_invoice,
     sales_order,
 )
+from target_exact_online.documents.finding import LONGEST_REFERENCE, reference_of, stored_reference
 from target_exact_online.documents.journal_entry import paid_by, references
-from target_exact_online.documents.references import LONGEST, reference_of, stored_reference
+from target_exact_online.documents.prepared import Stored
 from target_exact_online.documents.sales_invoice import Compared, compare, finish
 from target_exact_online.documents.sales_order import update
 from target_exact_online.documents.sent import Sent
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exact_online.client import ExactClient
-    from target_exact_online.documents.kind import Kind
-    from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared, Stored
+    from target_exact_online.documents.prepared import DocumentSettings, Found, Kind, Prepared
     from target_exact_online.master_data import MasterData
 
 __all__ = [
@@ -58,6 +59,8 @@ MAX_TOGETHER = odata.MAX_TERMS
 
 
 class _Acts(NamedTuple):
+    """What is done to a kind of document; most are sent and found in the same way."""
+
     kind: Kind
     prepare: Callable[[dict[str, Any], MasterData, DocumentSettings], Prepared]
     send: Callable[[Prepared, ExactClient], Stored] | None = None
@@ -65,19 +68,14 @@ class _Acts(NamedTuple):
 
 
 STREAMS = {
-    "accounts": _Acts(relation.KIND, relation.prepare),
-    "sales_entries": _Acts(
-        sales_entry.KIND, sales_entry.prepare, sales_entry.send, sales_entry.find
-    ),
-    "sales_invoices": _Acts(
-        sales_invoice.KIND, sales_invoice.prepare, sales_invoice.send, sales_invoice.find
-    ),
-    "sales_orders": _Acts(
-        sales_order.KIND, sales_order.prepare, sales_order.send, sales_order.find
-    ),
-    "general_journal_entries": _Acts(
-        journal_entry.KIND, journal_entry.prepare, journal_entry.send, journal_entry.find
-    ),
+    acts.kind.stream: acts
+    for acts in (
+        _Acts(relation.KIND, relation.prepare),
+        _Acts(sales_entry.KIND, sales_entry.prepare),
+        _Acts(sales_invoice.KIND, sales_invoice.prepare, sales_invoice.send, sales_invoice.find),
+        _Acts(sales_order.KIND, sales_order.prepare),
+        _Acts(journal_entry.KIND, journal_entry.prepare, find=journal_entry.find),
+    )
 }
 
 
@@ -122,11 +120,12 @@ def send(prepared: Prepared, client: ExactClient) -> Stored:
         AuthorizationRequiredError: Exact does not let us in.
         DocumentRefusedError: Exact does not accept it, or made something else of it.
     """
-    act = STREAMS[prepared.stream].send
-    if act is None:
-        msg = f"{prepared.stream} are not sent as documents"
-        raise ValueError(msg)
-    return act(prepared, client)
+    kind, act = prepared.kind, STREAMS[prepared.stream].send
+    if act is not None:
+        return act(prepared, client)
+    row = client.post(kind.resource, prepared.payload, division=prepared.division)
+    exact_id = answer_checks.checked(prepared, row, client)
+    return Stored(exact_id, finding.number_of(row, kind.number))
 
 
 def find(sent: Sent, client: ExactClient) -> list[Found]:
@@ -142,8 +141,10 @@ def find(sent: Sent, client: ExactClient) -> list[Found]:
     Raises:
         RetriableError: Exact cannot be asked now.
     """
-    act = STREAMS[sent.stream].find
-    return [] if act is None else act(sent, client)
+    acts = STREAMS[sent.stream]
+    if acts.find is not None:
+        return acts.find(sent, client)
+    return finding.find(acts.kind, sent, client) if acts.kind.has_reference else []
 
 
 def among(sent: Sent, rows: Sequence[Found], client: ExactClient) -> list[Found]:
@@ -171,8 +172,8 @@ def since(stream: str, division: int, moment: datetime, client: ExactClient) -> 
     """
     if stream == journal_entry.KIND.stream:
         return journal_entry.since(division, moment, client)
-    acts = STREAMS[stream]
-    return [] if acts.find is None else finding.since(acts.kind, division, moment, client)
+    kind = STREAMS[stream].kind
+    return finding.since(kind, division, moment, client) if kind.has_reference else []
 
 
 def having(
@@ -190,8 +191,8 @@ def having(
         return set()
     if stream == journal_entry.KIND.stream:
         return journal_entry.having(division, references, client)
-    acts = STREAMS[stream]
-    return set() if acts.find is None else finding.having(acts.kind, division, references, client)
+    kind = STREAMS[stream].kind
+    return finding.having(kind, division, references, client) if kind.has_reference else set()
 
 
 def recall(
@@ -217,7 +218,7 @@ def recall(
         amount = journal_entry.first_line(record).get("amount") or 0
         description = journal_entry.text_before(record, reference)
     elif kind.has_reference:
-        reference = reference[:LONGEST].strip()
+        reference = reference[:LONGEST_REFERENCE].strip()
     printed = kind is sales_invoice.KIND
     return Sent(
         stream=kind.stream,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -26,13 +27,12 @@ def is_email(text: str) -> bool:
     return bool(_EMAIL.fullmatch(text))
 
 
+@dataclass(slots=True)
 class Checks:
     """The problems of one document, and readers of its fields that add to them."""
 
-    def __init__(self) -> None:
-        """Begin without problems."""
-        self.problems: list[Problem] = []
-        self.warnings: list[str] = []
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def add(self, where: str, what: str, what_to_do: str) -> None:
         """Note a problem."""
@@ -158,15 +158,12 @@ class Checks:
         return int(text)
 
 
-class _At:
+@dataclass(slots=True)
+class _At(contextlib.AbstractContextManager["_At", bool]):
     """Turns `NotUsableError` into a problem and goes on after the block."""
 
-    def __init__(self, checks: Checks, where: str) -> None:
-        self._checks = checks
-        self._where = where
-
-    def __enter__(self) -> None:
-        """Nothing to do."""
+    checks: Checks
+    where: str
 
     def __exit__(
         self,
@@ -177,7 +174,7 @@ class _At:
         """Note the problem."""
         if not isinstance(error, NotUsableError):
             return False
-        self._checks.add(self._where, error.what, error.what_to_do)
+        self.checks.add(self.where, error.what, error.what_to_do)
         return True
 
 

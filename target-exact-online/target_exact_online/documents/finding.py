@@ -6,6 +6,7 @@ because its index lags, and a row may belong to another document: the caller kno
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -17,15 +18,33 @@ from target_exact_online.documents import values
 from target_exact_online.documents.prepared import Found
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from exact_online.client import ExactClient
-    from target_exact_online.documents.kind import Kind
+    from target_exact_online.documents.prepared import Kind
     from target_exact_online.documents.sent import Sent
 
 MOST_ROWS = 600
+LONGEST_REFERENCE = 30  # Exact cuts the rest without an error
+_KEPT = 21
 PROCESSED = 50
 _PARTS_OF_A_KEY = 3  # at least: instance, kind, number
+
+
+def stored_reference(text: str) -> str:
+    """Return a reference as Exact will have it, so that it can be looked for.
+
+    A longer one is shortened in one fixed way that keeps two long ones apart.
+    """
+    text = text.strip()
+    if len(text) <= LONGEST_REFERENCE:
+        return text
+    return f"{text[:_KEPT]}~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def reference_of(record: Mapping[str, Any]) -> str:
+    """Return the reference of a record as Exact will have it, or an empty string."""
+    return stored_reference(str(record.get("your_ref") or ""))
 
 
 def link_to(address: str, document_key: str) -> str:

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from target_exact_online.documents.checks import Checks
-from target_exact_online.documents.finding import link_to
+from target_exact_online.documents.finding import link_to, reference_of
 from target_exact_online.documents.prepared import Prepared
-from target_exact_online.documents.references import reference_of
 from target_exact_online.documents.relation import new_account
 from target_exact_online.master_data import NotUsableError
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from target_exact_online.documents.kind import Kind
-    from target_exact_online.documents.prepared import DocumentSettings, NewAccount
+    from target_exact_online.documents.prepared import DocumentSettings, Kind, NewAccount, NewItem
     from target_exact_online.master_data import MasterData
     from target_exact_online.master_data.models import Account, Currency, Journal
 
@@ -67,6 +65,7 @@ class Draft:
         currency: Its currency.
         rate: The company's currency for one unit of its own; None leaves it to Exact.
         debtor: Who owes.
+        new_items: The items to create first, by code.
     """
 
     kind: Kind
@@ -79,6 +78,7 @@ class Draft:
     currency: str = ""
     rate: Decimal | None = None
     debtor: Debtor = Debtor()
+    new_items: dict[str, NewItem] = field(default_factory=dict)
 
     @property
     def is_foreign(self) -> bool:
@@ -112,6 +112,7 @@ class Draft:
             currency=self.currency,
             total=total,
             document_date=self.on,
+            new_items=tuple(self.new_items.values()),
             warnings=tuple(self.checks.warnings),
             **({"rate": self.rate, "new_account": self.debtor.new} | more),
         )

@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from exact_online import odata
 from exact_online.limits import Priority
-from target_exact_online.documents import answer_checks, finding, header, lines, values
-from target_exact_online.documents.kind import Kind
-from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared, Stored
-from target_exact_online.documents.references import stored_reference
+from target_exact_online.documents import finding, header, lines, values
+from target_exact_online.documents.prepared import DocumentSettings, Found, Kind, Prepared
 from target_exact_online.master_data import NotUsableError
 
 if TYPE_CHECKING:
@@ -70,13 +68,6 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     return draft.finished(payload, total or Decimal(0), new_account=new_account, day=day)
 
 
-def send(prepared: Prepared, client: ExactClient) -> Stored:
-    """Store an entry, which books it; see `target_exact_online.documents.send`."""
-    row = client.post(KIND.resource, prepared.payload, division=prepared.division)
-    exact_id = answer_checks.checked(prepared, row, client)
-    return Stored(exact_id, finding.number_of(row, KIND.number))
-
-
 def find(sent: Sent, client: ExactClient) -> list[Found]:
     """Return the entries of which a line begins with the reference; of a day, all of its entries.
 
@@ -102,8 +93,8 @@ def references(reference: str, day: str) -> list[str]:
     """Return the reference of an entry; of a day's, those of all of its entries."""
     if not day:
         return [reference]
-    further = (stored_reference(f"{day} {number}") for number in range(2, _MOST_OF_A_DAY))
-    return list(dict.fromkeys([reference, stored_reference(day), *further]))
+    further = (finding.stored_reference(f"{day} {number}") for number in range(2, _MOST_OF_A_DAY))
+    return list(dict.fromkeys([reference, finding.stored_reference(day), *further]))
 
 
 def _whole(found: Found, sent: Sent, client: ExactClient) -> Found:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from target_exact_online.documents.header import LONGEST_DESCRIPTION, check_total, iso
+from target_exact_online.documents.prepared import NewItem
 from target_exact_online.master_data import NotUsableError
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ _BOOKED_BY_EXACT = {20: "receivables", 22: "payables", 24: "VAT"}
 _MANDATORY, _NOT_ALLOWED = 1, 2
 _EXCLUDING, _INCLUDING = "E", "I"
 _PERCENT = Decimal(100)
+_LONGEST_ITEM_CODE = 30
+_EVER_SINCE = "2000-01-01T00:00:00"  # from today by default, and then older orders are refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +214,20 @@ def _dimensions(draft: Draft, line: Line, account: GLAccount | None) -> dict[str
     return payload
 
 
-def item(draft: Draft, line: Line) -> Item | None:
-    """Return the line's item when it may be sold on that day; unknown ones are a problem."""
+def item(draft: Draft, line: Line, index: int) -> Item | None:
+    """Return the line's item when it may be sold on that day; an unknown one may be created.
+
+    Args:
+        draft: The document.
+        line: The line.
+        index: Its place in the payload, which receives a created item's GUID.
+    """
     code, at, on = str(line.given.get("item") or ""), f"{line.where}, item", draft.on
     if not code:
         draft.checks.add(at, "The item is missing", "Give the line an item in the rules.")
+        return None
+    if draft.settings.create_items and draft.master.known_item(code) is None:
+        _create_item(draft, line, code, index)
         return None
     with draft.checks.at(at):
         found = draft.master.item(code)
@@ -230,6 +242,18 @@ def item(draft: Draft, line: Line) -> Item | None:
             raise NotUsableError(what, "Clear its end date in Exact, or use another item.")
         return found
     return None
+
+
+def _create_item(draft: Draft, line: Line, code: str, index: int) -> None:
+    checks = draft.checks
+    checks.text(line.given, "item", f"{line.where}, item", longest=_LONGEST_ITEM_CODE)
+    text = str(line.given.get("description") or "").strip()
+    text = text if 0 < len(text) <= LONGEST_DESCRIPTION else code
+    new = {"Code": code, "Description": text, "IsSalesItem": True, "StartDate": _EVER_SINCE}
+    known = draft.new_items.setdefault(code, NewItem(new, ()))
+    if (checks.decimal(line.given, "quantity", f"{line.where}, quantity") or 0) % 1:
+        known.payload["IsFractionAllowedItem"] = True
+    draft.new_items[code] = replace(known, lines=(*known.lines, index))
 
 
 def quantity(draft: Draft, line: Line, found: Item | None) -> Decimal | None:

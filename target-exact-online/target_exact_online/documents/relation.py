@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from exact_online import odata
 from target_exact_online.documents.checks import LONGEST_EMAIL, Checks, is_email
-from target_exact_online.documents.kind import Kind
-from target_exact_online.documents.prepared import Detail, DocumentSettings, NewAccount, Prepared
+from target_exact_online.documents.prepared import (
+    Detail,
+    DocumentSettings,
+    Kind,
+    NewAccount,
+    Prepared,
+)
 from target_exact_online.master_data.kinds import vat_number
 
 if TYPE_CHECKING:

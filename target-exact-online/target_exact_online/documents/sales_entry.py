@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online.documents import answer_checks, finding, header, lines
-from target_exact_online.documents.kind import Kind
-from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared, Stored
+from target_exact_online.documents import header, lines
+from target_exact_online.documents.prepared import DocumentSettings, Kind, Prepared
 
 if TYPE_CHECKING:
-    from exact_online.client import ExactClient
-    from target_exact_online.documents.sent import Sent
     from target_exact_online.master_data import MasterData
 
 KIND = Kind(
@@ -48,18 +45,6 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
         payload["Rate"] = draft.rate
     payload[KIND.lines] = [_line(draft, one) for one in lines.adding_up(draft, totals)]
     return draft.finished(payload, totals.amount)
-
-
-def send(prepared: Prepared, client: ExactClient) -> Stored:
-    """Store an entry, which books it; see `target_exact_online.documents.send`."""
-    row = client.post(KIND.resource, prepared.payload, division=prepared.division)
-    exact_id = answer_checks.checked(prepared, row, client)
-    return Stored(exact_id, finding.number_of(row, KIND.number))
-
-
-def find(sent: Sent, client: ExactClient) -> list[Found]:
-    """Return what Exact has with the entry's reference."""
-    return finding.find(KIND, sent, client)
 
 
 def _line(draft: header.Draft, line: lines.Line) -> dict[str, Any]:

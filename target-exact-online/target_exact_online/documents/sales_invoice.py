@@ -13,9 +13,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from exact_online import odata
-from target_exact_online.documents import answer_checks, finding, header, items, lines, values
-from target_exact_online.documents.kind import Kind
-from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared, Stored
+from target_exact_online.documents import answer_checks, finding, header, lines, values
+from target_exact_online.documents.prepared import DocumentSettings, Found, Kind, Prepared, Stored
 from target_exact_online.documents.sent import ExpectedLine, Sent
 from target_exact_online.exceptions import (
     DocumentRefusedError,
@@ -81,15 +80,13 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     payload = header.common(draft) | header.payment(draft)
     payload["Type"] = CREDIT_NOTE if is_credit else INVOICE
     payload |= header.number(draft, "order_number", "OrderNumber")
-    wanted = items.Wanted(draft)
-    payload[KIND.lines], expected = _lines(draft, totals, wanted)
+    payload[KIND.lines], expected = _lines(draft, totals)
     prepared = draft.finished(
         payload,
         totals.amount,
         print_date=draft.on,
         via_peppol=settings.send_via_peppol,
         expected=expected,
-        new_items=wanted.new_items(),
     )
     return _with_sign(prepared, master, settings) if is_credit else prepared
 
@@ -117,13 +114,13 @@ def _sign(prepared: Prepared) -> CreditNoteQuantity:
 
 
 def _lines(
-    draft: header.Draft, totals: header.Totals, wanted: items.Wanted
+    draft: header.Draft, totals: header.Totals
 ) -> tuple[list[dict[str, Any]], tuple[ExpectedLine, ...]]:
     payload: list[dict[str, Any]] = []
     expected: dict[tuple[str, str, str, str], Decimal] = {}
     for line in lines.adding_up(draft, totals):
         account = lines.gl_account(draft, line)
-        found = wanted.item(line, len(payload))
+        found = lines.item(draft, line, len(payload))
         default = (found.vat_code if found else "") or draft.debtor.default_vat_code
         entry: dict[str, Any] = {"AmountFC": line.net}
         entry |= _price(draft, line, lines.quantity(draft, line, found))

@@ -7,10 +7,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 from exact_online import odata
-from target_exact_online.documents import answer_checks, finding, header, items, lines, values
+from target_exact_online.documents import finding, header, lines, values
 from target_exact_online.documents.begun import Version
-from target_exact_online.documents.kind import Kind
-from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared, Stored
+from target_exact_online.documents.prepared import DocumentSettings, Kind, Prepared, Stored
 from target_exact_online.documents.relation import delivery_address
 from target_exact_online.exceptions import (
     ChangedByPeopleError,
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
     from exact_online.client import ExactClient
     from target_exact_online.documents.begun import Begun
-    from target_exact_online.documents.sent import Sent
     from target_exact_online.master_data import MasterData
 
 KIND = Kind(
@@ -68,24 +66,19 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
         payload["DeliveryDate"] = header.iso(delivery)
     place = record.get("delivery_address")
     address = delivery_address(place, "delivery_address", checks) if place else None
-    wanted = items.Wanted(draft)
     payload[KIND.lines] = [
-        _line(draft, line, wanted, index)
-        for index, line in enumerate(lines.adding_up(draft, totals))
+        _line(draft, line, index) for index, line in enumerate(lines.adding_up(draft, totals))
     ]
     return draft.finished(
         payload,
         totals.amount,
         rate=None if draft.is_foreign else draft.rate,
         delivery_address=address,
-        new_items=wanted.new_items(),
     )
 
 
-def _line(
-    draft: header.Draft, line: lines.Line, wanted: items.Wanted, index: int
-) -> dict[str, Any]:
-    found = wanted.item(line, index)
+def _line(draft: header.Draft, line: lines.Line, index: int) -> dict[str, Any]:
+    found = lines.item(draft, line, index)
     default = (found.vat_code if found else "") or draft.debtor.default_vat_code
     quantity = lines.quantity(draft, line, found)
     entry: dict[str, Any] = {"Quantity": quantity, "AmountFC": line.net}
@@ -107,18 +100,6 @@ def _price(draft: header.Draft, line: lines.Line, quantity: Decimal | None) -> d
         what = f"No price of six decimals makes {line.net} of {quantity} pieces"
         draft.checks.add(f"{line.where}, amount", what, "Split the line in the shop.")
     return {"NetPrice": price}
-
-
-def send(prepared: Prepared, client: ExactClient) -> Stored:
-    """Store an order; see `target_exact_online.documents.send`."""
-    row = client.post(KIND.resource, prepared.payload, division=prepared.division)
-    exact_id = answer_checks.checked(prepared, row, client)
-    return Stored(exact_id, finding.number_of(row, KIND.number))
-
-
-def find(sent: Sent, client: ExactClient) -> list[Found]:
-    """Return what Exact has with the order's reference."""
-    return finding.find(KIND, sent, client)
 
 
 def update(
