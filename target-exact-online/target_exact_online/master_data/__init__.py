@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from target_exact_online.exceptions import ConfigError
 from target_exact_online.master_data import kinds
@@ -48,7 +48,7 @@ class MasterData(Relations, Periods):
 
     def counts(self) -> str:
         """Say how much master data there is, for people."""
-        small = (kinds.GL_ACCOUNTS, kinds.VAT_CODES, kinds.COST_CENTERS)
+        small: list[kinds.Kind[Any]] = [kinds.GL_ACCOUNTS, kinds.VAT_CODES, kinds.COST_CENTERS]
         said = [f"{len(self._table(kind).rows)} {kind.label}s" for kind in small]
         with self._lock:
             for kind in (kinds.ITEMS, kinds.ACCOUNTS):

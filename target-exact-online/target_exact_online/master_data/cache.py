@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -69,18 +69,12 @@ class State:
     marker: str = ""
 
 
+@dataclass(frozen=True, slots=True)
 class Cache:
-    """Rows of one division's master data."""
+    """Rows of one division's master data, in the ledger's database."""
 
-    def __init__(self, engine: Engine, division: int) -> None:
-        """Use this ledger.
-
-        Args:
-            engine: The ledger's engine.
-            division: The division whose rows are kept.
-        """
-        self._engine = engine
-        self._division = division
+    engine: Engine
+    division: int
 
     def state(self, kind: str) -> State:
         """Return how far a kind was read."""
@@ -89,8 +83,8 @@ class Cache:
             master_state.c.timestamp,
             master_state.c.deleted_timestamp,
             master_state.c.marker,
-        ).where(master_state.c.division == self._division, master_state.c.kind == kind)
-        with reading(self._engine) as connection:
+        ).where(master_state.c.division == self.division, master_state.c.kind == kind)
+        with reading(self.engine) as connection:
             row = connection.execute(query).one_or_none()
         try:
             return State(float(row[0]), int(row[1]), int(row[2]), str(row[3])) if row else State()
@@ -99,7 +93,7 @@ class Cache:
 
     def store(
         self,
-        kind: Kind,
+        kind: Kind[Any],
         name: str,
         rows: Iterable[Row],
         state: State,
@@ -119,8 +113,8 @@ class Cache:
         """
         values = {str(row[kind.key]): self._values(kind, name, row) for row in rows}
         gone = list(deleted)
-        here = (master_rows.c.division == self._division) & (master_rows.c.kind == name)
-        with self._engine.begin() as connection:
+        here = (master_rows.c.division == self.division) & (master_rows.c.kind == name)
+        with self.engine.begin() as connection:
             self._one_at_a_time(connection, name)
             if replace:
                 connection.execute(master_rows.delete().where(here))
@@ -133,63 +127,53 @@ class Cache:
                     )
             if values:
                 connection.execute(master_rows.insert(), list(values.values()))
-            where = (master_state.c.division == self._division) & (master_state.c.kind == name)
+            where = (master_state.c.division == self.division) & (master_state.c.kind == name)
             connection.execute(master_state.delete().where(where))
             connection.execute(
-                master_state.insert().values(
-                    division=self._division,
-                    kind=name,
-                    read_at=state.read_at,
-                    timestamp=state.timestamp,
-                    deleted_timestamp=state.deleted_timestamp,
-                    marker=state.marker,
-                )
+                master_state.insert().values(division=self.division, kind=name, **asdict(state))
             )
 
     def rows(self, name: str, **keys: str) -> list[Row]:
         """Return the rows of a kind, all or those with these keys."""
         query = sa.select(master_rows.c.data).where(
-            master_rows.c.division == self._division,
+            master_rows.c.division == self.division,
             master_rows.c.kind == name,
             *(master_rows.c[column] == value for column, value in keys.items()),
         )
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return [_unpack(data) for (data,) in connection.execute(query)]
 
     def codes(self, name: str) -> list[str]:
         """Return all codes of a kind."""
         query = sa.select(master_rows.c.code).where(
-            master_rows.c.division == self._division, master_rows.c.kind == name
+            master_rows.c.division == self.division, master_rows.c.kind == name
         )
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return list(connection.execute(query).scalars())
 
     def forget(self, name: str) -> None:
         """Have a kind read again by whoever needs it next; what changed is enough."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             connection.execute(
                 master_state.update()
-                .where(master_state.c.division == self._division, master_state.c.kind == name)
+                .where(master_state.c.division == self.division, master_state.c.kind == name)
                 .values(read_at=master_state.c.read_at - _LONG_FRESH)
             )
 
     def _one_at_a_time(self, connection: Connection, name: str) -> None:
         """Wait for another process that writes the same rows; SQLite has one writer anyway."""
         if connection.dialect.name == "postgresql":
-            number = lock_number(f"master:{self._division}:{name}")
+            number = lock_number(f"master:{self.division}:{name}")
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
 
-    def _values(self, kind: Kind, name: str, row: Row) -> dict[str, Any]:
-        keys = kind.match_keys(row)
+    def _values(self, kind: Kind[Any], name: str, row: Row) -> dict[str, Any]:
         return {
-            "division": self._division,
+            "division": self.division,
             "kind": name,
             "id": str(row[kind.key]),
             "code": str(row.get(kind.code) or ""),
-            "search_key": keys.get("search_key"),
-            "vat_key": keys.get("vat_key"),
-            "email_key": keys.get("email_key"),
             "data": msgspec.msgpack.encode(kind.kept(row)),
+            **kind.match_keys(row),
         }
 
 

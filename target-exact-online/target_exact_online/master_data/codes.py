@@ -14,7 +14,7 @@ from target_exact_online.master_data.shelf import NotUsableError, Shelf
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from target_exact_online.master_data.kinds import Kind
+    from target_exact_online.master_data.kinds import Kind, M
     from target_exact_online.master_data.models import (
         CostCenter,
         CreditNoteQuantity,
@@ -33,28 +33,23 @@ class Codes(Shelf):
 
     def gl_account(self, code: str) -> GLAccount:
         """Return a GL account by code."""
-        account: GLAccount = self._by_code(kinds.GL_ACCOUNTS, code)
-        return account
+        return self._by_code(kinds.GL_ACCOUNTS, code)
 
     def cost_center(self, code: str) -> CostCenter:
         """Return a cost center by code."""
-        center: CostCenter = self._by_code(kinds.COST_CENTERS, code)
-        return center
+        return self._by_code(kinds.COST_CENTERS, code)
 
     def cost_unit(self, code: str) -> CostCenter:
         """Return a cost unit by code."""
-        unit: CostCenter = self._by_code(kinds.COST_UNITS, code)
-        return unit
+        return self._by_code(kinds.COST_UNITS, code)
 
     def payment_condition(self, code: str) -> PaymentCondition:
         """Return a payment condition by code."""
-        condition: PaymentCondition = self._by_code(kinds.PAYMENT_CONDITIONS, code)
-        return condition
+        return self._by_code(kinds.PAYMENT_CONDITIONS, code)
 
     def currency(self, code: str) -> Currency:
         """Return a currency by its ISO 4217 code."""
-        currency: Currency = self._by_code(kinds.CURRENCIES, code)
-        return currency
+        return self._by_code(kinds.CURRENCIES, code)
 
     def rate(self, currency: str, on: date) -> Decimal | None:
         """Return Exact's own rate for a currency on a day, or None when it has none."""
@@ -68,8 +63,7 @@ class Codes(Shelf):
 
     def journal(self, code: str) -> Journal:
         """Return a journal by code."""
-        journal: Journal = self._by_code(kinds.JOURNALS, code)
-        return journal
+        return self._by_code(kinds.JOURNALS, code)
 
     def journals(self) -> tuple[Journal, ...]:
         """Return all journals."""
@@ -82,7 +76,7 @@ class Codes(Shelf):
             code: The VAT code, without padding.
             on: The document's date.
         """
-        vat: VatCode = self._by_code(kinds.VAT_CODES, code)
+        vat = self._by_code(kinds.VAT_CODES, code)
         return structs.replace(vat, percentage=self._vat_percentage(vat, on))
 
     def vat_codes(self) -> tuple[VatCode, ...]:
@@ -111,11 +105,10 @@ class Codes(Shelf):
                 and (known.start is None or known.start <= on)
                 and (known.end is None or on <= known.end)
             ):
-                percentage: Decimal = known.percentage
-                return percentage
+                return known.percentage
         return vat.percentage
 
-    def _by_code(self, kind: Kind, code: str) -> Any:
+    def _by_code(self, kind: Kind[M], code: str) -> M:
         table = self._table(kind)
         if code not in table.by_code and self._missing(kind):
             table = self._table(kind)
@@ -124,7 +117,7 @@ class Codes(Shelf):
         except KeyError:
             raise self._unknown(kind, code) from None
 
-    def _unknown(self, kind: Kind, code: str) -> NotUsableError:
+    def _unknown(self, kind: Kind[Any], code: str) -> NotUsableError:
         """Name the closest codes; relations are named by number only, they are people."""
         table = self._tables.get(kind.name)
         names = {one.code: one.name for one in table.rows} if table else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Row = dict[str, Any]
+M = TypeVar("M", bound=models.Model)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Generic[M]):
     """One kind of master data.
 
     Attributes:
@@ -36,7 +37,7 @@ class Kind:
     name: str
     label: str
     resource: str
-    model: type[models.Model] = models.Model
+    model: type[M]
     key: str = "ID"
     code: str = "Code"
     deleted_type: int | None = None
@@ -65,7 +66,7 @@ class Kind:
         names = set(self.properties) - set(self.personal) or row.keys()
         return {name: row[name] for name in names & row.keys()} | self.match_keys(row)
 
-    def build(self, row: Row) -> Any:
+    def build(self, row: Row) -> M:
         """Return our object of a row.
 
         Raises:
@@ -158,4 +159,4 @@ JOURNAL_STATUS = Kind(
     code="Journal",
 )
 # What the company taught us: never read from Exact.
-LEARNED = Kind("learned", "habit", "", key="Name", code="Name")
+LEARNED = Kind("learned", "habit", "", models.Model, key="Name", code="Name")

@@ -94,13 +94,6 @@ class VatCode(Model, frozen=True, kw_only=True):
     blocked: bool = _named("IsBlocked", default=False)
     reverse_charge: bool = _named("Charged", default=False)  # the customer owes the VAT
     to_pay: str = _named("GLToPayCode", "")  # code of the GL account that its VAT is booked on
-    eu_sales_listing: str = _named("EUSalesListing", "")
-    oss_country: str = _named("OssCountry", "")  # of consumption, of an OSS code
-
-    @property
-    def ec_listing(self) -> str:
-        """How it is listed in the EC sales list: ``L`` goods, ``S`` services, or empty."""
-        return self.eu_sales_listing.removeprefix("N")
 
 
 class Journal(Model, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from target_exact_online.master_data.codes import Codes
 from target_exact_online.master_data.shelf import NotUsableError
 
 if TYPE_CHECKING:
+    from target_exact_online.master_data.kinds import Kind, M
     from target_exact_online.master_data.models import Account, Item
 
 _MATCH_ORDER = (("search_code", "search_key"), ("vat_number", "vat_key"), ("email", "email_key"))
@@ -26,20 +27,15 @@ class Relations(Codes):
 
     def known_item(self, code: str) -> Item | None:
         """Return an item by code, or None when there is none."""
-        found = self._found_by(kinds.ITEMS, "code", code)
-        if not found and self._missing(kinds.ITEMS):
-            found = self._found_by(kinds.ITEMS, "code", code)
+        found = self._with_code(kinds.ITEMS, code)
         return found[0] if found else None
 
     def account(self, code: str) -> Account:
         """Return a relation by its number."""
-        found = self._found_by(kinds.ACCOUNTS, "code", code.strip())
-        if not found and self._missing(kinds.ACCOUNTS):
-            found = self._found_by(kinds.ACCOUNTS, "code", code.strip())
+        found = self._with_code(kinds.ACCOUNTS, code.strip())
         if not found:
             raise self._unknown(kinds.ACCOUNTS, code)
-        account: Account = found[0]
-        return account
+        return found[0]
 
     def matching_account(self, match: dict[str, str]) -> Account | None:
         """Return the relation that search code, VAT number or e-mail name, in this order.
@@ -68,6 +64,11 @@ class Relations(Codes):
                 what = f"{len(customers)} relations have this {field.replace('_', ' ')}: {codes}"
                 raise NotUsableError(what, "Give one of them a search code of its own in Exact.")
             if customers:
-                account: Account = customers[0]
-                return account
+                return customers[0]
         return None
+
+    def _with_code(self, kind: Kind[M], code: str) -> tuple[M, ...]:
+        found = self._found_by(kind, "code", code)
+        if not found and self._missing(kind):
+            found = self._found_by(kind, "code", code)
+        return found

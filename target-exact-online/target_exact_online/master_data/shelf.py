@@ -10,13 +10,14 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import msgspec
 
 from target_exact_online.exceptions import ConfigError, FatalError
 from target_exact_online.master_data import kinds
 from target_exact_online.master_data.cache import Cache, DamagedRowError, State
+from target_exact_online.master_data.kinds import M
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,11 +71,11 @@ class NotUsableError(FatalError):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Table(Generic[M]):
     """One small kind in memory: objects by code."""
 
-    by_code: dict[str, Any]
-    rows: tuple[Any, ...]
+    by_code: dict[str, M]
+    rows: tuple[M, ...]
 
 
 class Shelf:
@@ -104,9 +105,9 @@ class Shelf:
         self._cache = Cache(engine, division)
         self._clock = clock
         self._lock = threading.RLock()
-        self._tables: dict[str, Table] = {}
+        self._tables: dict[str, Table[Any]] = {}
         self._found: dict[tuple[str, str], tuple[Any, ...]] = {}
-        self._used: dict[str, tuple[Kind, str | None, float]] = {}
+        self._used: dict[str, tuple[Kind[Any], str | None, float]] = {}
         self._read_again: set[str] = set()
 
     @property
@@ -123,8 +124,7 @@ class Shelf:
                 "the number, and that the app is permitted for this company."
             )
             raise ConfigError(msg)
-        company: Division = table.rows[0]
-        return company
+        return table.rows[0]
 
     def read_again(self, error: DocumentRefusedError) -> bool:
         """Read again, once per run, what a refusal is about; return whether anything was read.
@@ -147,7 +147,7 @@ class Shelf:
                     self._read_again.add(name)
                     self._used.pop(name)
 
-    def remember(self, kind: Kind, row: Row) -> None:
+    def remember(self, kind: Kind[Any], row: Row) -> None:
         """Keep a row that was just created or found, so that the next document finds it."""
         with self._lock:
             state = self._cache.state(kind.name)
@@ -160,7 +160,9 @@ class Shelf:
         wanted = {name for field in fields for name in _BEHIND.get(field, ())}
         return [name for name, (kind, *_) in self._used.items() if kind.name in wanted]
 
-    def _table(self, kind: Kind, *, name: str | None = None, where: str | None = None) -> Table:
+    def _table(
+        self, kind: Kind[M], *, name: str | None = None, where: str | None = None
+    ) -> Table[M]:
         """Return a small kind as a whole."""
         name = name or kind.name
         with self._lock:
@@ -171,7 +173,7 @@ class Shelf:
                 self._tables[name] = Table(by_code, rows)
             return self._tables[name]
 
-    def _found_by(self, kind: Kind, column: str, value: str) -> tuple[Any, ...]:
+    def _found_by(self, kind: Kind[M], column: str, value: str) -> tuple[M, ...]:
         """Return the rows of a large kind with a key."""
         with self._lock:
             self._ensure(kind, kind.name, None)
@@ -180,7 +182,7 @@ class Shelf:
                 self._found[key] = self._built(kind, kind.name, None, **{column: value})
             return self._found[key]
 
-    def _built(self, kind: Kind, name: str, where: str | None, **keys: str) -> tuple[Any, ...]:
+    def _built(self, kind: Kind[M], name: str, where: str | None, **keys: str) -> tuple[M, ...]:
         """Return objects of cached rows; damaged ones are read anew, once."""
         try:
             return self._build(kind, name, **keys)
@@ -189,7 +191,7 @@ class Shelf:
             self._refresh(kind, name, where, complete=True)
         return self._build(kind, name, **keys)
 
-    def _build(self, kind: Kind, name: str, **keys: str) -> tuple[Any, ...]:
+    def _build(self, kind: Kind[M], name: str, **keys: str) -> tuple[M, ...]:
         rows = self._cache.rows(name, **keys)
         try:
             return tuple(kind.build(row) for row in rows if row[kind.key] is not None)
@@ -200,7 +202,7 @@ class Shelf:
             )
             raise DamagedRowError(msg) from error
 
-    def _missing(self, kind: Kind) -> bool:
+    def _missing(self, kind: Kind[Any]) -> bool:
         """Read a kind again because something is not in it; once per run."""
         with self._lock:
             if kind.name in self._read_again:
@@ -213,7 +215,7 @@ class Shelf:
         kind, where, _ = self._used[name]
         self._refresh(kind, name, where)
 
-    def _ensure(self, kind: Kind, name: str, where: str | None) -> None:
+    def _ensure(self, kind: Kind[Any], name: str, where: str | None) -> None:
         now = self._clock()
         if name in self._used and self._is_fresh(self._used[name][2], now):
             return
@@ -226,7 +228,9 @@ class Shelf:
         """Tell whether that is less than a day ago; a moment that has not come is not believed."""
         return now - FRESH_SECONDS < read_at <= now
 
-    def _refresh(self, kind: Kind, name: str, where: str | None, *, complete: bool = False) -> None:
+    def _refresh(
+        self, kind: Kind[Any], name: str, where: str | None, *, complete: bool = False
+    ) -> None:
         if kind.by_delta:
             read_at = self._refresh_by_delta(kind, name, complete=complete)
         else:
@@ -241,7 +245,7 @@ class Shelf:
         self._tables.pop(name, None)
         self._found.clear()
 
-    def _refresh_by_delta(self, kind: Kind, name: str, *, complete: bool) -> float:
+    def _refresh_by_delta(self, kind: Kind[Any], name: str, *, complete: bool) -> float:
         """Read what changed since the last time; everything when that cannot be trusted.
 
         What was deleted is asked for by age only: what is missing was not deleted.
@@ -278,7 +282,7 @@ class Shelf:
     def _changed(self, resource: str, select: str, where: str) -> list[Row]:
         return list(self._client.get(resource, division=self.division, select=select, filter=where))
 
-    def _forget_found(self, kind: Kind, row: Row) -> None:
+    def _forget_found(self, kind: Kind[Any], row: Row) -> None:
         """Forget what was, or was not, found by the keys that a row has now or had before."""
         keys = {str(row.get(kind.code) or "").strip(), *kind.match_keys(row).values()}
         self._found = {

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from target_exact_online.relations.things import Thing
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_KINDS = {"account": kinds.ACCOUNTS, "item": kinds.ITEMS}
+_KINDS: dict[str, kinds.Kind[Any]] = {"account": kinds.ACCOUNTS, "item": kinds.ITEMS}
 _NOT_SHOWN = "Exact does not show yet what an earlier call may have created"
 _LEFT_ALONE = (
     "Exact had this relation already, and it was left as it is: compare its addresses and contacts."
