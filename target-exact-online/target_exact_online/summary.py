@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from target_exact_online.exceptions import FatalError
-from target_exact_online.posting.state import REFUSED_STREAM
+from target_exact_online.posting.state import REFUSED_STREAM, Effect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,109 +26,97 @@ EXIT_NOT_ALL_POSTED = 3
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One document that needs a reader's attention.
-
-    Attributes:
-        document_key: The business key.
-        order_number: The shop's order number, or None.
-        reason: What is wrong and what to do.
-        next_retry_at: When it is tried again by itself (UTC), or None.
-        stream: Where it came from.
-    """
+    """One document that needs a reader's attention."""
 
     document_key: str
-    order_number: str | None
-    reason: str
-    next_retry_at: datetime | None = None
-    stream: str | None = None
+    order_number: str | None  # the shop's
+    reason: str  # what is wrong and what to do
+    next_retry_at: datetime | None = None  # when it is tried again by itself (UTC)
+    stream: str | None = None  # where it came from
 
 
 @dataclass
 class Summary:
-    """Counts of one run; thread safe.
+    """Counts of one run; thread safe. Lines are kept by document key."""
 
-    Attributes:
-        run_id: The run's name in the ledger, or None when it ended before it had one.
-        streams: What the input announced: this job's streams.
-        started_at: When the run began (UTC).
-        posted: Documents that Exact has now, by (stream, kind, currency).
-        amounts: Their totals, VAT included, by the same key.
-        already_there: Documents that were posted before, by stream.
-        updated: Sales orders that were changed in Exact, by stream.
-        parked: Documents that wait for a person.
-        failed: Documents that are tried again by themselves.
-        skipped: Documents with nothing to book, such as a zero total or an order on hold.
-        held: How many documents were only taken into the ledger in this run.
-        changed: Documents of which another version came after they were posted.
-        warnings: What a person should know although the document was posted.
-        attached: PDF copies that were attached to their entries.
-        not_attached: PDF copies that were given up; their documents are posted.
-        attachments_waiting: PDF copies that wait for the next run, or None without the setting.
-        attachments_wait_because: Why they wait, or None.
-        login: What a person should know about the Exact login.
-        still_parked: Parked by earlier runs and not looked at in this one.
-        resume_at: When held documents can be sent (UTC), or None.
-        held_because: Why documents are held, or None.
-        calls: HTTP calls made to Exact.
-        calls_left: Calls left today, or None when Exact did not say.
-        chain_head: The last hash of the event log.
-    """
-
-    run_id: str | None = None
-    streams: set[str] = field(default_factory=set)
+    run_id: str | None = None  # its name in the ledger; None: it ended before it had one
+    streams: set[str] = field(default_factory=set)  # announced by the input: this job's
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    # Documents that Exact has now, and their totals with VAT, by (stream, kind, currency).
     posted: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     amounts: defaultdict[tuple[str, str, str], Decimal] = field(
         default_factory=lambda: defaultdict(Decimal)
     )
-    already_there: Counter[str] = field(default_factory=Counter)
-    updated: Counter[str] = field(default_factory=Counter)
-    parked: dict[str, Line] = field(default_factory=dict)
-    failed: dict[str, Line] = field(default_factory=dict)
-    skipped: dict[str, Line] = field(default_factory=dict)
-    held: int = 0
-    changed: dict[str, Line] = field(default_factory=dict)
-    warnings: list[Line] = field(default_factory=list)
-    attached: int = 0
-    not_attached: int = 0
-    attachments_waiting: int | None = None
+    already_there: Counter[str] = field(default_factory=Counter)  # posted before, by stream
+    updated: Counter[str] = field(default_factory=Counter)  # orders changed in Exact, by stream
+    parked: dict[str, Line] = field(default_factory=dict)  # wait for a person
+    failed: dict[str, Line] = field(default_factory=dict)  # tried again by themselves
+    skipped: dict[str, Line] = field(default_factory=dict)  # nothing to book, e.g. a zero total
+    changed: dict[str, Line] = field(default_factory=dict)  # another version came after posting
+    held: int = 0  # only taken into the ledger in this run
+    warnings: list[Line] = field(default_factory=list)  # worth knowing of posted documents
+    attached: int = 0  # PDF copies
+    not_attached: int = 0  # PDF copies that were given up; their documents are posted
+    attachments_waiting: int | None = None  # for the next run; None without the setting
     attachments_wait_because: str | None = None
-    login: list[str] = field(default_factory=list)
-    still_parked: int = 0
-    resume_at: datetime | None = None
+    login: list[str] = field(default_factory=list)  # what a person should know about it
+    still_parked: int = 0  # by earlier runs, and not looked at in this one
+    resume_at: datetime | None = None  # when held documents can be sent (UTC)
     held_because: str | None = None
-    calls: int = 0
-    calls_left: int | None = None
-    chain_head: str | None = None
+    calls: int = 0  # HTTP calls made to Exact
+    calls_left: int | None = None  # today; None: Exact did not say
+    chain_head: str | None = None  # the last hash of the event log
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def count_posted(self, document: Document) -> None:
-        """Count a document that Exact has now."""
+    def count(
+        self,
+        effect: Effect,
+        document: Document,
+        reason: str = "",
+        next_retry_at: datetime | None = None,
+    ) -> None:
+        """Count what became of a document; effects that tell nothing count nothing.
+
+        Args:
+            effect: What is to be told.
+            document: The document.
+            reason: Why, for people.
+            next_retry_at: When one that failed is tried again by itself (UTC), if it is.
+        """
+        key, line = document.document_key, _line(document, reason)
+        with self._lock:
+            match effect:
+                case Effect.TELL_POSTED:
+                    self._count_posted(document)
+                case Effect.TELL_THERE:
+                    self.already_there[document.stream] += 1
+                case Effect.TELL_UPDATED:
+                    self.updated[document.stream] += 1
+                case Effect.TELL_HELD:
+                    self.held += 1
+                case Effect.TELL_PARKED:
+                    self.failed.pop(key, None)
+                    self.parked[key] = line
+                case Effect.TELL_FAILED:
+                    self.failed[key] = _line(document, reason, next_retry_at)
+                case Effect.TELL_SKIPPED:
+                    self.parked.pop(key, None)
+                    self.skipped[key] = line
+                case Effect.TELL_CHANGED:
+                    self.changed[key] = line
+                case _:
+                    pass  # what the ledger does by itself
+
+    def _count_posted(self, document: Document) -> None:
         record = document.record
         kind = (record.get("source") or {}).get("kind") or record.get("kind") or ""
         key = (document.stream, kind, record.get("currency") or "")
-        with self._lock:
-            self.posted[key] += 1
-            amount = (record.get("totals") or {}).get("amount")
-            if amount is not None:
-                self.amounts[key] += Decimal(amount)
-            self.parked.pop(document.document_key, None)
-            self.failed.pop(document.document_key, None)
-
-    def count_already_there(self, document: Document) -> None:
-        """Count a document that Exact had before this run."""
-        with self._lock:
-            self.already_there[document.stream] += 1
-
-    def count_updated(self, document: Document) -> None:
-        """Count a document that was changed in Exact."""
-        with self._lock:
-            self.updated[document.stream] += 1
-
-    def count_held(self) -> None:
-        """Count a document that was only taken into the ledger."""
-        with self._lock:
-            self.held += 1
+        self.posted[key] += 1
+        amount = (record.get("totals") or {}).get("amount")
+        if amount is not None:
+            self.amounts[key] += Decimal(amount)
+        self.parked.pop(document.document_key, None)
+        self.failed.pop(document.document_key, None)
 
     def hold(self, reason: str, resume_at: datetime | None) -> None:
         """Note why documents are held, and until when (UTC)."""
@@ -145,40 +133,6 @@ class Summary:
         """Note what a person should know about a posted document."""
         with self._lock:
             self.warnings.append(_line(document, reason))
-
-    def count_attached(self) -> None:
-        """Count a PDF copy that was attached."""
-        with self._lock:
-            self.attached += 1
-
-    def count_not_attached(self, document_key: str, order_number: str | None, reason: str) -> None:
-        """Count a PDF copy that was given up; the document itself is posted."""
-        with self._lock:
-            self.not_attached += 1
-        reason = f"It is posted, but its PDF copy is not attached: {reason}"
-        self.note(document_key, order_number, reason)
-
-    def count_parked(self, document: Document, reason: str) -> None:
-        """Count a document that waits for a person."""
-        with self._lock:
-            self.failed.pop(document.document_key, None)
-            self.parked[document.document_key] = _line(document, reason)
-
-    def count_failed(self, document: Document, reason: str, next_retry_at: datetime | None) -> None:
-        """Count a document that is tried again by itself."""
-        with self._lock:
-            self.failed[document.document_key] = _line(document, reason, next_retry_at)
-
-    def count_skipped(self, document: Document, reason: str) -> None:
-        """Count a document that has nothing to book."""
-        with self._lock:
-            self.parked.pop(document.document_key, None)
-            self.skipped[document.document_key] = _line(document, reason)
-
-    def count_changed(self, document: Document, reason: str) -> None:
-        """Count a document of which another version came after it was posted."""
-        with self._lock:
-            self.changed[document.document_key] = _line(document, reason)
 
     @property
     def total_posted(self) -> int:

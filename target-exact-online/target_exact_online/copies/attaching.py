@@ -129,15 +129,15 @@ class Copies:
         except (DocumentRefusedError, RequestRefusedError) as error:
             self._rows.give_up(self.run, one, str(error))
             source = one.record.get("source") or {}
-            self.summary.count_not_attached(
-                one.document_key, source.get("order_increment_id"), str(error)
-            )
+            self.summary.not_attached += 1
+            reason = f"It is posted, but its PDF copy is not attached: {error}"
+            self.summary.note(one.document_key, source.get("order_increment_id"), reason)
         except TargetError as error:
             self._later(one, error)
         else:
             self._outages = 0
             self._rows.attached(self.run, one, exact_document_id)
-            self.summary.count_attached()
+            self.summary.attached += 1
 
     def _attached(self, calls: Calls, one: Copy, customer: str | None, asked_at: datetime) -> str:
         """Make what is missing of a copy, and return the GUID of Exact's document.

@@ -46,7 +46,7 @@ from target_exact_online.posting.events import (
     Refused,
     Suspected,
 )
-from target_exact_online.posting.state import CHANGEABLE_STREAM, may_send
+from target_exact_online.posting.state import CHANGEABLE_STREAM, Effect, may_send
 from target_exact_online.posting.take_over import Settling, encode_sent, spread
 from target_exact_online.posting.telling import tell, tell_all
 
@@ -370,7 +370,9 @@ class Posting:
         try:
             event = self._updated(posted, newer, posted.row.exact_id)
         except RetriableError as error:
-            self.summary.count_failed(newer, f"{error}. It is changed by the next run.", None)
+            self.summary.count(
+                Effect.TELL_FAILED, newer, f"{error}. It is changed by the next run."
+            )
             return isinstance(error, NotYetError)
         except TargetError as error:
             self.gate.fail(error)

@@ -24,7 +24,7 @@ from target_exact_online.exceptions import (
 from target_exact_online.ledger import queries
 from target_exact_online.ledger.store import Facts
 from target_exact_online.posting.events import Absent, Differs, Found, TakenOver
-from target_exact_online.posting.state import ask_at
+from target_exact_online.posting.state import Effect, ask_at
 from target_exact_online.posting.telling import tell_all
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Settling:
         except RetriableError as error:
             self.gate.hold(error)
             reason = f"Whether Exact has it is unknown, and asking failed: {error}"
-            self.summary.count_failed(waiting.document, reason, None)
+            self.summary.count(Effect.TELL_FAILED, waiting.document, reason)
             return None
         except TargetError as error:
             self.gate.fail(error)
@@ -162,7 +162,7 @@ class Settling:
             if len(same) > 1:
                 others = ", ".join(str(one.number or one.exact_id) for one in same[1:])
                 text = f"Exact has the same reference and amount again, as {others}: compare them."
-                self.summary.count_changed(waiting.document, text)
+                self.summary.count(Effect.TELL_CHANGED, waiting.document, text)
             mine = ours and stored.exact_id != waiting.row.exact_id
             number = None if stored.number is None else str(stored.number)
             return Found(stored.exact_id, number, ours=mine)

@@ -27,7 +27,7 @@ def tell_all(summary: Summary, ledger: Ledger, document: Document, step: Step) -
     tell(summary, document, step)
     if document.source.get("kind") == DAY and step.row.state == "posted" and step.kind:
         for one in queries.members(ledger, document.document_key):
-            summary.count_posted(one.document)
+            summary.count(Effect.TELL_POSTED, one.document)
 
 
 def tell(summary: Summary, document: Document, step: Step) -> None:
@@ -38,24 +38,5 @@ def tell(summary: Summary, document: Document, step: Step) -> None:
         document: The document it is about.
         step: What became of it.
     """
-    reason = step.note or ""
     for effect in step.effects:
-        match effect:
-            case Effect.TELL_POSTED:
-                summary.count_posted(document)
-            case Effect.TELL_THERE:
-                summary.count_already_there(document)
-            case Effect.TELL_HELD:
-                summary.count_held()
-            case Effect.TELL_PARKED:
-                summary.count_parked(document, reason)
-            case Effect.TELL_FAILED:
-                summary.count_failed(document, reason, step.row.next_retry_at)
-            case Effect.TELL_SKIPPED:
-                summary.count_skipped(document, reason)
-            case Effect.TELL_CHANGED:
-                summary.count_changed(document, reason)
-            case Effect.TELL_UPDATED:
-                summary.count_updated(document)
-            case _:
-                pass  # what the ledger did by itself
+        summary.count(effect, document, step.note or "", step.row.next_retry_at)
