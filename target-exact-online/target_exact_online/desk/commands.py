@@ -239,19 +239,13 @@ def open_ledger(obj: Any) -> Ledger:
 
 
 def _search(options: dict[str, Any], keys: tuple[str, ...] = ()) -> Search:
-    since, until = options.get("since"), options.get("until")
-    first, last = _month(options.get("month"))
+    first, last = _month(options.pop("month"))
+    since, until = options.pop("since"), options.pop("until")
     return Search(
-        states=tuple(options["states"]),
-        stream=options["stream"],
-        kind=options["kind"],
-        order=options["order"],
-        error=options["error"],
         keys=keys,
-        changed=options.get("changed", False),
-        division=options.get("division"),
         since=since.date().isoformat() if since else first,
         until=until.date().isoformat() if until else last,
+        **options,
     )
 
 

@@ -33,71 +33,49 @@ _FORGOTTEN_AT_A_TIME = 500
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Which documents; what is None or empty does not narrow.
-
-    Attributes:
-        states: Any of these states.
-        stream: The stream they came in.
-        kind: ``order``, ``invoice``, ``credit_memo``, ...
-        order: The shop's order number.
-        error: Text that the reason contains.
-        keys: These documents.
-        changed: Only those of which a later version came that Exact does not have.
-        division: Only those of this company.
-        since: Only those booked on this day or later (ISO date).
-        until: Only those booked on this day or earlier (ISO date).
-    """
+    """Which documents; what is None or empty does not narrow."""
 
     states: tuple[str, ...] = ()
     stream: str | None = None
     kind: str | None = None
-    order: str | None = None
-    error: str | None = None
+    order: str | None = None  # the shop's order number
+    error: str | None = None  # a text that the reason contains
     keys: tuple[str, ...] = ()
-    changed: bool = False
+    changed: bool = False  # a later version came that Exact does not have
     division: int | None = None
-    since: str | None = None
-    until: str | None = None
+    since: str | None = None  # booked on this day or later (ISO)
+    until: str | None = None  # booked on this day or earlier (ISO)
 
     def condition(self) -> sa.ColumnElement[bool]:
         """Return the SQL condition."""
-        day = documents.c.entry_date
-        return sa.and_(
-            sa.true(),
-            *([documents.c.state.in_(self.states)] if self.states else []),
-            *([documents.c.stream == self.stream] if self.stream else []),
-            *([documents.c.kind == self.kind] if self.kind else []),
-            *([documents.c.order_number == self.order] if self.order else []),
-            *([documents.c.error.contains(self.error, autoescape=True)] if self.error else []),
-            *([documents.c.document_key.in_(self.keys)] if self.keys else []),
-            *([documents.c.newer_hash.is_not(None)] if self.changed else []),
-            *([documents.c.division == self.division] if self.division else []),
-            *([day >= self.since] if self.since else []),
-            *([day <= self.until] if self.until else []),
+        here = documents.c
+        narrowing = (
+            (self.states, here.state.in_(self.states)),
+            (self.stream, here.stream == self.stream),
+            (self.kind, here.kind == self.kind),
+            (self.order, here.order_number == self.order),
+            (self.error, here.error.contains(self.error or "", autoescape=True)),
+            (self.keys, here.document_key.in_(self.keys)),
+            (self.changed, here.newer_hash.is_not(None)),
+            (self.division, here.division == self.division),
+            (self.since, here.entry_date >= (self.since or "")),
+            (self.until, here.entry_date <= (self.until or "")),
         )
+        return sa.and_(sa.true(), *(condition for given, condition in narrowing if given))
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Everything the ledger knows of one document.
-
-    Attributes:
-        row: Its row.
-        record: The document as it came in, or None after it was anonymised.
-        newer: A version that came after it was posted, or None.
-        postings: Its postings, those that Exact makes included.
-        account_names: Names of the GL accounts of its company, as far as they were read.
-        copy: What the ledger knows of its PDF copy, or None.
-        history: Its events, oldest first, as (time, kind, facts, words).
-    """
+    """Everything the ledger knows of one document."""
 
     row: sa.Row[Any]
-    record: dict[str, Any] | None
-    newer: dict[str, Any] | None
-    postings: tuple[sa.Row[Any], ...]
-    account_names: dict[str, str]
-    copy: sa.Row[Any] | None
+    record: dict[str, Any] | None  # as it came in; None: it was anonymised
+    newer: dict[str, Any] | None  # a version that came after it was posted
+    postings: tuple[sa.Row[Any], ...]  # those that Exact makes included
+    account_names: dict[str, str]  # of the GL accounts of its company, as far as they were read
+    copy: sa.Row[Any] | None  # what the ledger knows of its PDF copy
     history: tuple[tuple[str, str, dict[str, Any], str | None], ...]
+    """Its events, oldest first: time, kind, facts, words."""
 
 
 def find(ledger: Ledger, search: Search, *, limit: int | None = None) -> Iterator[sa.Row[Any]]:
@@ -283,15 +261,7 @@ def _key_pages(ledger: Ledger, condition: sa.ColumnElement[bool]) -> Iterator[li
         after = page[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    state: str
-    stream: str
-    has_content: bool
-    summary_key: str | None
-
-
-def _states(ledger: Ledger, search: Search) -> dict[str, _Known]:
+def _states(ledger: Ledger, search: Search) -> dict[str, sa.Row[Any]]:
     query = sa.select(
         documents.c.document_key,
         documents.c.state,
@@ -300,20 +270,17 @@ def _states(ledger: Ledger, search: Search) -> dict[str, _Known]:
         documents.c.summary_key,
     ).where(search.condition())
     with reading(ledger.engine) as connection:
-        rows = connection.execute(query.order_by(documents.c.document_key)).all()
-    return {
-        row.document_key: _Known(row.state, row.stream, bool(row.has_content), row.summary_key)
-        for row in rows
-    }
+        rows = connection.execute(query.order_by(documents.c.document_key))
+        return {row.document_key: row for row in rows}
 
 
-def _check_named(search: Search, known: Mapping[str, _Known]) -> None:
+def _check_named(search: Search, known: Mapping[str, sa.Row[Any]]) -> None:
     if missing := [key for key in search.keys if key not in known]:
         raise ConfigError(_unknown(missing))
 
 
 def _check_replayable(
-    search: Search, known: Mapping[str, _Known], keys: Sequence[str], *, again: bool
+    search: Search, known: Mapping[str, sa.Row[Any]], keys: Sequence[str], *, again: bool
 ) -> None:
     """Say why documents that were named cannot be replayed, and what can be done instead."""
     reasons = []
