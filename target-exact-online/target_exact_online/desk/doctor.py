@@ -44,17 +44,11 @@ _FEW_CALLS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found.
+    """What one check found."""
 
-    Attributes:
-        level: How good it is.
-        check: What was looked at.
-        detail: What was found, and what to do when it is not good.
-    """
-
-    level: Level
-    check: str
-    detail: str
+    level: Level  # how good it is
+    check: str  # what was looked at
+    detail: str  # what was found, and what to do when it is not good
 
 
 def examine(company: Company) -> Iterator[Finding]:

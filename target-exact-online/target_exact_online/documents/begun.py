@@ -35,26 +35,17 @@ begun_changes = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What of an order is compared.
+    """What of an order is compared."""
 
-    Attributes:
-        header: Properties of the order.
-        lines: Its lines.
-    """
-
-    header: dict[str, Any]
+    header: dict[str, Any]  # properties of the order
     lines: Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Begun:
-    """The begun changes of all processes with one ledger.
+    """The begun changes of all processes with one ledger."""
 
-    Attributes:
-        engine: The ledger's engine.
-    """
-
-    engine: Engine
+    engine: Engine  # the ledger's engine
 
     def versions(self, division: int, exact_id: str) -> list[Version]:
         """Return the versions of an order of which parts may be in Exact."""

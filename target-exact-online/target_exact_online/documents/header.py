@@ -30,15 +30,10 @@ _REPORT = "Report this with the document's key: nothing is booked that does not 
 
 @dataclass(frozen=True, slots=True)
 class Debtor:
-    """Who owes: an account that exists, or one to create.
-
-    Attributes:
-        account: The account, or None.
-        new: How to create it, or None.
-    """
+    """Who owes: an account that exists, or one to create."""
 
     account: Account | None = None
-    new: NewAccount | None = None
+    new: NewAccount | None = None  # how to create it
 
     @property
     def default_vat_code(self) -> str:
@@ -52,32 +47,20 @@ class Debtor:
 
 @dataclass(slots=True)
 class Draft:
-    """A document while it is checked.
+    """A document while it is checked."""
 
-    Attributes:
-        kind: What it becomes.
-        record: The record of contract 2.
-        master: The master data of its division.
-        settings: What may be created or moved.
-        checks: Collects problems.
-        journal: Its journal; None: it has none, or none that can be used.
-        on: The day it is booked, or None when that is wrong.
-        currency: Its currency.
-        rate: The company's currency for one unit of its own; None leaves it to Exact.
-        debtor: Who owes.
-        new_items: The items to create first, by code.
-    """
-
-    kind: Kind
-    record: dict[str, Any]
-    master: MasterData
-    settings: DocumentSettings
-    checks: Checks = field(default_factory=Checks)
-    journal: Journal | None = None
-    on: date | None = None
+    kind: Kind  # what it becomes
+    record: dict[str, Any]  # the record of contract 2
+    master: MasterData  # the master data of its division
+    settings: DocumentSettings  # what may be created or moved
+    checks: Checks = field(default_factory=Checks)  # collects problems
+    journal: Journal | None = None  # its journal; None: it has none, or none that can be used
+    on: date | None = None  # the day it is booked, or None when that is wrong
     currency: str = ""
+    # The company's currency for one unit of its own; None leaves it to Exact.
     rate: Decimal | None = None
-    debtor: Debtor = Debtor()
+    debtor: Debtor = Debtor()  # who owes
+    # The items to create first, by code.
     new_items: dict[str, NewItem] = field(default_factory=dict)
 
     @property

@@ -27,19 +27,12 @@ _EVER_SINCE = "2000-01-01T00:00:00"  # from today by default, and then older ord
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a document that is being checked.
+    """One line of a document that is being checked."""
 
-    Attributes:
-        where: The name by which people find it.
-        given: The line of the record.
-        net: Its net amount in the document's currency, signed.
-        vat: Its VAT amount; absent VAT is 0.
-    """
-
-    where: str
-    given: dict[str, Any]
-    net: Decimal
-    vat: Decimal
+    where: str  # the name by which people find it
+    given: dict[str, Any]  # the line of the record
+    net: Decimal  # its net amount in the document's currency, signed
+    vat: Decimal  # its VAT amount; absent VAT is 0
 
 
 def each(draft: Draft) -> Iterator[Line]:

@@ -20,31 +20,18 @@ ClosedPeriodPolicy = Literal["refuse", "next_open_day"]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of document in Exact's words.
+    """One kind of document in Exact's words."""
 
-    Attributes:
-        stream: The stream of contract 2.
-        resource: Where it is sent and deleted.
-        lines: The collection of its lines.
-        id: The property that identifies it, also on its lines.
-        number: The property with Exact's number.
-        journal: The property with the journal's code; empty: it has none.
-        account: The property with the debtor's GUID; empty: it has none.
-        date: The property with its date; empty: only its lines have one.
-        statuses: What a document may be right after it was sent.
-        link: The property with a link that names the document; empty: it has none.
-    """
-
-    stream: str
-    resource: str
-    lines: str
-    id: str
-    number: str
-    journal: str
-    account: str
-    date: str
-    statuses: frozenset[int]
-    link: str = ""
+    stream: str  # the stream of contract 2
+    resource: str  # where it is sent and deleted
+    lines: str  # the collection of its lines
+    id: str  # the property that identifies it, also on its lines
+    number: str  # the property with Exact's number
+    journal: str  # the property with the journal's code; empty: it has none
+    account: str  # the property with the debtor's GUID; empty: it has none
+    date: str  # the property with its date; empty: only its lines have one
+    statuses: frozenset[int]  # what a document may be right after it was sent
+    link: str = ""  # the property with a link that names the document; empty: it has none
 
     @property
     def has_reference(self) -> bool:
@@ -54,117 +41,76 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSettings:
-    """The target's settings that decide how a document is prepared.
+    """The target's settings that decide how a document is prepared."""
 
-    Attributes:
-        create_accounts: Create a debtor that Exact does not have, when the record says how.
-        create_items: Create an item that Exact does not have.
-        closed_period: What to do with a date in a closed period.
-        credit_note_quantity: The sign of quantities on credit notes that Exact issues.
-        send_via_peppol: Exact delivers printed invoices through Peppol.
-        order_link: Template of the address of an order in the shop's admin, or nothing.
-        number_of: Returns the number that Exact gave a document (by its key), or None.
-    """
-
+    # Create a debtor that Exact does not have, when the record says how.
     create_accounts: bool = False
-    create_items: bool = False
-    closed_period: ClosedPeriodPolicy = "refuse"
+    create_items: bool = False  # create an item that Exact does not have
+    closed_period: ClosedPeriodPolicy = "refuse"  # what to do with a date in a closed period
+    # The sign of quantities on credit notes that Exact issues.
     credit_note_quantity: CreditNoteQuantity = "auto"
-    send_via_peppol: bool = False
-    order_link: str = ""
+    send_via_peppol: bool = False  # Exact delivers printed invoices through Peppol
+    order_link: str = ""  # template of the address of an order in the shop's admin, or nothing
+    # Returns the number that Exact gave a document (by its key), or None.
     number_of: Callable[[str], int | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """An address or a contact of a new relation.
+    """An address or a contact of a new relation."""
 
-    Attributes:
-        resource: ``crm/Addresses`` or ``crm/Contacts``.
-        payload: Its body, without the relation's GUID.
-    """
-
-    resource: str
-    payload: dict[str, Any]
+    resource: str  # ``crm/Addresses`` or ``crm/Contacts``
+    payload: dict[str, Any]  # its body, without the relation's GUID
 
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """A relation to create before the document can be posted.
+    """A relation to create before the document can be posted."""
 
-    Attributes:
-        document_key: The document that needs it.
-        payload: The body for ``crm/Accounts``.
-        match_filter: The OData filter that finds it, asked before it is created.
-        field: The payload field that receives the new relation's GUID.
-        details: Its addresses and contacts, created after the document.
-        lines: Indexes of the lines whose field this is; empty: it is the document's own.
-    """
-
-    document_key: str
-    payload: dict[str, Any]
-    match_filter: str
-    field: str
-    details: tuple[Detail, ...] = ()
+    document_key: str  # the document that needs it
+    payload: dict[str, Any]  # the body for ``crm/Accounts``
+    match_filter: str  # the OData filter that finds it, asked before it is created
+    field: str  # the payload field that receives the new relation's GUID
+    details: tuple[Detail, ...] = ()  # its addresses and contacts, created after the document
+    # Indexes of the lines whose field this is; empty: it is the document's own.
     lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
-    """An item to create before the document can be posted.
+    """An item to create before the document can be posted."""
 
-    Attributes:
-        payload: The body for ``logistics/Items``.
-        lines: Indexes of the document lines that receive the new item's GUID.
-    """
-
-    payload: dict[str, Any]
-    lines: tuple[int, ...]
+    payload: dict[str, Any]  # the body for ``logistics/Items``
+    lines: tuple[int, ...]  # indexes of the document lines that receive the new item's GUID
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One validated document in Exact's own words.
+    """One validated document in Exact's own words."""
 
-    Attributes:
-        kind: What it is.
-        document_key: The stable business key.
-        division: The Exact division it goes to.
-        payload: The body, codes resolved to GUIDs, amounts as ``Decimal``.
-        reference: The shop's document number as Exact stores it.
-        currency: The document's currency (ISO 4217).
-        total: What Exact must have stored, VAT included, in ``currency``, signed.
-        document_date: The local date it is booked on.
-        rate: The division's currency for one unit of the document's; None: Exact's own rate.
-        print_date: Print the invoice on this date, so that Exact books it (sales invoices only).
-        via_peppol: Deliver the printed invoice through Peppol.
-        remember_sign: Called with the sign of a credit note's quantities that Exact took; None
-            when only one may be tried.
-        new_account: A debtor to create first, or None.
-        new_items: Items to create first.
-        delivery_address: The body of a delivery address to find or create first, or None.
-        warnings: What a person should know although the document is fine.
-        day: The reference of the first entry of a day, if it is one of that day's.
-        expected: Lines the generated entry must have (sales invoices only).
-    """
-
-    kind: Kind
-    document_key: str
-    division: int
-    payload: dict[str, Any]
-    reference: str
-    currency: str
-    total: Decimal
-    document_date: date
+    kind: Kind  # what it is
+    document_key: str  # the stable business key
+    division: int  # the Exact division it goes to
+    payload: dict[str, Any]  # the body, codes resolved to GUIDs, amounts as ``Decimal``
+    reference: str  # the shop's document number as Exact stores it
+    currency: str  # the document's currency (ISO 4217)
+    total: Decimal  # what Exact must have stored, VAT included, in ``currency``, signed
+    document_date: date  # the local date it is booked on
+    # The division's currency for one unit of the document's; None: Exact's own rate.
     rate: Decimal | None = None
+    # Print the invoice on this date, so that Exact books it (sales invoices only).
     print_date: date | None = None
-    via_peppol: bool = False
+    via_peppol: bool = False  # deliver the printed invoice through Peppol
+    # Called with the sign of a credit note's quantities that Exact took; None when only one may be
+    # tried.
     remember_sign: Callable[[CreditNoteQuantity], None] | None = None
-    new_account: NewAccount | None = None
-    new_items: tuple[NewItem, ...] = ()
+    new_account: NewAccount | None = None  # a debtor to create first, or None
+    new_items: tuple[NewItem, ...] = ()  # items to create first
+    # The body of a delivery address to find or create first, or None.
     delivery_address: dict[str, Any] | None = None
-    warnings: tuple[str, ...] = ()
-    day: str = ""
+    warnings: tuple[str, ...] = ()  # what a person should know although the document is fine
+    day: str = ""  # the reference of the first entry of a day, if it is one of that day's
+    # Lines the generated entry must have (sales invoices only).
     expected: tuple[ExpectedLine, ...] = ()
 
     @property
@@ -240,41 +186,23 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A document that Exact has.
+    """A document that Exact has."""
 
-    Attributes:
-        exact_id: Its GUID.
-        number: Its number, or None when Exact has not given one yet.
-        warnings: What a person should know.
-    """
-
-    exact_id: str
-    number: int | None
-    warnings: tuple[str, ...] = ()
+    exact_id: str  # its GUID
+    number: int | None  # its number, or None when Exact has not given one yet
+    warnings: tuple[str, ...] = ()  # what a person should know
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A document that Exact turned out to have.
+    """A document that Exact turned out to have."""
 
-    Attributes:
-        exact_id: Its GUID.
-        number: Its number, or None when Exact has not given one yet.
-        reference: Its reference as stored.
-        amount: Its stored amount, signed; see `Sent.amount`.
-        same: Whether everything that was compared is as it was sent.
-        differences: What is not, in words.
-        processed: Whether Exact has processed it; an invoice that is not, is not booked.
-        linked: Whether its link to the shop names this very document: a second witness.
-        row: The row as Exact answered it.
-    """
-
-    exact_id: str
-    number: int | None
-    reference: str
-    amount: Decimal
-    same: bool = False
-    differences: tuple[str, ...] = ()
-    processed: bool = False
-    linked: bool = False
-    row: dict[str, Any] = field(default_factory=dict, repr=False)
+    exact_id: str  # its GUID
+    number: int | None  # its number, or None when Exact has not given one yet
+    reference: str  # its reference as stored
+    amount: Decimal  # its stored amount, signed; see `Sent.amount`
+    same: bool = False  # whether everything that was compared is as it was sent
+    differences: tuple[str, ...] = ()  # what is not, in words
+    processed: bool = False  # whether Exact has processed it; an invoice that is not, is not booked
+    linked: bool = False  # whether its link to the shop names this very document: a second witness
+    row: dict[str, Any] = field(default_factory=dict, repr=False)  # the row as Exact answered it

@@ -294,18 +294,13 @@ def finish(sent: Sent, found: Found, client: ExactClient) -> Stored:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What Exact has booked of a printed invoice.
+    """What Exact has booked of a printed invoice."""
 
-    Attributes:
-        state: ``equal``; ``differs``; ``not_seen``: Exact does not show its entry yet, ask again
-            later; ``not_printed``: it is open, and nothing is booked.
-        number: The invoice's number, or None while it is not known.
-        differences: What is not as expected, in words.
-    """
-
+    # ``equal``; ``differs``; ``not_seen``: Exact does not show its entry yet, ask again later;
+    # ``not_printed``: it is open, and nothing is booked.
     state: Literal["equal", "differs", "not_seen", "not_printed"]
-    number: int | None = None
-    differences: tuple[str, ...] = ()
+    number: int | None = None  # the invoice's number, or None while it is not known
+    differences: tuple[str, ...] = ()  # what is not as expected, in words
 
 
 def compare(printed: Sequence[tuple[Sent, str]], client: ExactClient) -> list[Compared]:

@@ -44,19 +44,14 @@ _POSTING_COLUMNS = tuple(column.name for column in postings.c)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened.
+    """One thing that happened."""
 
-    Attributes:
-        kind: What happened, e.g. ``posted``.
-        document_key: To which document; None for the ledger itself.
-        detail: Facts without personal data: states, hashes, ids, statuses.
-        note: Words, such as an error message; they may name a person, so they can be erased
-            later without breaking the chain, which covers only their fingerprint.
-    """
-
-    kind: str
-    document_key: str | None
+    kind: str  # what happened, e.g. ``posted``
+    document_key: str | None  # to which document; None for the ledger itself
+    # Facts without personal data: states, hashes, ids, statuses.
     detail: dict[str, Any] = field(default_factory=dict)
+    # Words, such as an error message; they may name a person, so they can be erased later without
+    # breaking the chain, which covers only their fingerprint.
     note: str | None = None
 
 
@@ -120,17 +115,11 @@ def append(connection: Connection, keys: LedgerKeys, happened: Sequence[Event]) 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What `audit verify` found.
+    """What `audit verify` found."""
 
-    Attributes:
-        events: How many events were checked.
-        head: The hash of the last one: keep it elsewhere to prove that nothing was cut off.
-        faults: One sentence per fault; empty when the trail is whole.
-    """
-
-    events: int
-    head: str
-    faults: tuple[str, ...]
+    events: int  # how many events were checked
+    head: str  # the hash of the last one: keep it elsewhere to prove that nothing was cut off
+    faults: tuple[str, ...]  # one sentence per fault; empty when the trail is whole
 
 
 def verify(

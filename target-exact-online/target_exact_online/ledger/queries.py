@@ -32,21 +32,13 @@ _MANY = 500
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A document out of the ledger, with what the ledger knows of it.
+    """A document out of the ledger, with what the ledger knows of it."""
 
-    Attributes:
-        document: Its content; its record is empty when it was anonymised.
-        row: Its row.
-        sent: What was sent for it last, as JSON, or None.
-        summary_key: The entry of the day that it is part of, or None.
-        updated_at: When something last happened to it (UTC).
-    """
-
-    document: Document
-    row: Row
-    sent: str | None
-    summary_key: str | None
-    updated_at: datetime
+    document: Document  # its content; its record is empty when it was anonymised
+    row: Row  # its row
+    sent: str | None  # what was sent for it last, as JSON, or None
+    summary_key: str | None  # the entry of the day that it is part of, or None
+    updated_at: datetime  # when something last happened to it (UTC)
 
 
 def look_up(ledger: Ledger, document_key: str) -> Waiting | None:

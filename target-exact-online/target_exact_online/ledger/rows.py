@@ -42,22 +42,15 @@ _REWRITE = (
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document as it arrived.
+    """One document as it arrived."""
 
-    Attributes:
-        record: The Singer record, amounts as ``Decimal``.
-        stream: The stream it came in.
-        document_key: The ledger's name for it: the record's own, unless another company of the
-            same ledger has a document of that name.
-        division: The Exact company it belongs to, decided when it came in.
-        payload_hash: The hash of its content.
-    """
-
-    record: dict[str, Any] = field(repr=False)
-    stream: str
+    record: dict[str, Any] = field(repr=False)  # the Singer record, amounts as ``Decimal``
+    stream: str  # the stream it came in
+    # The ledger's name for it: the record's own, unless another company of the same ledger has a
+    # document of that name.
     document_key: str
-    division: int
-    payload_hash: str
+    division: int  # the Exact company it belongs to, decided when it came in
+    payload_hash: str  # the hash of its content
 
     @classmethod
     def of(cls, stream: str, record: dict[str, Any], division: int) -> Document:

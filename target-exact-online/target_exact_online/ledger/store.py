@@ -51,20 +51,13 @@ _CONTENT = {Effect.TAKE_CONTENT, Effect.TAKE_NEWER}
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is recorded with an event besides what the event itself decides; None leaves it.
+    """What is recorded with an event besides what the event itself decides; None leaves it."""
 
-    Attributes:
-        sent: What is sent, as JSON, with the intent.
-        status: The HTTP status of the last answer.
-        answered_at: When Exact said that it has it, by Exact's clock (UTC).
-        period: Exact's financial year and period.
-        entry_date: The day on which it was booked (ISO), when that differs from the document's.
-    """
-
-    sent: str | None = None
-    status: int | None = None
-    answered_at: datetime | None = None
-    period: tuple[int, int] | None = None
+    sent: str | None = None  # what is sent, as JSON, with the intent
+    status: int | None = None  # the HTTP status of the last answer
+    answered_at: datetime | None = None  # when Exact said that it has it, by Exact's clock (UTC)
+    period: tuple[int, int] | None = None  # Exact's financial year and period
+    # The day on which it was booked (ISO), when that differs from the document's.
     entry_date: str | None = None
 
 
@@ -73,15 +66,10 @@ NO_FACTS = Facts()
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The audit trail of one target, shared by all its processes; see :meth:`open`.
+    """The audit trail of one target, shared by all its processes; see :meth:`open`."""
 
-    Attributes:
-        engine: The database.
-        keys: What encrypts payloads and links events.
-    """
-
-    engine: Engine
-    keys: LedgerKeys
+    engine: Engine  # the database
+    keys: LedgerKeys  # what encrypts payloads and links events
 
     @classmethod
     def open(cls, url: str, division: int | None = None) -> Ledger:
@@ -253,18 +241,12 @@ def _names(arrived: Iterable[Document]) -> set[str]:
 
 @dataclass(slots=True)
 class _Pen:
-    """Rows of one transaction: read, moved by events, and written with their log.
+    """Rows of one transaction: read, moved by events, and written with their log."""
 
-    Attributes:
-        connection: The transaction; the log's head is locked in it.
-        keys: The ledger's keys.
-        detail: What all of its events carry.
-        rows: All columns of the documents it has read, as they are by now.
-    """
-
-    connection: Connection
-    keys: LedgerKeys
-    detail: dict[str, Any]
+    connection: Connection  # the transaction; the log's head is locked in it
+    keys: LedgerKeys  # the ledger's keys
+    detail: dict[str, Any]  # what all of its events carry
+    # All columns of the documents it has read, as they are by now.
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     _new: set[str] = field(default_factory=set)
     _touched: dict[str, None] = field(default_factory=dict)

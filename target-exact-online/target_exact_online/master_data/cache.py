@@ -54,19 +54,12 @@ class DamagedRowError(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far one kind of master data was read.
+    """How far one kind of master data was read."""
 
-    Attributes:
-        read_at: When it was read last (seconds since 1970, UTC).
-        timestamp: Highest sync timestamp seen.
-        deleted_timestamp: Highest timestamp of ``sync/Deleted`` seen.
-        marker: The division's move dates at that time.
-    """
-
-    read_at: float = 0.0
-    timestamp: int = 1
-    deleted_timestamp: int = 1
-    marker: str = ""
+    read_at: float = 0.0  # when it was read last (seconds since 1970, UTC)
+    timestamp: int = 1  # highest sync timestamp seen
+    deleted_timestamp: int = 1  # highest timestamp of ``sync/Deleted`` seen
+    marker: str = ""  # the division's move dates at that time
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,29 +20,19 @@ M = TypeVar("M", bound=models.Model)
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[M]):
-    """One kind of master data.
+    """One kind of master data."""
 
-    Attributes:
-        name: The name it is kept under.
-        label: What people call one of them.
-        resource: Where it is read.
-        model: What a row becomes.
-        key: The property that identifies a row.
-        code: The property that people call it by.
-        deleted_type: ``sync/Deleted.EntityType`` of a resource with a sync twin, else None.
-        match_keys: Makes the digests by which a relation is found.
-        personal: Properties that are read for `match_keys` only, and not kept.
-    """
-
-    name: str
-    label: str
-    resource: str
-    model: type[M]
-    key: str = "ID"
-    code: str = "Code"
+    name: str  # the name it is kept under
+    label: str  # what people call one of them
+    resource: str  # where it is read
+    model: type[M]  # what a row becomes
+    key: str = "ID"  # the property that identifies a row
+    code: str = "Code"  # the property that people call it by
+    # ``sync/Deleted.EntityType`` of a resource with a sync twin, else None.
     deleted_type: int | None = None
+    # Makes the digests by which a relation is found.
     match_keys: Callable[[Row], dict[str, str | None]] = lambda _: {}
-    personal: tuple[str, ...] = ()
+    personal: tuple[str, ...] = ()  # properties that are read for `match_keys` only, and not kept
 
     @property
     def properties(self) -> tuple[str, ...]:
