@@ -139,11 +139,6 @@ class Company:
     def update(self, before: Document, newer: Document, exact_id: str) -> Stored:
         """Make a sales order in Exact what it should be now; one process at a time.
 
-        Args:
-            before: The version that was sent.
-            newer: What it should be.
-            exact_id: Exact's order.
-
         Raises:
             DocumentRefusedError: It cannot be changed any more, or people changed it.
             RetriableError: It may be changed in part: update it again.

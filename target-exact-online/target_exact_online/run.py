@@ -37,11 +37,7 @@ class TerminatedError(BaseException):
     """A signal asked the process to end; like ``KeyboardInterrupt``, nothing should catch it."""
 
     def __init__(self, signum: int) -> None:
-        """Remember the signal: it makes the exit code.
-
-        Args:
-            signum: The signal.
-        """
+        """Remember the signal: it makes the exit code."""
         super().__init__(signal.Signals(signum).name)
         self.exit_code = 128 + signum
 

@@ -153,11 +153,7 @@ CONFIG: dict[str, Any] = _OWN | {"properties": LOGIN_SETTINGS | _OWN["properties
 
 
 def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings in which what is missing has its default.
-
-    Args:
-        config: Settings as they were given.
-    """
+    """Return settings in which what is missing has its default."""
     defaults = {
         name: setting["default"]
         for name, setting in CONFIG["properties"].items()

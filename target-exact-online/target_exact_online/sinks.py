@@ -72,12 +72,7 @@ class DocumentSink(RecordSink):
         """A record without its key is parked too, not fatal."""
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
-        """Queue a valid document; park an invalid one with its reason.
-
-        Args:
-            record: The record, amounts as ``Decimal``.
-            context: Not used.
-        """
+        """Queue a valid document; park an invalid one with its reason."""
         del context
         try:
             if self._validator is not None:

@@ -52,11 +52,7 @@ class Finding:
 
 
 def examine(company: Company) -> Iterator[Finding]:
-    """Look at everything, one finding after the other; no finding stops the next.
-
-    Args:
-        company: The company that the settings name.
-    """
+    """Look at everything, one finding after the other; no finding stops the next."""
     try:
         me = next(iter(company.client.get("current/Me", select="FullName,CurrentDivision")))
     except TargetError as error:

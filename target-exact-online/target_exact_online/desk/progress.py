@@ -24,12 +24,7 @@ class Progress:
     """Counts, rate and time left of one run, on standard error."""
 
     def __init__(self, summary: Summary, logger: logging.Logger) -> None:
-        """Prepare; entering the context shows it.
-
-        Args:
-            summary: What is counted.
-            logger: Where lines go without a terminal.
-        """
+        """Prepare; entering the context shows it. Without a terminal lines go to the logger."""
         self._summary = summary
         self._logger = logger
         self._samples = [(time.monotonic(), 0)]
@@ -62,11 +57,7 @@ class Progress:
             self._live.stop()
 
     def update(self, queued: int) -> None:
-        """Show the counts of now.
-
-        Args:
-            queued: Documents read and not yet dealt with.
-        """
+        """Show the counts of now, and how many documents are read and not yet dealt with."""
         now = time.monotonic()
         if self._live is None and now - self._logged_at < _LOG_EVERY_SECONDS:
             return

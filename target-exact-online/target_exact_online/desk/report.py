@@ -29,9 +29,6 @@ _SHOWN = 20  # lines of each list on screen; the report file has them all
 def begin(config: Mapping[str, Any]) -> None:
     """Take the report of the run before away: whoever reads one reads this run's.
 
-    Args:
-        config: The settings.
-
     Raises:
         ConfigError: The file could not be written at the end of the run.
     """
@@ -73,12 +70,7 @@ def write(path: str, summary: Summary, exit_code: int, error: BaseException | No
 
 
 def tell(config: Mapping[str, Any], logger: logging.Logger) -> None:
-    """Call the setting ``on_outcome`` with the report's path; what it does changes no exit code.
-
-    Args:
-        config: The settings.
-        logger: Where a failure is told.
-    """
+    """Call the setting ``on_outcome`` with the report's path; what it does changes no exit code."""
     if not (command := config.get("on_outcome")):
         return
     # It sends mail or posts to a chat: nothing of the logins is its business.

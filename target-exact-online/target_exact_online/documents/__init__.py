@@ -109,10 +109,6 @@ def prepare(
 def send(prepared: Prepared, client: ExactClient) -> Stored:
     """Store a document in Exact, check the answer, and print it when it is a sales invoice.
 
-    Args:
-        prepared: The document; its debtor and items exist.
-        client: Makes the calls.
-
     Raises:
         OutcomeUnknownError: It may have been stored: find it before sending again.
         TransientApiError: Surely nothing was stored.
@@ -134,10 +130,6 @@ def find(sent: Sent, client: ExactClient) -> list[Found]:
     It needs only what was sent, and decides nothing: the caller removes rows that its ledger holds
     for other documents. Absence proves nothing before Exact's index shows what is new.
 
-    Args:
-        sent: What was sent.
-        client: Asks.
-
     Raises:
         RetriableError: Exact cannot be asked now.
     """
@@ -148,13 +140,7 @@ def find(sent: Sent, client: ExactClient) -> list[Found]:
 
 
 def among(sent: Sent, rows: Sequence[Found], client: ExactClient) -> list[Found]:
-    """Return which of some rows have a document's reference; see `find`.
-
-    Args:
-        sent: What was sent, or would be.
-        rows: What `since` returned for its stream.
-        client: Asks, where the rows do not tell enough.
-    """
+    """Return which rows that `since` returned have a document's reference; see `find`."""
     kind = STREAMS[sent.stream].kind
     if not kind.has_reference:
         return find(sent, client)  # journal entries are few, and carry their reference elsewhere
@@ -162,14 +148,7 @@ def among(sent: Sent, rows: Sequence[Found], client: ExactClient) -> list[Found]
 
 
 def since(stream: str, division: int, moment: datetime, client: ExactClient) -> list[Found] | None:
-    """Return what was created in Exact since a moment; None when that is more than 600.
-
-    Args:
-        stream: A stream of contract 2.
-        division: The division to ask.
-        moment: The moment (UTC).
-        client: Asks.
-    """
+    """Return what was created in Exact since a moment (UTC); None when that is more than 600."""
     if stream == journal_entry.KIND.stream:
         return journal_entry.since(division, moment, client)
     kind = STREAMS[stream].kind
@@ -179,14 +158,7 @@ def since(stream: str, division: int, moment: datetime, client: ExactClient) -> 
 def having(
     stream: str, division: int, references: Collection[str], client: ExactClient
 ) -> set[str]:
-    """Return those of at most `MAX_TOGETHER` references that Exact has, in any journal.
-
-    Args:
-        stream: A stream of contract 2.
-        division: The division to ask.
-        references: References as Exact stores them.
-        client: Asks.
-    """
+    """Return those of at most `MAX_TOGETHER` stored references that Exact has, in any journal."""
     if not references:
         return set()
     if stream == journal_entry.KIND.stream:

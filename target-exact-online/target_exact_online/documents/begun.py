@@ -73,14 +73,7 @@ class Begun:
             raise ConfigError(msg) from error
 
     def add(self, division: int, exact_id: str, versions: Sequence[Version], at: datetime) -> None:
-        """Keep the versions of which parts may be in Exact from now on.
-
-        Args:
-            division: The company.
-            exact_id: The order.
-            versions: The versions.
-            at: When (UTC, Exact's clock).
-        """
+        """Keep the versions of which parts may be in Exact from now on (UTC, Exact's clock)."""
         content = {
             "versions": [{"header": one.header, "lines": one.lines} for one in versions],
             "at": at.isoformat(),

@@ -343,13 +343,7 @@ def _check_whole_units(draft: Draft, currency: Currency) -> None:
 
 
 def debtor(draft: Draft, given: dict[str, Any] | None, field: str) -> Debtor:
-    """Find a debtor and check that it can be booked on.
-
-    Args:
-        draft: The document.
-        given: How the record names it.
-        field: The property that takes its GUID.
-    """
+    """Find a debtor and check that it can be booked on."""
     given, checks = given or {}, draft.checks
     code, match, create = (
         str(given.get("code") or ""),

@@ -56,12 +56,7 @@ class Event:
 
 
 def facts_of(keys: LedgerKeys, values: Mapping[str, Any]) -> str:
-    """Return the keyed fingerprint of a document's row, its payloads included.
-
-    Args:
-        keys: The ledger's keys.
-        values: All columns of the row.
-    """
+    """Return the keyed fingerprint of all columns of a document's row, its payloads included."""
     payloads = [_sealed(values[name]) for name in PAYLOADS]
     facts = [_stable(values[name]) for name in _FACT_COLUMNS]
     return keys.fingerprint(_ENCODER.encode([*facts, *payloads]))
@@ -80,13 +75,7 @@ def lock_head(connection: Connection) -> tuple[int, str]:
 
 
 def append(connection: Connection, keys: LedgerKeys, happened: Sequence[Event]) -> None:
-    """Append events in the caller's transaction.
-
-    Args:
-        connection: A write transaction.
-        keys: The ledger's keys.
-        happened: The events, in order.
-    """
+    """Append events, in order, in the caller's write transaction."""
     if not happened:
         return
     seq, previous = lock_head(connection)

@@ -91,9 +91,6 @@ def disposed_on_error(engine: Engine) -> Iterator[None]:
 def reading(engine: Engine) -> Iterator[Connection]:
     """Read without taking SQLite's write lock.
 
-    Args:
-        engine: The ledger's engine.
-
     Yields:
         A connection in a read transaction.
     """

@@ -39,11 +39,7 @@ class LedgerKeys:
     """What encrypts payloads and links events."""
 
     def __init__(self, data_key: bytes) -> None:
-        """Derive one key per purpose.
-
-        Args:
-            data_key: 32 random bytes, the ledger's own.
-        """
+        """Derive one key per purpose from the ledger's own 32 random bytes."""
         self._payloads = Fernet(base64.urlsafe_b64encode(_derive(data_key, b"payload")))
         self._chain_key = _derive(data_key, b"chain")
 
@@ -75,9 +71,6 @@ def open_keys(engine: Engine) -> LedgerKeys:
     ``CONNECTOR_KEY_FILE``. Of several keys the first one seals, all of them open. A SQLite ledger
     may have a key file beside it instead, that only its owner may read. A ledger that its key file
     opened is never sealed with another key: a wrong key in the environment must not take it over.
-
-    Args:
-        engine: The ledger's engine.
 
     Raises:
         ConfigError: When there is no master key, or it does not open this ledger.

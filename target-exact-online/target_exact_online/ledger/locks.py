@@ -19,12 +19,7 @@ _WAIT_SECONDS = 300.0  # longer than a lookup and a call can take
 
 @contextlib.contextmanager
 def exclusive(engine: Engine, name: str) -> Iterator[None]:
-    """Hold a lock that all processes with this ledger share; a dead process holds none.
-
-    Args:
-        engine: The ledger's engine.
-        name: What is locked.
-    """
+    """Hold a lock by name that all processes with this ledger share; a dead process holds none."""
     if engine.dialect.name == "sqlite":
         digest = hashlib.sha256(name.encode()).hexdigest()[:16]
         with filelock.FileLock(

@@ -123,12 +123,7 @@ def unsettled(ledger: Ledger, *, looked_at: datetime, limit: int = 200) -> Seque
 
 
 def abandoned(ledger: Ledger, run_id: str) -> list[str]:
-    """Return the documents that dead runs had in hand.
-
-    Args:
-        ledger: The ledger.
-        run_id: The run that asks, alive for sure.
-    """
+    """Return the documents that dead runs had in hand; the run that asks is alive for sure."""
     claimed = sa.select(documents.c.claimed_by, documents.c.document_key).where(
         MAY_BE_IN_EXACT, documents.c.claimed_by.is_not(None)
     )

@@ -54,13 +54,7 @@ class Document:
 
     @classmethod
     def of(cls, stream: str, record: dict[str, Any], division: int) -> Document:
-        """Return the document of a record that has a ``document_key``.
-
-        Args:
-            stream: Its stream.
-            record: The record.
-            division: The company of documents that name none.
-        """
+        """Return the document of a record with a key; `division` is of those that name none."""
         own = record.get("division")
         return cls(
             record,
@@ -141,12 +135,7 @@ def older_key(document: Document) -> str | None:
 
 
 def is_same_origin(values: Mapping[str, Any], document: Document) -> bool:
-    """Tell whether a row under an older key is this document, not one that counts alike.
-
-    Args:
-        values: The row's columns.
-        document: The document that arrived.
-    """
+    """Tell whether a row under an older key is this document, not one that counts alike."""
     source = document.source
     store, entity = source.get("store_code"), source.get("entity_id")
     if values["store_code"] is not None and store is not None:

@@ -42,9 +42,6 @@ class Run:
     def __init__(self, engine: Engine) -> None:
         """Begin a run: from here on other runs see it alive.
 
-        Args:
-            engine: The ledger's engine.
-
         Raises:
             ConfigError: The database is behind a pooler in which locks have no owner.
         """
@@ -148,12 +145,7 @@ def _own_session(engine: Engine) -> Connection:
 
 
 def dead_runs(engine: Engine, run_ids: Iterable[str]) -> set[str]:
-    """Return those of the runs whose process is gone.
-
-    Args:
-        engine: The ledger's engine.
-        run_ids: Runs that hold claims.
-    """
+    """Return those of some runs, which hold claims, whose process is gone."""
     return {run_id for run_id in run_ids if not _alive(engine, run_id)}
 
 

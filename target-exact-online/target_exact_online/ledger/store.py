@@ -101,11 +101,7 @@ class Ledger:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def arrive(self, run: Run, arrived: Sequence[Document]) -> list[tuple[Document, Step]]:
-        """Take documents into the ledger, in one transaction.
-
-        Args:
-            run: The run that received them.
-            arrived: The documents in order; a key may come more than once.
+        """Take documents, in order, into the ledger, in one transaction; a key may come again.
 
         Returns:
             Each document under the ledger's own name for it, and what became of it.

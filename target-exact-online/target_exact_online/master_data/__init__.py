@@ -27,12 +27,7 @@ class MasterData(Relations, Periods):
 
     @classmethod
     def load(cls, client: ExactClient, engine: Engine, division: int | None = None) -> MasterData:
-        """Open the master data of a division and check that the division can be used.
-
-        Args:
-            client: Reads what the cache does not have.
-            engine: The ledger's engine.
-            division: The division, by default the client's.
+        """Open the master data of a division, by default the client's, if it can be used.
 
         Raises:
             ConfigError: The division does not exist for this user, or is not active.

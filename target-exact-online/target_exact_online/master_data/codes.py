@@ -70,12 +70,7 @@ class Codes(Shelf):
         return self._table(kinds.JOURNALS).rows
 
     def vat_code(self, code: str, *, on: date) -> VatCode:
-        """Return a VAT code with its percentage on a day.
-
-        Args:
-            code: The VAT code, without padding.
-            on: The document's date.
-        """
+        """Return a VAT code, given without padding, with its percentage on a day."""
         vat = self._by_code(kinds.VAT_CODES, code)
         return structs.replace(vat, percentage=self._vat_percentage(vat, on))
 

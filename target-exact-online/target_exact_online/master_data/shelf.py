@@ -59,12 +59,7 @@ class NotUsableError(FatalError):
     """A code cannot be used; says what is wrong and what to do."""
 
     def __init__(self, what: str, what_to_do: str) -> None:
-        """Describe the problem.
-
-        Args:
-            what: What is wrong, with the value.
-            what_to_do: The next step for a person.
-        """
+        """Say what is wrong, with the value, and the next step for a person."""
         super().__init__(f"{what}. {what_to_do}")
         self.what = what
         self.what_to_do = what_to_do
@@ -92,14 +87,7 @@ class Shelf:
         division: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Prepare; nothing is read yet.
-
-        Args:
-            client: Reads what the cache does not have.
-            engine: The ledger's engine.
-            division: Whose master data it is.
-            clock: Seconds since 1970, UTC.
-        """
+        """Prepare; nothing is read yet. The clock gives seconds since 1970, UTC."""
         self.division = division
         self._client = client
         self._cache = Cache(engine, division)
@@ -127,11 +115,7 @@ class Shelf:
         return table.rows[0]
 
     def read_again(self, error: DocumentRefusedError) -> bool:
-        """Read again, once per run, what a refusal is about; return whether anything was read.
-
-        Args:
-            error: Why a document cannot be booked, by what is cached.
-        """
+        """Read again, once per run, what a refusal is about; return whether anything was read."""
         with self._lock:
             stale = [name for name in self._behind(error) if name not in self._read_again]
             for name in stale:
