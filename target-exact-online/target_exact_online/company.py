@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from exact_online.client import open_client
 from target_exact_online import documents
-from target_exact_online.documents import relation
+from target_exact_online.documents import relation, sales_invoice, sales_order
 from target_exact_online.documents.begun import Begun
 from target_exact_online.documents.prepared import DocumentSettings, Stored
 from target_exact_online.exceptions import DocumentRefusedError, FatalError
 from target_exact_online.ledger.locks import exclusive
 from target_exact_online.master_data import MasterData
 from target_exact_online.relations import Relations
+from target_exact_online.settings import with_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from exact_online.client import ExactClient
     from exact_online.limits import Left
-    from target_exact_online.documents import Compared
     from target_exact_online.documents.prepared import Found, Prepared
+    from target_exact_online.documents.sales_invoice import Compared
     from target_exact_online.documents.sent import Sent
     from target_exact_online.ledger.rows import Document
     from target_exact_online.relations import LeftOver
@@ -126,7 +127,7 @@ class Company:
         """Do the rest of what was begun with a document that Exact has."""
         if not sent.print_date:
             return Stored(found.exact_id, found.number)
-        return documents.finish(sent, found, self.client)
+        return sales_invoice.finish(sent, found, self.client)
 
     def since(self, stream: str, division: int, moment: datetime) -> list[Found] | None:
         """Return what was created in Exact since a moment; None when it is too much to read."""
@@ -150,7 +151,7 @@ class Company:
         prepared = self.complete(self.prepare(newer))
         with exclusive(self.engine, f"{prepared.division}:{exact_id}"):
             try:
-                return documents.update(prepared, sent, exact_id, self.client, self._begun)
+                return sales_order.update(prepared, sent, exact_id, self.client, self._begun)
             except DocumentRefusedError as error:
                 self._distrust(prepared, error)
                 raise
@@ -164,7 +165,7 @@ class Company:
         answers: dict[str, Compared] = {}
         for division in {sent.division for sent, _ in printed.values()}:
             some = {key: one for key, one in printed.items() if one[0].division == division}
-            found = documents.compare(list(some.values()), self.client)
+            found = sales_invoice.compare(list(some.values()), self.client)
             answers |= dict(zip(some, found, strict=True))
         return answers
 
@@ -238,20 +239,10 @@ def open_company(
     client = open_client(
         config, engine, program="target-exact-online", session=session, clock=clock, sleep=sleep
     )
+    given = with_defaults(config)
     settings = DocumentSettings(
-        create_accounts=config.get("create_accounts", False),
-        create_items=config.get("create_items", False),
-        closed_period=config.get("closed_period", "refuse"),
-        credit_note_quantity=config.get("credit_note_quantity", "auto"),
-        send_via_peppol=config.get("send_via_peppol", False),
-        order_link=config.get("order_link") or "",
         number_of=number_of,
+        **{one.name: given[one.name] for one in fields(DocumentSettings) if given.get(one.name)},
     )
-    return Company(
-        client,
-        engine,
-        settings,
-        timedelta(
-            seconds=config.get("settle_after_seconds", 60) + config.get("index_lag_seconds", 30)
-        ),
-    )
+    seconds = given["settle_after_seconds"] + given["index_lag_seconds"]
+    return Company(client, engine, settings, timedelta(seconds=seconds))

@@ -6,9 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
-from singer_sdk.exceptions import InvalidRecord
 from singer_sdk.sinks import RecordSink
-from singer_sdk.sinks.core import BaseJSONSchemaValidator
 
 from target_exact_online import schemas
 from target_exact_online.ledger import payload
@@ -19,30 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_exact_online.posting.outbox import Outbox
-
-
-class ContractValidator(BaseJSONSchemaValidator):
-    """Checks records against the target's own contract, compiled once per stream."""
-
-    def __init__(self, stream: str) -> None:
-        """Compile the contract of a stream."""
-        super().__init__(schemas.load(stream))
-        self._check = fastjsonschema.compile(self.schema)
-
-    def validate(self, record: dict[str, Any]) -> None:
-        """Check one record.
-
-        Raises:
-            InvalidRecord: With the field and what is wrong with it; the record is not quoted,
-                because it holds personal data.
-        """
-        try:
-            self._check(record)
-        except fastjsonschema.JsonSchemaValueException as error:
-            field = ".".join(str(part) for part in error.path[1:]) or "document"
-            said = str(error.message).removeprefix(str(error.name)).strip()
-            msg = f"{said} ({field})"
-            raise InvalidRecord(msg, {}) from None
 
 
 class DocumentSink(RecordSink):
@@ -57,12 +31,12 @@ class DocumentSink(RecordSink):
     ) -> None:
         """Check against the contract, whatever schema the tap or mapper announced."""
         super().__init__(target, stream_name, schema, key_properties)
+        self._check = fastjsonschema.compile(schemas.load(stream_name))
         self._outbox: Outbox = target.outbox
         self._outbox.posting.summary.streams.add(stream_name)
 
-    def get_validator(self) -> BaseJSONSchemaValidator:
-        """Return the compiled contract; the SDK's own validator takes ten times as long."""
-        return ContractValidator(self.stream_name)
+    def get_validator(self) -> None:
+        """Return none: `process_record` checks, in a tenth of the time of the SDK's own."""
 
     def _validate_and_parse(self, record: dict[str, Any]) -> dict[str, Any]:
         # Not here: an invalid record is parked by process_record, and dates stay as they came.
@@ -75,10 +49,12 @@ class DocumentSink(RecordSink):
         """Queue a valid document; park an invalid one with its reason."""
         del context
         try:
-            if self._validator is not None:
-                self._validator.validate(record)
-        except InvalidRecord as error:
-            record = _refused(self.stream_name, record, str(error.error_message))
+            self._check(record)
+        except fastjsonschema.JsonSchemaValueException as error:
+            # The record is not quoted, because it holds personal data.
+            field = ".".join(str(part) for part in error.path[1:]) or "document"
+            said = str(error.message).removeprefix(str(error.name)).strip()
+            record = _refused(self.stream_name, record, f"{said} ({field})")
             self._submit(REFUSED_STREAM, record)
         else:
             self._submit(self.stream_name, record)

@@ -12,6 +12,7 @@ import pytest
 
 from commerce_sandbox.testing import SandboxHandle
 from target_exact_online import documents
+from target_exact_online.documents import sales_invoice, sales_order
 from target_exact_online.exceptions import (
     ChangedByPeopleError,
     DocumentRefusedError,
@@ -370,9 +371,9 @@ def test_an_entry_that_exact_does_not_show_yet_is_no_difference(
 
     client = Lagging(company.client, "", lambda row: row)
     printed = [(prepared.sent(AT), stored.exact_id)]
-    (one,) = documents.compare(printed, client)
+    (one,) = sales_invoice.compare(printed, client)
     assert (one.state, one.differences) == ("not_seen", ())
-    (two,) = documents.compare(printed, company.client)
+    (two,) = sales_invoice.compare(printed, company.client)
     assert (two.state, two.number) == ("equal", one.number)
 
 
@@ -388,10 +389,13 @@ def test_invoices_that_count_alike_are_compared_by_their_numbers(
     printed = [
         (one.sent(AT), documents.send(one, company.client).exact_id) for one in (first, second)
     ]
-    assert [one.state for one in documents.compare(printed, company.client)] == ["equal", "equal"]
-    (alone,) = documents.compare(printed[1:], company.client)
+    assert [one.state for one in sales_invoice.compare(printed, company.client)] == [
+        "equal",
+        "equal",
+    ]
+    (alone,) = sales_invoice.compare(printed[1:], company.client)
     assert alone.state == "equal"
-    (swapped,) = documents.compare([(printed[0][0], printed[1][1])], company.client)
+    (swapped,) = sales_invoice.compare([(printed[0][0], printed[1][1])], company.client)
     assert swapped.state == "differs"
 
 
@@ -493,13 +497,13 @@ def test_an_order_that_people_changed_is_left_as_it_is(
     now = shared.exact(ORDER_LINES, filter=f"OrderID eq guid'{exact_id}'")
     changed = company.prepare(order(sales_entry, number, 2, 5), "sales_orders")
     if by_hand == "none":
-        documents.update(changed, before, exact_id, company.client, company.begun)
+        sales_order.update(changed, before, exact_id, company.client, company.begun)
         return
     with pytest.raises(ChangedByPeopleError, match="was changed in Exact"):
-        documents.update(changed, before, exact_id, company.client, company.begun)
+        sales_order.update(changed, before, exact_id, company.client, company.begun)
     assert shared.exact(ORDER_LINES, filter=f"OrderID eq guid'{exact_id}'") == now
     with pytest.raises(ChangedByPeopleError, match="not known"):
-        documents.update(changed, None, exact_id, company.client, company.begun)
+        sales_order.update(changed, None, exact_id, company.client, company.begun)
 
 
 @pytest.mark.parametrize("done", range(4))
@@ -523,8 +527,8 @@ def test_an_update_that_broke_off_is_begun_anew(
 
     client = Breaking(company.client, "", lambda row: row)
     with pytest.raises(TransientApiError):
-        documents.update(changed, before, exact_id, client, company.begun)
-    documents.update(changed, before, exact_id, company.client, company.begun)
+        sales_order.update(changed, before, exact_id, client, company.begun)
+    sales_order.update(changed, before, exact_id, company.client, company.begun)
     lines = shared.exact(ORDER_LINES, filter=f"OrderID eq guid'{exact_id}'")
     assert sorted(line["Quantity"] for line in lines) == [4, 5]
 
@@ -536,7 +540,7 @@ def test_an_order_that_is_gone_is_not_seen(
     exact_id = documents.send(before, company.client).exact_id
     company.client.delete(ORDERS, exact_id)
     with pytest.raises(NotSeenError, match="--again"):
-        documents.update(before, before, exact_id, company.client, company.begun)
+        sales_order.update(before, before, exact_id, company.client, company.begun)
 
 
 def test_an_order_that_was_just_changed_and_is_not_shown_is_not_given_up(
@@ -551,9 +555,9 @@ def test_an_order_that_was_just_changed_and_is_not_shown_is_not_given_up(
         shared.advance(30)
         for _ in range(2):  # after the change, and before the next try
             with pytest.raises(NotYetError, match="does not show"):
-                documents.update(changed, before, exact_id, company.client, company.begun)
+                sales_order.update(changed, before, exact_id, company.client, company.begun)
         shared.advance(30)
-        documents.update(changed, before, exact_id, company.client, company.begun)
+        sales_order.update(changed, before, exact_id, company.client, company.begun)
     finally:
         shared.set("exact.index_lag_seconds", 0)
     lines = shared.exact(ORDER_LINES, filter=f"OrderID eq guid'{exact_id}'")
@@ -597,15 +601,15 @@ def test_a_change_that_broke_off_is_ours_though_the_shop_changed_the_order_again
     exact_id = documents.send(versions[0], company.client).exact_id
     shared.fault(f"*/{ORDER_LINES}", "drop_after", method="POST")
     with pytest.raises(OutcomeUnknownError):
-        documents.update(versions[1], versions[0], exact_id, company.client, company.begun)
-    documents.update(versions[2], versions[0], exact_id, company.client, company.begun)
+        sales_order.update(versions[1], versions[0], exact_id, company.client, company.begun)
+    sales_order.update(versions[2], versions[0], exact_id, company.client, company.begun)
     lines = shared.exact(ORDER_LINES, filter=f"OrderID eq guid'{exact_id}'")
     assert sorted(line["Quantity"] for line in lines) == [2, 7]
     assert company.begun.versions(company.division, exact_id) == []
     # From here on such a line is somebody's work again.
     company.client.post(ORDER_LINES, versions[1].lines[1] | {"OrderID": exact_id})
     with pytest.raises(ChangedByPeopleError):
-        documents.update(versions[0], versions[2], exact_id, company.client, company.begun)
+        sales_order.update(versions[0], versions[2], exact_id, company.client, company.begun)
 
 
 # What the sandbox itself does wrong on request

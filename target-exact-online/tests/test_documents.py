@@ -14,6 +14,7 @@ from msgspec import structs
 from commerce_sandbox.exact import store
 from commerce_sandbox.testing import SandboxHandle
 from target_exact_online import documents
+from target_exact_online.documents import sales_invoice, sales_order
 from target_exact_online.documents.sent import ExpectedLine
 from target_exact_online.exceptions import (
     DocumentRefusedError,
@@ -318,7 +319,7 @@ def test_a_changed_order_is_changed_while_it_is_open(company: Any, shared: Sandb
 
     def update() -> int | None:
         arguments = (before, sent.exact_id, company.client, company.begun)
-        return documents.update(changed, *arguments).number
+        return sales_order.update(changed, *arguments).number
 
     for _ in range(2):  # what was done before is not done again
         assert update() == sent.number
@@ -335,7 +336,7 @@ def test_a_changed_order_is_changed_while_it_is_open(company: Any, shared: Sandb
 
     other = order("O2", debtor={"code": "90101"})
     with pytest.raises(DocumentRefusedError, match="debtor of order"):
-        documents.update(
+        sales_order.update(
             company.prepare(other, "sales_orders"),
             before,
             sent.exact_id,
@@ -392,7 +393,7 @@ def test_a_sales_invoice_is_printed_and_its_entry_compared(
         assert (found.same, found.processed) == (True, True)
         printed.append((prepared.sent(NOW), result.exact_id))
     for (sent, _), compared in zip(
-        printed, documents.compare(printed, company.client), strict=True
+        printed, sales_invoice.compare(printed, company.client), strict=True
     ):
         entry_row = stored(shared, "salesentry/SalesEntries", sent.reference)
         assert (compared.state, compared.number) == ("equal", entry_row["EntryNumber"])
@@ -410,14 +411,14 @@ def test_an_entry_that_differs_from_the_invoice_is_reported_line_by_line(
     wrong = structs.replace(prepared.sent(NOW), amount="120.00", expected=expected)
     unseen = structs.replace(prepared.sent(NOW), reference="I5")
     there = (wrong, result.exact_id), (unseen, str(uuid.uuid4()))
-    differs, not_seen = documents.compare(there, company.client)
+    differs, not_seen = sales_invoice.compare(there, company.client)
     assert differs.state == "differs"
     assert differs.differences == (
         "the total is 121, expected was 120.00",
         "8000 / 21 has 100, expected was 0",
         "8010 / 21 has 0, expected was 100.00",
     )
-    assert not_seen == documents.Compared("not_seen")
+    assert not_seen == sales_invoice.Compared("not_seen")
 
 
 def test_an_invoice_that_was_stored_but_not_printed_is_finished(
@@ -426,11 +427,11 @@ def test_an_invoice_that_was_stored_but_not_printed_is_finished(
     prepared = company.prepare(invoice("I3"), "sales_invoices")
     row = company.client.post(prepared.kind.resource, prepared.payload)
     sent = prepared.sent(NOW)
-    (compared,) = documents.compare([(sent, row["InvoiceID"])], company.client)
+    (compared,) = sales_invoice.compare([(sent, row["InvoiceID"])], company.client)
     assert compared.state == "not_printed"
     (found,) = company.find(prepared)
     assert (found.same, found.processed) == (True, False)
-    documents.finish(sent, found, company.client)
+    sales_invoice.finish(sent, found, company.client)
     assert stored(shared, "salesinvoice/SalesInvoices", "I3")["Status"] == 50
     assert len(shared.exact("salesentry/SalesEntries", filter="YourRef eq 'I3'")) == 1
 

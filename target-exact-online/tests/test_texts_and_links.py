@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from commerce_sandbox.testing import SandboxHandle
 from target_exact_online import documents
+from target_exact_online.documents import finding
 from target_exact_online.documents.checks import Checks
 from target_exact_online.documents.relation import new_account
 from target_exact_online.exceptions import DocumentRefusedError
@@ -219,11 +220,11 @@ def test_a_journal_with_variable_rates_gets_a_rate_or_nothing_is_sent(
     ],
 )
 def test_references_as_exact_keeps_them(text: str, stored: str) -> None:
-    assert documents.stored_reference(text) == stored
+    assert finding.stored_reference(text) == stored
 
 
 @given(st.text(min_size=1))
 def test_a_reference_is_short_and_stays_what_it_is(text: str) -> None:
-    stored = documents.stored_reference(text)
+    stored = finding.stored_reference(text)
     assert len(stored) <= 30
-    assert documents.stored_reference(stored) == stored
+    assert finding.stored_reference(stored) == stored

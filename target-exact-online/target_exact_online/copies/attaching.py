@@ -24,6 +24,7 @@ from target_exact_online.exceptions import (
     TargetError,
 )
 from target_exact_online.ledger.locks import exclusive
+from target_exact_online.posting.state import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,6 @@ _KEPT_PART_OF_DAY = 5  # one fifth of the day's calls is left to the documents o
 _CALLS = 2  # for one copy
 _PAGE = 20  # entries named in one question: each takes sixty characters of its address
 _MAX_OUTAGE = 3
-_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=5), timedelta(hours=12)
 
 
 @dataclass(slots=True)
@@ -216,18 +216,14 @@ class Copies:
             return
         waits = timedelta(0)  # no call was made, or Exact does not let us in: no matter of time
         if isinstance(error, RetriableError) and not isinstance(error, NotNowError):
-            waits = max(_backoff(one.attempts + 1), self.absent_after)
+            spread = random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, hides nothing
+            waits = max(backoff(one.attempts + 1, spread), self.absent_after)
             self._outages += 1
         self._rows.later(one, str(error), next_retry_at=now + waits)
         if waits == timedelta(0) or self._outages >= _MAX_OUTAGE:
             self._hold(str(error))
         else:
             self.summary.attachments_wait_because = str(error)
-
-
-def _backoff(attempts: int) -> timedelta:
-    longest: timedelta = min(_FIRST_WAIT * 2 ** min(attempts - 1, 16), _LONGEST_WAIT)
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, hides nothing
 
 
 def _made(one: Copy) -> bytes:

@@ -17,11 +17,7 @@ from target_exact_online.documents import (
     sales_invoice,
     sales_order,
 )
-from target_exact_online.documents.finding import LONGEST_REFERENCE, reference_of, stored_reference
-from target_exact_online.documents.journal_entry import paid_by, references
 from target_exact_online.documents.prepared import Stored
-from target_exact_online.documents.sales_invoice import Compared, compare, finish
-from target_exact_online.documents.sales_order import update
 from target_exact_online.documents.sent import Sent
 from target_exact_online.exceptions import DocumentRefusedError, Problem
 
@@ -32,27 +28,6 @@ if TYPE_CHECKING:
     from exact_online.client import ExactClient
     from target_exact_online.documents.prepared import DocumentSettings, Found, Kind, Prepared
     from target_exact_online.master_data import MasterData
-
-__all__ = [
-    "MAX_TOGETHER",
-    "STREAMS",
-    "Compared",
-    "among",
-    "compare",
-    "find",
-    "finish",
-    "having",
-    "paid_by",
-    "prepare",
-    "recall",
-    "reference_of",
-    "references",
-    "send",
-    "since",
-    "stored_reference",
-    "update",
-]
-
 
 MAX_TOGETHER = odata.MAX_TERMS
 """References that can be asked for with one call."""
@@ -190,7 +165,7 @@ def recall(
         amount = journal_entry.first_line(record).get("amount") or 0
         description = journal_entry.text_before(record, reference)
     elif kind.has_reference:
-        reference = reference[:LONGEST_REFERENCE].strip()
+        reference = reference[: finding.LONGEST_REFERENCE].strip()
     printed = kind is sales_invoice.KIND
     return Sent(
         stream=kind.stream,

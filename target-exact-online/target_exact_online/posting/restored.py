@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from target_exact_online import documents
+from target_exact_online.documents import finding, journal_entry
 from target_exact_online.ledger import queries
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import known_references
@@ -85,7 +86,7 @@ class Restored:
             return False  # creating a relation asks for it first
         with self._lock:
             look = self._looked(ready.division, ready.stream)
-            names = documents.references(ready.reference, ready.day)
+            names = journal_entry.references(ready.reference, ready.day)
             if look.references.intersection(names):
                 return True
             if not _is_older(document, look.all_until):
@@ -205,7 +206,7 @@ class Restored:
 
     def _ask(self, look: _Look, ready: Prepared, names: list[str]) -> None:
         """Ask for the references of this document and of those that are sent next, together."""
-        ahead = (documents.reference_of(one.document.record) for one in self.backlog.ahead())
+        ahead = (finding.reference_of(one.document.record) for one in self.backlog.ahead())
         wanted = list(dict.fromkeys((*names, *filter(None, ahead))))
         asked = [one for one in wanted if one not in look.asked][: documents.MAX_TOGETHER]
         look.references |= self.company.having(ready.stream, ready.division, asked)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from target_exact_online import documents
+from target_exact_online.documents import journal_entry, sales_invoice
 from target_exact_online.exceptions import (
     ConfigError,
     DocumentRefusedError,
@@ -184,7 +184,7 @@ class Posting:
 
     def _check_paid(self, waiting: Waiting) -> None:
         """Let a payment follow what it is for, and refuse one whose money is in a day's entry."""
-        for name in documents.paid_by(waiting.document.record):
+        for name in journal_entry.paid_by(waiting.document.record):
             other = queries.look_up(self.ledger, name)
             if other is None:
                 continue
@@ -424,7 +424,7 @@ class Posting:
             if answer.state != "not_seen":  # Exact's lists lag: the next run asks again
                 self._compared(printed[key], answer)
 
-    def _compared(self, waiting: Waiting, answer: documents.Compared) -> None:
+    def _compared(self, waiting: Waiting, answer: sales_invoice.Compared) -> None:
         number = None if answer.number is None else str(answer.number)
         reason = None
         if answer.state == "not_printed":

@@ -7,24 +7,12 @@ import json
 from importlib import resources
 from typing import Any
 
-STREAMS = (
-    "accounts",
-    "general_journal_entries",
-    "refused_documents",
-    "sales_entries",
-    "sales_invoices",
-    "sales_orders",
-    "summary_documents",
-)
+_FOLDER = resources.files(__name__)
+STREAMS = sorted(one.name.removesuffix(".json") for one in _FOLDER.iterdir() if ".json" in one.name)
 
 
 @functools.cache
 def load(stream: str) -> dict[str, Any]:
-    """Return the schema of a stream.
-
-    Args:
-        stream: One of `STREAMS`.
-    """
-    text = resources.files(__name__).joinpath(f"{stream}.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
+    """Return the schema of one of `STREAMS`."""
+    schema: dict[str, Any] = json.loads(_FOLDER.joinpath(f"{stream}.json").read_text("utf-8"))
     return schema
