@@ -217,7 +217,7 @@ def test_a_damaged_ledger_ends_in_a_line_that_says_what_to_do(
                 given = [] if command else ["--input", str(target.folder / "input")]
                 result = CliRunner().invoke(cli, [*arguments, *given, *command])
             assert result.exception is None or isinstance(result.exception, SystemExit)
-            told += DAMAGED[:40] in result.stderr
+            told += any(one in result.stderr for one in (DAMAGED[:40], "cannot be used"))
     assert told or flips == 1
 
 
