@@ -45,25 +45,15 @@ _MAX_OUTAGE = 3
 
 @dataclass(slots=True)
 class Copies:
-    """Attaches copies for one run.
+    """Attaches copies for one run."""
 
-    Attributes:
-        ledger: Knows what was posted.
-        run: This process's run.
-        client: Makes the calls.
-        summary: Counts copies.
-        limits_left: Returns what is left of the limits.
-        closed: Tells whether no further call may begin.
-        absent_after: How long a call may be at work in Exact, and Exact's index behind it.
-    """
-
-    ledger: Ledger
+    ledger: Ledger  # knows what was posted
     run: Run
-    client: ExactClient
-    summary: Summary
-    limits_left: Callable[[], Left]
-    closed: Callable[[], bool]
-    absent_after: timedelta
+    client: ExactClient  # makes the calls
+    summary: Summary  # counts copies
+    limits_left: Callable[[], Left]  # returns what is left of the limits
+    closed: Callable[[], bool]  # tells whether no further call may begin
+    absent_after: timedelta  # how long a call may be at work in Exact, and Exact's index behind it
     _rows: Rows = field(init=False)
     _new: set[str] = field(default_factory=set)
     _held: bool = False

@@ -70,11 +70,7 @@ class Calls:
         self._division = division
 
     def customers(self, entry_ids: Sequence[str]) -> dict[str, str]:
-        """Return the account of each entry that Exact still has, by the entry's GUID.
-
-        Args:
-            entry_ids: A few; each takes sixty characters of the address.
-        """
+        """Return the account of each of a few entries that Exact still has, by the entry's GUID."""
         rows = self._client.get(
             ENTRIES,
             division=self._division,
@@ -86,11 +82,6 @@ class Calls:
 
     def find_document(self, entry_id: str, customer: str, subject: str) -> str | None:
         """Return Exact's document with this subject of an entry, or None.
-
-        Args:
-            entry_id: The entry.
-            customer: Its account, to ask by where Exact does not answer by entry.
-            subject: The document's subject; a person may have attached others.
 
         Raises:
             RequestRefusedError: Exact does not answer either question.
@@ -133,14 +124,7 @@ class Calls:
         return any(row["FileName"] == file_name for row in rows)
 
     def make_document(self, entry_id: str, customer: str, subject: str, on: date) -> str:
-        """Make Exact's document for an entry and return its GUID.
-
-        Args:
-            entry_id: The entry that shows it.
-            customer: The account that shows it.
-            subject: What it is called.
-            on: The entry's date; Exact would take today.
-        """
+        """Make Exact's document for an entry, on its date, and return its GUID."""
         row = self._client.post(
             DOCUMENTS,
             {

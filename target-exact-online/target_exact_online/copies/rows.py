@@ -59,39 +59,22 @@ copies_since = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy that waits to be attached.
+    """A copy that waits to be attached."""
 
-    Attributes:
-        document_key: The ledger's name for its document.
-        record: The document as it was posted.
-        division: Its company.
-        exact_id: The GUID of its entry in Exact.
-        exact_number: The number of its entry, or None.
-        exact_document_id: The GUID of Exact's document for the file, once it is known.
-        sent_at: Since when what comes next may be in Exact (UTC); None: it is not.
-        attempts: How often it was tried.
-        created_at: When it was remembered (UTC).
-    """
-
-    document_key: str
-    record: dict[str, Any]
+    document_key: str  # the ledger's name for its document
+    record: dict[str, Any]  # the document as it was posted
     division: int
-    exact_id: str
-    exact_number: str | None
-    exact_document_id: str | None
-    sent_at: datetime | None
-    attempts: int
-    created_at: datetime
+    exact_id: str  # the GUID of its entry in Exact
+    exact_number: str | None  # the number of its entry, or None
+    exact_document_id: str | None  # the GUID of Exact's document for the file, once it is known
+    sent_at: datetime | None  # since when what comes next may be in Exact (UTC); None: it is not
+    attempts: int  # how often it was tried
+    created_at: datetime  # when it was remembered (UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Keeps the copies of one ledger.
-
-    Attributes:
-        engine: The ledger's engine.
-        keys: The ledger's keys.
-    """
+    """Keeps the copies of one ledger."""
 
     engine: Engine
     keys: LedgerKeys
@@ -155,12 +138,7 @@ class Rows:
             return {str(one["document_key"]) for one in new}
 
     def due(self, limit: int, document_key: str | None = None) -> list[Copy]:
-        """Return copies whose time has come, oldest first.
-
-        Args:
-            limit: How many at most.
-            document_key: Only the copy of this document.
-        """
+        """Return copies, or a document's copy, whose time has come; oldest first."""
         columns = (
             documents.c.division, documents.c.exact_id, documents.c.exact_number,
             documents.c.payload,
@@ -187,13 +165,7 @@ class Rows:
             _write(connection, one.document_key, sent_at=at)
 
     def has_document(self, one: Copy, exact_document_id: str, *, sent_at: datetime | None) -> None:
-        """Note Exact's document for the file.
-
-        Args:
-            one: The copy.
-            exact_document_id: The GUID of Exact's document.
-            sent_at: Since when the file may be in it (UTC), or None.
-        """
+        """Note Exact's document for the file, which may be in it since some moment (UTC)."""
         values = {"exact_document_id": exact_document_id, "sent_at": sent_at}
         with self.engine.begin() as connection:
             _write(connection, one.document_key, **values)
@@ -210,13 +182,7 @@ class Rows:
         self._end(one, GIVEN_UP, event, error=reason)
 
     def later(self, one: Copy, reason: str, *, next_retry_at: datetime) -> None:
-        """Leave a copy to a later run.
-
-        Args:
-            one: The copy.
-            reason: Why it is not attached.
-            next_retry_at: When it is tried again (UTC).
-        """
+        """Leave a copy to a later run, and say why and when (UTC)."""
         values = {"error": reason, "next_retry_at": next_retry_at, "attempts": one.attempts + 1}
         with self.engine.begin() as connection:
             _write(connection, one.document_key, **values)
@@ -260,15 +226,7 @@ def try_again(
     *,
     dry_run: bool,
 ) -> list[str]:
-    """Have copies that wait, or were given up, tried by the next run; return their documents.
-
-    Args:
-        connection: A write transaction.
-        keys: The ledger's keys.
-        condition: Which documents.
-        by: Who wants it.
-        dry_run: Only say which.
-    """
+    """Have copies that wait, or were given up, tried by the next run; return their documents."""
     statement = (
         sa.select(documents.c.document_key)
         .join(attachments, attachments.c.document_key == documents.c.document_key)

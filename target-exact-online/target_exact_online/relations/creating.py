@@ -48,37 +48,24 @@ _LEFT_ALONE = (
 
 @dataclass(frozen=True, slots=True)
 class LeftOver:
-    """What became of something that an earlier run left unfinished.
+    """What became of something that an earlier run left unfinished."""
 
-    Attributes:
-        document_key: The document that needed it first.
-        order_number: The order of that document, or None.
-        warnings: What a person should know.
-    """
-
-    document_key: str
-    order_number: str | None
-    warnings: tuple[str, ...]
+    document_key: str  # the document that needed it first
+    order_number: str | None  # the order of that document, or None
+    warnings: tuple[str, ...]  # what a person should know
 
 
 @dataclass(frozen=True, slots=True)
 class Relations:
-    """Finds and creates what documents need.
+    """Finds and creates what documents need."""
 
-    Attributes:
-        client: Makes the calls.
-        engine: The ledger's engine.
-        master: Returns the master data of a division.
-        absent_after: How long a call may be at work in Exact, and Exact's index behind it: before
-            that, what Exact does not show may be there.
-        now: Returns the time (UTC).
-    """
-
-    client: ExactClient
+    client: ExactClient  # makes the calls
     engine: Engine
-    master: Callable[[int], MasterData]
+    master: Callable[[int], MasterData]  # returns the master data of a division
+    # How long a call may be at work in Exact, and Exact's index behind it: before that, what Exact
+    # does not show may be there.
     absent_after: timedelta
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)  # returns the time (UTC)
     _rows: Rows = field(init=False)
     _followed: set[str] = field(default_factory=set)  # documents whose relations need more
     _asked_early: set[str] = field(default_factory=set)  # things that were not shown yet

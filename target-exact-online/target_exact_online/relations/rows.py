@@ -53,32 +53,21 @@ class _Payload(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is recorded of one thing.
-
-    Attributes:
-        division: Its company.
-        what: What it is.
-        identity: The keyed hash of what makes it this one.
-        document_key: The document that needed it first.
-        owner_id: The GUID of the relation it belongs to, or an empty string.
-        exact_id: Its GUID, once Exact has it for sure.
-        sent_at: Since when it may be in Exact (UTC); None when it was not sent, or was answered.
-        question: The question that finds a relation.
-        details: A relation's addresses and contacts that have no rows yet, or what an address or
-            contact itself is.
-        order_number: The order of the document, or None.
-    """
+    """What is recorded of one thing."""
 
     division: int
-    what: What
-    identity: str
-    document_key: str
-    owner_id: str
-    exact_id: str | None
+    what: What  # what it is
+    identity: str  # the keyed hash of what makes it this one
+    document_key: str  # the document that needed it first
+    owner_id: str  # the GUID of the relation it belongs to, or an empty string
+    exact_id: str | None  # its GUID, once Exact has it for sure
+    # Since when it may be in Exact (UTC); None when it was not sent, or was answered.
     sent_at: datetime | None
-    question: str = field(repr=False)
+    question: str = field(repr=False)  # the question that finds a relation
+    # A relation's addresses and contacts that have no rows yet, or what an address or contact
+    # itself is.
     details: tuple[Detail, ...] = field(repr=False)
-    order_number: str | None = None
+    order_number: str | None = None  # the order of the document, or None
 
 
 class Rows:

@@ -23,29 +23,17 @@ _PERSON = ("FirstName", "MiddleName", "LastName", "Email")
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One relation, address, contact or item in Exact's words.
+    """One relation, address, contact or item in Exact's words."""
 
-    Attributes:
-        what: What it is.
-        resource: Where it is created and asked for.
-        division: Its company.
-        identity: What makes it this one; kept only as a keyed hash.
-        question: The filter that finds it, among others of its relation.
-        select: The properties that tell whether a row is this one.
-        body: What is sent.
-        proof: Properties that an answer must have as they were sent.
-        owner_id: The GUID of the relation it belongs to, or an empty string.
-    """
-
-    what: What
-    resource: str
+    what: What  # what it is
+    resource: str  # where it is created and asked for
     division: int
-    identity: str
-    question: str
-    select: str
-    body: dict[str, Any]
-    proof: tuple[str, ...]
-    owner_id: str = ""
+    identity: str  # what makes it this one; kept only as a keyed hash
+    question: str  # the filter that finds it, among others of its relation
+    select: str  # the properties that tell whether a row is this one
+    body: dict[str, Any]  # what is sent
+    proof: tuple[str, ...]  # properties that an answer must have as they were sent
+    owner_id: str = ""  # the GUID of the relation it belongs to, or an empty string
 
     def is_same(self, row: dict[str, Any]) -> bool:
         """Tell whether a row that the question found is this very thing."""
