@@ -35,19 +35,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Company:
-    """Prepares, sends and finds documents in one or more divisions of one app.
+    """Prepares, sends and finds documents in one or more divisions of one app."""
 
-    Attributes:
-        client: Makes the calls.
-        engine: The ledger's engine, where budget and master data are kept.
-        settings: What may be created or moved.
-        absent_after: How long a call may be at work in Exact, and Exact's lists behind it.
-    """
-
-    client: ExactClient
-    engine: Engine
-    settings: DocumentSettings
-    absent_after: timedelta
+    client: ExactClient  # makes the calls
+    engine: Engine  # the ledger's engine, where budget and master data are kept
+    settings: DocumentSettings  # what may be created or moved
+    absent_after: timedelta  # how long a call may be at work in Exact, and Exact's lists behind it
     _masters: dict[int, MasterData] = field(default_factory=dict)
     _relations: Relations = field(init=False)
     _begun: Begun = field(init=False)

@@ -34,13 +34,7 @@ class Backlog:
     """Documents of the ledger that may be sent, also those that arrive meanwhile."""
 
     def __init__(self, ledger: Ledger, gate: Gate, priority: Priority) -> None:
-        """Begin before the first document.
-
-        Args:
-            ledger: Holds them.
-            gate: Whether calls may be made.
-            priority: Whether documents of earlier runs go before new ones.
-        """
+        """Begin before the first document."""
         self._ledger = ledger
         self._gate = gate
         self._began_at = datetime.now(UTC)

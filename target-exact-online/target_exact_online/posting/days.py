@@ -32,13 +32,7 @@ _MAX_ROUNDS = 5
 
 
 def close_days(ledger: Ledger, run: Run, summary: Summary) -> int:
-    """Build the entries of all days that are over; return how many.
-
-    Args:
-        ledger: The audit trail.
-        run: This process's run.
-        summary: Counts what happens.
-    """
+    """Build the entries of all days that are over; return how many."""
     built = 0
     for group in queries.days_to_close(ledger, datetime.now(UTC)):
         for _ in range(_MAX_ROUNDS):  # another machine may be at the same day

@@ -13,19 +13,12 @@ State = Literal["held", "sending", "posted", "parked", "failed", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A record came in.
+    """A record came in."""
 
-    Attributes:
-        stream: Its stream.
-        payload_hash: Its content.
-        reason: Why it cannot be booked, when it is a refusal.
-        skip: The refusal says that there is nothing to book.
-    """
-
-    stream: str
-    payload_hash: str
-    reason: str | None = None
-    skip: bool = False
+    stream: str  # its stream
+    payload_hash: str  # its content
+    reason: str | None = None  # why it cannot be booked, when it is a refusal
+    skip: bool = False  # the refusal says that there is nothing to book
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +40,21 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It cannot be booked as it is; surely Exact does not have it because of this call.
+    """It cannot be booked as it is; surely Exact does not have it because of this call."""
 
-    Attributes:
-        reason: What is wrong and what to do.
-        at: When (UTC).
-        by_exact: Exact refused what was sent; else it was found before any call.
-    """
-
-    reason: str
-    at: datetime
-    by_exact: bool = False
+    reason: str  # what is wrong and what to do
+    at: datetime  # when (UTC)
+    by_exact: bool = False  # Exact refused what was sent; else it was found before any call
 
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """A technical failure, and surely nothing is in Exact because of this call.
+    """A technical failure, and surely nothing is in Exact because of this call."""
 
-    Attributes:
-        reason: What failed.
-        at: When (UTC).
-        spread: From 0.5 to 1: spreads the tries of many documents over time.
-        max_attempts: Failures after which it waits for a person.
-    """
-
-    reason: str
-    at: datetime
-    spread: float
-    max_attempts: int
+    reason: str  # what failed
+    at: datetime  # when (UTC)
+    spread: float  # from 0.5 to 1: spreads the tries of many documents over time
+    max_attempts: int  # failures after which it waits for a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,32 +75,20 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Exact was asked, and has it.
+    """Exact was asked, and has it."""
 
-    Attributes:
-        exact_id: Its GUID.
-        exact_number: Its number, or None.
-        ours: A call of ours is what stored it; else it was there before this ledger knew.
-    """
-
-    exact_id: str
-    exact_number: str | None
-    ours: bool = True
+    exact_id: str  # its GUID
+    exact_number: str | None  # its number, or None
+    ours: bool = True  # a call of ours is what stored it; else it was there before this ledger knew
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Exact was asked, late enough for the answer to be proof, and does not have it.
+    """Exact was asked, late enough for the answer to be proof, and does not have it."""
 
-    Attributes:
-        at: When (UTC).
-        spread: As of `NotSent`.
-        max_attempts: As of `NotSent`.
-    """
-
-    at: datetime
-    spread: float
-    max_attempts: int
+    at: datetime  # when (UTC)
+    spread: float  # as of `NotSent`
+    max_attempts: int  # as of `NotSent`
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,28 +135,18 @@ class NotChanged:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What Exact made of it was read back.
+    """What Exact made of it was read back."""
 
-    Attributes:
-        exact_number: Exact's number.
-        reason: What differs, or None.
-    """
-
-    exact_number: str | None
-    reason: str | None
+    exact_number: str | None  # Exact's number
+    reason: str | None  # what differs, or None
 
 
 @dataclass(frozen=True, slots=True)
 class Summed:
-    """The entry that it is part of was built, changed its state, or was dissolved.
+    """The entry that it is part of was built, changed its state, or was dissolved."""
 
-    Attributes:
-        state: The entry's state.
-        exact_number: The entry's number in Exact, or None.
-    """
-
-    state: State
-    exact_number: str | None = None
+    state: State  # the entry's state
+    exact_number: str | None = None  # the entry's number in Exact, or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,15 +156,10 @@ class Dissolved:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A person wants it tried by the next run.
+    """A person wants it tried by the next run."""
 
-    Attributes:
-        at: When (UTC).
-        again: Also when it is posted: Exact is asked, and gets it if it is gone.
-    """
-
-    at: datetime
-    again: bool = False
+    at: datetime  # when (UTC)
+    again: bool = False  # also when it is posted: Exact is asked, and gets it if it is gone
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,25 +37,16 @@ class Checkpoint:
 
 @dataclass(slots=True)
 class Intake:
-    """Takes documents into the ledger while the input is read; one thread runs it.
+    """Takes documents into the ledger while the input is read; one thread runs it."""
 
-    Attributes:
-        ledger: The audit trail.
-        run: This process's run.
-        backlog: Is told of what has arrived.
-        summary: Counts what happens.
-        write_state: Writes one STATE for the tap.
-        on_progress: Called after every group with the number of queued messages.
-        check_company: Raises when the company of the settings cannot be used.
-    """
-
-    ledger: Ledger
+    ledger: Ledger  # the audit trail
     run: Run
-    backlog: Backlog
-    summary: Summary
-    write_state: Callable[[dict[str, Any]], None]
+    backlog: Backlog  # is told of what has arrived
+    summary: Summary  # counts what happens
+    write_state: Callable[[dict[str, Any]], None]  # writes one STATE for the tap
+    # Called after every group with the number of queued messages.
     on_progress: Callable[[int], None]
-    check_company: Callable[[], object]
+    check_company: Callable[[], object]  # raises when the company of the settings cannot be used
     _checked: bool = False
     _queue: queue.Queue[Document | Checkpoint | None] = field(
         default_factory=lambda: queue.Queue(_QUEUE_SIZE)

@@ -20,18 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Outbox:
-    """Where documents and STATE go while the input is read.
+    """Where documents and STATE go while the input is read."""
 
-    Attributes:
-        posting: Posts documents.
-        intake: Takes them into the ledger.
-        company: Completes relations of earlier runs.
-        at_last: What is done when everything is posted and settled, or None.
-    """
-
-    posting: Posting
-    intake: Intake
-    company: Company
+    posting: Posting  # posts documents
+    intake: Intake  # takes them into the ledger
+    company: Company  # completes relations of earlier runs
+    # What is done when everything is posted and settled, or None.
     at_last: Callable[[], None] | None = None
     _error: BaseException | None = None
     _ended: threading.Event = field(default_factory=threading.Event)

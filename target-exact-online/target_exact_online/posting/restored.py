@@ -40,44 +40,30 @@ _SHOPS_CLOCK = timedelta(hours=26)  # the shop's clock and zone against Exact's
 
 @dataclass(slots=True)
 class _Look:
-    """What one stream of one company had, and what is asked about it.
+    """What one stream of one company had, and what is asked about it."""
 
-    Attributes:
-        references: Those that the ledger does not know.
-        all_until: Documents of the shop that are older than this are all asked for, because there
-            were too many to read (UTC); None: `references` are all.
-        asked: References of which it is known by now whether Exact has them.
-        rows: What this very run has read, by reference: no need to ask again.
-    """
-
-    references: set[str]
+    references: set[str]  # those that the ledger does not know
+    # Documents of the shop that are older than this are all asked for, because there were too many
+    # to read (UTC); None: `references` are all.
     all_until: datetime | None = None
+    # References of which it is known by now whether Exact has them.
     asked: set[str] = field(default_factory=set)
+    # What this very run has read, by reference: no need to ask again.
     rows: dict[str, list[Found]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Restored:
-    """Tells which documents Exact may have although this ledger never sent them.
+    """Tells which documents Exact may have although this ledger never sent them."""
 
-    Attributes:
-        ledger: The audit trail.
-        company: Is asked.
-        backlog: What is sent next: its references are asked for together.
-    """
-
-    ledger: Ledger
-    company: Company
-    backlog: Backlog
+    ledger: Ledger  # the audit trail
+    company: Company  # is asked
+    backlog: Backlog  # what is sent next: its references are asked for together
     _looks: dict[tuple[int, str], _Look] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def is_suspect(self, document: Document, ready: Prepared) -> bool:
-        """Tell whether Exact must be asked for a document before it is sent.
-
-        Args:
-            document: A document that this ledger has not sent.
-            ready: What would be sent.
+        """Tell whether Exact must be asked for a document that this ledger has not sent.
 
         Raises:
             RetriableError: Exact cannot be asked now.

@@ -78,29 +78,17 @@ class _WaitsError(Exception):
 
 @dataclass(slots=True)
 class Posting:
-    """Posts the documents of the backlog, for one run.
+    """Posts the documents of the backlog, for one run."""
 
-    Attributes:
-        ledger: The audit trail.
-        run: This process's run.
-        company: Where documents go.
-        backlog: What is to be sent.
-        settling: Asks for documents without an answer.
-        restored: Knows what Exact has that this ledger does not.
-        gate: Whether calls may be made.
-        summary: Counts what happens.
-        max_attempts: Technical failures after which a document waits for a person.
-    """
-
-    ledger: Ledger
+    ledger: Ledger  # the audit trail
     run: Run
-    company: Company
-    backlog: Backlog
-    settling: Settling
-    restored: Restored
-    gate: Gate
-    summary: Summary
-    max_attempts: int
+    company: Company  # where documents go
+    backlog: Backlog  # what is to be sent
+    settling: Settling  # asks for documents without an answer
+    restored: Restored  # knows what Exact has that this ledger does not
+    gate: Gate  # whether calls may be made
+    summary: Summary  # counts what happens
+    max_attempts: int  # technical failures after which a document waits for a person
     _postponed: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _workers: list[threading.Thread] = field(default_factory=list)

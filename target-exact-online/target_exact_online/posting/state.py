@@ -61,43 +61,26 @@ _LONG_PAST = timedelta(minutes=10)  # longer than any call waits for its minute 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the ledger knows of a document.
+    """What the ledger knows of a document."""
 
-    Attributes:
-        document_key: The ledger's name for it.
-        stream: The stream its content came in.
-        state: Where it stands.
-        payload_hash: The content it stands for.
-        newer_hash: A version that came after it was sent, and that Exact does not have; or None.
-        changing_hash: The version that Exact's own is being made, perhaps in part; or None.
-        may_be_in_exact: It was sent, and Exact has not said whether it has it.
-        sent_at: When its last call had begun at the latest (UTC), or None.
-        attempts: How often this content was sent.
-        exact_id: Its GUID in Exact, or None.
-        exact_number: Its number in Exact, or None.
-        error: Why it is not posted, or why Exact keeps an older version; or None.
-        next_retry_at: When it is looked at again by itself (UTC), or None.
-        claimed_by: The run that has it in hand, or None.
-        by_person: A person decided that it is skipped.
-        last_seq: Its last event: another one means that somebody changed the row.
-    """
-
-    document_key: str
-    stream: str
-    state: State
-    payload_hash: str
+    document_key: str  # the ledger's name for it
+    stream: str  # the stream its content came in
+    state: State  # where it stands
+    payload_hash: str  # the content it stands for
+    # A version that came after it was sent, and that Exact does not have; or None.
     newer_hash: str | None = None
+    # The version that Exact's own is being made, perhaps in part; or None.
     changing_hash: str | None = None
-    may_be_in_exact: bool = False
-    sent_at: datetime | None = None
-    attempts: int = 0
-    exact_id: str | None = None
-    exact_number: str | None = None
-    error: str | None = None
-    next_retry_at: datetime | None = None
-    claimed_by: str | None = None
-    by_person: bool = False
-    last_seq: int = 0
+    may_be_in_exact: bool = False  # it was sent, and Exact has not said whether it has it
+    sent_at: datetime | None = None  # when its last call had begun at the latest (UTC), or None
+    attempts: int = 0  # how often this content was sent
+    exact_id: str | None = None  # its GUID in Exact, or None
+    exact_number: str | None = None  # its number in Exact, or None
+    error: str | None = None  # why it is not posted, or why Exact keeps an older version; or None
+    next_retry_at: datetime | None = None  # when it is looked at again by itself (UTC), or None
+    claimed_by: str | None = None  # the run that has it in hand, or None
+    by_person: bool = False  # a person decided that it is skipped
+    last_seq: int = 0  # its last event: another one means that somebody changed the row
 
 
 class Effect(enum.Enum):
@@ -123,39 +106,22 @@ class Effect(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What became of a document.
+    """What became of a document."""
 
-    Attributes:
-        kind: The event, as the audit trail names it; empty when nothing is worth an event.
-        row: The document's row from here on.
-        effects: What else is to be done.
-        note: Words for people: a reason; or None.
-    """
-
-    kind: str
-    row: Row
-    effects: tuple[Effect, ...] = ()
-    note: str | None = None
+    kind: str  # the event, as the audit trail names it; empty when nothing is worth an event
+    row: Row  # the document's row from here on
+    effects: tuple[Effect, ...] = ()  # what else is to be done
+    note: str | None = None  # words for people: a reason; or None
 
 
 def new_row(document_key: str, event: Arrived) -> Step:
-    """Return what a document begins as.
-
-    Args:
-        document_key: The ledger's name for it.
-        event: How it came.
-    """
+    """Return what a document begins as."""
     row = Row(document_key, event.stream, "held", event.payload_hash)
     return _taken(row, event)
 
 
 def step(row: Row, event: Event) -> Step:
-    """Return what an event means for a document.
-
-    Args:
-        row: What the ledger knows; every event has an answer in every state.
-        event: What happened.
-    """
+    """Return what an event means for a document; every event has an answer in every state."""
     match event:
         case Arrived():
             return _arrived(row, event)

@@ -50,29 +50,17 @@ def encode_sent(sent: Sent) -> str:
 
 @dataclass(slots=True)
 class Settling:
-    """Asks Exact for documents without an answer, for one run; any thread may use it.
+    """Asks Exact for documents without an answer, for one run; any thread may use it."""
 
-    Attributes:
-        ledger: The audit trail.
-        run: This process's run.
-        company: Is asked.
-        gate: Whether calls may be made.
-        summary: Counts what happens.
-        settle_after: How long a call without an answer may still be at work in Exact.
-        index_lag: How long Exact's lists may lag behind what it has stored.
-        max_attempts: Technical failures after which a document waits for a person.
-        restored: Knows what Exact has that this ledger does not.
-    """
-
-    ledger: Ledger
+    ledger: Ledger  # the audit trail
     run: Run
-    company: Company
-    gate: Gate
-    summary: Summary
-    settle_after: timedelta
-    index_lag: timedelta
-    max_attempts: int
-    restored: Restored
+    company: Company  # is asked
+    gate: Gate  # whether calls may be made
+    summary: Summary  # counts what happens
+    settle_after: timedelta  # how long a call without an answer may still be at work in Exact
+    index_lag: timedelta  # how long Exact's lists may lag behind what it has stored
+    max_attempts: int  # technical failures after which a document waits for a person
+    restored: Restored  # knows what Exact has that this ledger does not
     _asked: dict[str, int] = field(default_factory=dict)
     _seen: dict[str, float] = field(default_factory=dict)
 

@@ -16,14 +16,7 @@ if TYPE_CHECKING:
 
 
 def tell_all(summary: Summary, ledger: Ledger, document: Document, step: Step) -> None:
-    """Count what a step says, and for the entry of a day, what became of its documents.
-
-    Args:
-        summary: Counts.
-        ledger: Knows the documents of a day.
-        document: The document it is about.
-        step: What became of it.
-    """
+    """Count what a step says, and for the entry of a day, what became of its documents."""
     tell(summary, document, step)
     if document.source.get("kind") == DAY and step.row.state == "posted" and step.kind:
         for one in queries.members(ledger, document.document_key):
@@ -31,12 +24,6 @@ def tell_all(summary: Summary, ledger: Ledger, document: Document, step: Step) -
 
 
 def tell(summary: Summary, document: Document, step: Step) -> None:
-    """Count what a step says, and keep its words.
-
-    Args:
-        summary: Counts.
-        document: The document it is about.
-        step: What became of it.
-    """
+    """Count what a step says, and keep its words."""
     for effect in step.effects:
         summary.count(effect, document, step.note or "", step.row.next_retry_at)
