@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ def text(value: str) -> str:
 def guid(value: str) -> str:
     """Return a GUID literal."""
     return f"guid'{value}'"
+
+
+def moment(value: datetime) -> str:
+    """Return a literal of an aware moment."""
+    return f"datetime'{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S}'"
 
 
 def account_code(value: str) -> str:

@@ -7,7 +7,6 @@ because its index lags, and a row may belong to another document: the caller kno
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -19,6 +18,7 @@ from target_exact_online.documents.prepared import Found
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
 
     from exact_online.client import ExactClient
     from target_exact_online.documents.prepared import Kind
@@ -126,7 +126,7 @@ def since(
             division=division,
             select=_columns(kind, "Created", *more),
             expand=expand,
-            filter=f"Created ge {datetime_literal(moment)}",
+            filter=f"Created ge {odata.moment(moment)}",
             top=MOST_ROWS + 1,
             priority=Priority.SETTLING,
         )
@@ -163,11 +163,6 @@ def number_of(row: dict[str, Any], name: str) -> int | None:
     """Return a document's number, or None when there is none."""
     value = row.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def datetime_literal(moment: datetime) -> str:
-    """Return a moment as a literal of a filter."""
-    return f"datetime'{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}'"
 
 
 def _columns(kind: Kind, *more: str) -> str:
