@@ -162,7 +162,7 @@ def _run(
         run = Run(ledger.engine)
         summary.run_id = run.run_id
         cleanup.callback(run.finish)
-        progress = cleanup.enter_context(Progress(summary, logger))
+        progress = cleanup.enter_context(contextlib.closing(Progress(summary, logger)))
         outbox = build_outbox(
             config,
             ledger,

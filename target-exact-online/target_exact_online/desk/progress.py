@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress as RichProgress
@@ -12,7 +12,6 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
     import logging
-    from types import TracebackType
 
     from target_exact_online.summary import Summary
 
@@ -24,7 +23,7 @@ class Progress:
     """Counts, rate and time left of one run, on standard error."""
 
     def __init__(self, summary: Summary, logger: logging.Logger) -> None:
-        """Prepare; entering the context shows it. Without a terminal lines go to the logger."""
+        """Show it until it is closed. Without a terminal lines go to the logger."""
         self._summary = summary
         self._logger = logger
         self._samples = [(time.monotonic(), 0)]
@@ -39,19 +38,9 @@ class Progress:
                 transient=True,
             )
             self._task = self._live.add_task("connecting to Exact Online", total=None)
-
-    def __enter__(self) -> Self:
-        """Show it."""
-        if self._live is not None:
             self._live.start()
-        return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Take it away."""
         if self._live is not None:
             self._live.stop()

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from target_exact_online.summary import Line, Summary
 
 _HOOK_SECONDS = 60
+_PLAIN = (
+    "run_id", "retry_at", "started_at", "login", "held", "held_because", "resume_at",
+    "still_parked", "calls", "calls_left", "chain_head",
+)  # fmt: skip
 _SHOWN = 20  # lines of each list on screen; the report file has them all
 
 
@@ -56,7 +60,8 @@ def write(path: str, summary: Summary, exit_code: int, error: BaseException | No
     Raises:
         ConfigError: The file cannot be written.
     """
-    text = json.dumps(as_dict(summary, exit_code, error), indent=2) + "\n"
+    told = as_dict(summary, exit_code, error)
+    text = json.dumps(told, indent=2, default=datetime.isoformat) + "\n"
     with _writing(path):
         # Beside it and then moved: mode 0600 from the first byte, and never half a report.
         handle, aside = tempfile.mkstemp(dir=Path(path).parent, prefix=".report-")
@@ -103,14 +108,11 @@ def _writing(path: str) -> Iterator[None]:
 
 def as_dict(summary: Summary, exit_code: int, error: BaseException | None = None) -> dict[str, Any]:
     """Return the report; amounts are strings, so that no reader makes them binary."""
-    retry_at = summary.retry_at
     return {
-        "run_id": summary.run_id,
+        **{name: getattr(summary, name) for name in _PLAIN},
         "outcome": summary.outcome(exit_code, error),
-        "retry_at": None if retry_at is None else retry_at.isoformat(),
         "streams": sorted(summary.streams),
-        "started_at": summary.started_at.isoformat(),
-        "finished_at": datetime.now(UTC).isoformat(),
+        "finished_at": datetime.now(UTC),
         "exit_code": exit_code,
         "error": None if error is None else clean(error),
         "posted": [
@@ -136,14 +138,6 @@ def as_dict(summary: Summary, exit_code: int, error: BaseException | None = None
             "waiting_because": summary.attachments_wait_because,
             "given_up": summary.not_attached,
         },
-        "login": summary.login,
-        "held": summary.held,
-        "held_because": summary.held_because,
-        "resume_at": None if summary.resume_at is None else summary.resume_at.isoformat(),
-        "still_parked": summary.still_parked,
-        "calls": summary.calls,
-        "calls_left": summary.calls_left,
-        "chain_head": summary.chain_head,
     }
 
 
@@ -217,10 +211,5 @@ def _listed(lines: Mapping[str, Line], words: str) -> Iterator[str]:
 
 
 def _as_dict(line: Line) -> dict[str, Any]:
-    again = None if line.next_retry_at is None else line.next_retry_at.isoformat()
-    return {
-        "document_key": line.document_key,
-        "order_number": line.order_number,
-        "reason": line.reason,
-        "next_retry_at": again,
-    }
+    names = ("document_key", "order_number", "reason", "next_retry_at")
+    return {name: getattr(line, name) for name in names}
