@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exact_online.client import open_client
 from target_exact_online import documents
-from target_exact_online.documents import relation, sales_invoice, sales_order
+from target_exact_online.documents import relation, sales_order
 from target_exact_online.documents.begun import Begun
 from target_exact_online.documents.prepared import DocumentSettings, Stored
 from target_exact_online.exceptions import DocumentRefusedError, FatalError
@@ -19,7 +19,7 @@ from target_exact_online.relations import Relations
 from target_exact_online.settings import with_defaults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     import requests
     from sqlalchemy.engine import Engine
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from exact_online.client import ExactClient
     from exact_online.limits import Left
     from target_exact_online.documents.prepared import Found, Prepared
-    from target_exact_online.documents.sales_invoice import Compared
-    from target_exact_online.documents.sent import Sent
     from target_exact_online.ledger.rows import Document
     from target_exact_online.relations import LeftOver
 
@@ -108,28 +106,6 @@ class Company:
         warnings = self._relations.complete(prepared)
         return replace(stored, warnings=(*stored.warnings, *warnings))
 
-    def find(self, sent: Sent) -> list[Found]:
-        """Return what Exact has with the reference of a document that was sent."""
-        return documents.find(sent, self.client)
-
-    def among(self, sent: Sent, rows: Sequence[Found]) -> list[Found]:
-        """Return which of some rows have the reference of a document."""
-        return documents.among(sent, rows, self.client)
-
-    def finish(self, sent: Sent, found: Found) -> Stored:
-        """Do the rest of what was begun with a document that Exact has."""
-        if not sent.print_date:
-            return Stored(found.exact_id, found.number)
-        return sales_invoice.finish(sent, found, self.client)
-
-    def since(self, stream: str, division: int, moment: datetime) -> list[Found] | None:
-        """Return what was created in Exact since a moment; None when it is too much to read."""
-        return documents.since(stream, division, moment, self.client)
-
-    def having(self, stream: str, division: int, references: Sequence[str]) -> set[str]:
-        """Return those of a few references that Exact has."""
-        return documents.having(stream, division, references, self.client)
-
     def update(self, before: Document, newer: Document, exact_id: str) -> Stored:
         """Make a sales order in Exact what it should be now; one process at a time.
 
@@ -148,19 +124,6 @@ class Company:
             except DocumentRefusedError as error:
                 self._distrust(prepared, error)
                 raise
-
-    def compare(self, printed: Mapping[str, tuple[Sent, str]]) -> dict[str, Compared]:
-        """Return what Exact has booked of printed invoices.
-
-        Args:
-            printed: What was sent and Exact's GUID, by document key.
-        """
-        answers: dict[str, Compared] = {}
-        for division in {sent.division for sent, _ in printed.values()}:
-            some = {key: one for key, one in printed.items() if one[0].division == division}
-            found = sales_invoice.compare(list(some.values()), self.client)
-            answers |= dict(zip(some, found, strict=True))
-        return answers
 
     def complete_left_over(self, *, of_this_run: bool = False) -> Iterator[LeftOver]:
         """Create the addresses and contacts that were not created with their document."""
@@ -198,7 +161,8 @@ class Company:
         self.client.close()
 
     def _taken(self, prepared: Prepared) -> Found | None:
-        same = [one for one in self.find(prepared.sent(datetime.now(UTC))) if one.same]
+        sent = prepared.sent(datetime.now(UTC))
+        same = [one for one in documents.find(sent, self.client) if one.same]
         return same[0] if len(same) == 1 else None
 
     def _distrust(self, prepared: Prepared, error: DocumentRefusedError) -> None:

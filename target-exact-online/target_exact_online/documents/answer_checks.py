@@ -7,7 +7,6 @@ does not have is not compared; it never counts as equal.
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from exact_online.client import ExactClient
     from target_exact_online.documents.prepared import Prepared
 
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CENT = Decimal("0.01")
 _RATE_PRECISION = Decimal("0.0001")
 _REFERENCES = frozenset({"Journal", "JournalCode", "Currency", "PaymentCondition"})
@@ -42,7 +40,8 @@ def checked(prepared: Prepared, row: dict[str, Any], client: ExactClient) -> str
     """
     exact_id = ours(prepared, row)
     if found := differences(prepared, row):
-        take_back(prepared, row, found, client)
+        delete(prepared, row, client, "; ".join(one.what for one in found))
+        raise DocumentRefusedError(found, by_exact=True)
     return exact_id
 
 
@@ -54,7 +53,7 @@ def ours(prepared: Prepared, row: dict[str, Any]) -> str:
     """
     kind = prepared.kind
     exact_id = row.get(kind.id)
-    if not isinstance(exact_id, str) or not _GUID.fullmatch(exact_id):
+    if not values.is_guid(exact_id):
         msg = f"Exact answered without naming what it stored of {prepared.reference}"
         raise OutcomeUnknownError(msg)
     strange = [
@@ -89,19 +88,6 @@ def differences(prepared: Prepared, row: dict[str, Any]) -> list[Problem]:
     if lines and len(lines) != len(prepared.lines):
         found.append(_problem("lines", f"stored {len(lines)} of {len(prepared.lines)} lines"))
     return found + _amounts(prepared, row)
-
-
-def take_back(
-    prepared: Prepared, row: dict[str, Any], found: list[Problem], client: ExactClient
-) -> None:
-    """Delete what differs, if it is proven ours, and refuse the document.
-
-    Raises:
-        DocumentRefusedError: It was deleted.
-        OutcomeUnknownError: It is still there.
-    """
-    delete(prepared, row, client, "; ".join(one.what for one in found))
-    raise DocumentRefusedError(found, by_exact=True)
 
 
 def delete(prepared: Prepared, row: dict[str, Any], client: ExactClient, why: str) -> None:

@@ -307,26 +307,33 @@ def compare(printed: Sequence[tuple[Sent, str]], client: ExactClient) -> list[Co
     """Read the entries of printed invoices, many per call, and compare them line by line.
 
     Args:
-        printed: Invoices of one division with their GUIDs in Exact.
+        printed: Invoices with their GUIDs in Exact.
         client: Makes the calls.
 
     Returns:
         One answer for each, in the same order.
     """
-    answers_by_id: dict[str, Compared] = {}
-    for start in range(0, len(printed), odata.MAX_TERMS):
-        some = printed[start : start + odata.MAX_TERMS]
-        entries = _entries(some, client)
-        doubtful = []
-        for sent, exact_id in some:
-            one = _compared([row for row in entries if _is_entry_of(sent, row)], sent)
-            if one is not None and one.state == "equal":
-                answers_by_id[exact_id] = one
-            else:
-                doubtful.append((sent, exact_id))
-        if doubtful:
-            answers_by_id |= _compared_by_number(doubtful, entries, client)
-    return [answers_by_id[exact_id] for _, exact_id in printed]
+    answers: dict[str, Compared] = {}
+    for division in {sent.division for sent, _ in printed}:
+        here = [one for one in printed if one[0].division == division]
+        for start in range(0, len(here), odata.MAX_TERMS):
+            answers |= _compared_together(here[start : start + odata.MAX_TERMS], client)
+    return [answers[exact_id] for _, exact_id in printed]
+
+
+def _compared_together(
+    some: Sequence[tuple[Sent, str]], client: ExactClient
+) -> dict[str, Compared]:
+    """Compare invoices of one division, as many as one question can name."""
+    entries = _entries(some, client)
+    answers, doubtful = {}, []
+    for sent, exact_id in some:
+        one = _compared([row for row in entries if _is_entry_of(sent, row)], sent)
+        if one is not None and one.state == "equal":
+            answers[exact_id] = one
+        else:
+            doubtful.append((sent, exact_id))
+    return answers | (_compared_by_number(doubtful, entries, client) if doubtful else {})
 
 
 def _entries(some: Sequence[tuple[Sent, str]], client: ExactClient) -> list[dict[str, Any]]:

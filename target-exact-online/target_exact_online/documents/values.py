@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeGuard
 
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}T00:00:00")
+
+
+def is_guid(value: Any) -> TypeGuard[str]:
+    """Tell whether a value of Exact is a GUID."""
+    return isinstance(value, str) and _GUID.fullmatch(value) is not None
 
 
 def same(wanted: Any, there: Any) -> bool:

@@ -16,12 +16,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from target_exact_online import documents
 from target_exact_online.documents import finding, journal_entry
 from target_exact_online.ledger import queries
-from target_exact_online.ledger.database import reading
+from target_exact_online.ledger.database import insert, reading
 from target_exact_online.ledger.tables import known_references
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ class Restored:
         last = queries.last_answer(self.ledger, division, stream) or looked_at
         if last is None:
             return first
-        found = self.company.since(stream, division, last - _MARGIN)
+        found = documents.since(stream, division, last - _MARGIN, self.company.client)
         if found is None:
             until = self.company.now()
             self._keep(division, stream, first.references, complete=False)
@@ -149,7 +148,7 @@ class Restored:
             if queries.last_answer(self.ledger, division, stream) is not None:
                 # Posted by an older version, which looked when it was new.
                 return _Look(set()), None
-            read = self.company.since(stream, division, _EVER_SINCE)
+            read = documents.since(stream, division, _EVER_SINCE, self.company.client)
             references = {one.reference for one in read or ()} - {""}
             row = self._keep(division, stream, references, complete=read is not None)
         references = set(json.loads(row.found))
@@ -172,11 +171,10 @@ class Restored:
         """
         here = (known_references.c.division == division) & (known_references.c.stream == stream)
         with self.ledger.engine.begin() as connection:
-            insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
             until = self.company.now() + _SHOPS_CLOCK
             empty = {"complete": True, "found": "[]", "looked_at": until}
             connection.execute(
-                insert(known_references)
+                insert(connection, known_references)
                 .on_conflict_do_nothing()
                 .values(division=division, stream=stream, **empty)
             )
@@ -195,7 +193,9 @@ class Restored:
         ahead = (finding.reference_of(one.document.record) for one in self.backlog.ahead())
         wanted = list(dict.fromkeys((*names, *filter(None, ahead))))
         asked = [one for one in wanted if one not in look.asked][: documents.MAX_TOGETHER]
-        look.references |= self.company.having(ready.stream, ready.division, asked)
+        look.references |= documents.having(
+            ready.stream, ready.division, asked, self.company.client
+        )
         look.asked |= set(asked)
 
 

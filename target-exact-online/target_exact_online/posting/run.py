@@ -392,25 +392,18 @@ class Posting:
 
     def compare_printed(self) -> None:
         """Compare the entries that Exact made of printed invoices with what was expected."""
-        printed = {
-            waiting.row.document_key: waiting
-            for waiting in queries.to_compare(self.ledger, _PRINTED_STREAM)
-        }
+        printed = queries.to_compare(self.ledger, _PRINTED_STREAM)
         if not printed or self.gate.closed:
             return
-        asked = {
-            key: (self.settling.sent(waiting), str(waiting.row.exact_id))
-            for key, waiting in printed.items()
-        }
+        asked = [(self.settling.sent(one), str(one.row.exact_id)) for one in printed]
         try:
-            answers = self.company.compare(asked)
+            answers = sales_invoice.compare(asked, self.company.client)
         except RetriableError as error:
-            first = next(iter(printed.values()))
-            self.summary.warn(first.document, f"Comparing waits for the next run: {error}")
+            self.summary.warn(printed[0].document, f"Comparing waits for the next run: {error}")
             return
-        for key, answer in answers.items():
+        for waiting, answer in zip(printed, answers, strict=True):
             if answer.state != "not_seen":  # Exact's lists lag: the next run asks again
-                self._compared(printed[key], answer)
+                self._compared(waiting, answer)
 
     def _compared(self, waiting: Waiting, answer: sales_invoice.Compared) -> None:
         number = None if answer.number is None else str(answer.number)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from target_exact_online import documents
+from target_exact_online.documents import sales_invoice
 from target_exact_online.documents.sent import Sent
 from target_exact_online.exceptions import (
     DocumentRefusedError,
@@ -111,7 +112,12 @@ class Settling:
         try:
             if sent.reference:
                 self.restored.look(sent.division, sent.stream)
-            there = self.company.find(sent) if rows is None else self.company.among(sent, rows)
+            client = self.company.client
+            there = (
+                documents.find(sent, client)
+                if rows is None
+                else documents.among(sent, rows, client)
+            )
             found = self._unowned(key, sent, there)
             event = self._answer(waiting, sent, found, asked_at, ours=ours)
         except DocumentRefusedError as error:
@@ -144,7 +150,7 @@ class Settling:
     ) -> Found | Absent | Differs | None:
         same = sorted((one for one in found if one.same), key=lambda one: not one.linked)
         if same:
-            stored = self.company.finish(sent, same[0])
+            stored = sales_invoice.finish(sent, same[0], self.company.client)
             for text in stored.warnings:
                 self.summary.warn(waiting.document, text)
             if len(same) > 1:

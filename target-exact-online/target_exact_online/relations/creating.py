@@ -6,11 +6,11 @@ What could not be created then is created by a later run.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from target_exact_online.documents import values
 from target_exact_online.documents.prepared import Detail, Stored
 from target_exact_online.documents.relation import ADDRESSES, KIND
 from target_exact_online.exceptions import (
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from target_exact_online.relations.rows import Row
     from target_exact_online.relations.things import Thing
 
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _KINDS: dict[str, kinds.Kind[Any]] = {"account": kinds.ACCOUNTS, "item": kinds.ITEMS}
 _NOT_SHOWN = "Exact does not show yet what an earlier call may have created"
 _LEFT_ALONE = (
@@ -229,7 +228,7 @@ class Relations:
     def _is_ours(self, thing: Thing, row: dict[str, Any]) -> bool:
         """Tell whether an answer is this thing's: its own words, and a GUID that is new."""
         exact_id = row.get("ID")
-        if not isinstance(exact_id, str) or not _GUID.fullmatch(exact_id):
+        if not values.is_guid(exact_id):
             return False
         if thing.what != "address" and self._rows.holds(thing, exact_id):
             return False
