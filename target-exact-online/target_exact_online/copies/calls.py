@@ -10,6 +10,7 @@ public clients ask for documents by entry, and for files by document.
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exact_online import odata
@@ -61,19 +62,18 @@ def check_size(content: bytes) -> None:
         raise DocumentRefusedError([Problem("document", what, advice)])
 
 
+@dataclass(frozen=True, slots=True)
 class Calls:
     """Makes the calls in one division; every error is as `client` raises it."""
 
-    def __init__(self, client: ExactClient, division: int | None) -> None:
-        """Use this client; nothing is called yet."""
-        self._client = client
-        self._division = division
+    client: ExactClient
+    division: int
 
     def customers(self, entry_ids: Sequence[str]) -> dict[str, str]:
         """Return the account of each of a few entries that Exact still has, by the entry's GUID."""
-        rows = self._client.get(
+        rows = self.client.get(
             ENTRIES,
-            division=self._division,
+            division=self.division,
             select="EntryID,Customer",
             filter=odata.any_of("EntryID", map(odata.guid, entry_ids)),
             answers_it=odata.has("EntryID", *entry_ids),
@@ -98,9 +98,9 @@ class Calls:
     def _first(
         self, asked: str, answers_it: Callable[[Any], bool], entry_id: str, subject: str
     ) -> str | None:
-        rows = self._client.get(
+        rows = self.client.get(
             DOCUMENTS,
-            division=self._division,
+            division=self.division,
             select="ID,Subject,FinancialTransactionEntryID",
             filter=asked,
             answers_it=answers_it,
@@ -114,9 +114,9 @@ class Calls:
 
     def has_file(self, document_id: str, file_name: str) -> bool:
         """Tell whether Exact's document has the file."""
-        rows = self._client.get(
+        rows = self.client.get(
             FILES,
-            division=self._division,
+            division=self.division,
             select="ID,Document,FileName",
             filter=f"Document eq {odata.guid(document_id)}",
             answers_it=odata.has("Document", document_id),
@@ -125,7 +125,7 @@ class Calls:
 
     def make_document(self, entry_id: str, customer: str, subject: str, on: date) -> str:
         """Make Exact's document for an entry, on its date, and return its GUID."""
-        row = self._client.post(
+        row = self.client.post(
             DOCUMENTS,
             {
                 "Type": _SALES_INVOICE,
@@ -134,20 +134,20 @@ class Calls:
                 "FinancialTransactionEntryID": entry_id,
                 "Account": customer,
             },
-            division=self._division,
+            division=self.division,
         )
         return _own(row, FinancialTransactionEntryID=entry_id, Subject=subject)
 
     def add_file(self, document_id: str, file_name: str, content: bytes) -> str:
         """Put a file into Exact's document; return the file's GUID."""
-        row = self._client.post(
+        row = self.client.post(
             FILES,
             {
                 "Document": document_id,
                 "FileName": file_name,
                 "Attachment": base64.b64encode(content).decode(),
             },
-            division=self._division,
+            division=self.division,
         )
         return _own(row, Document=document_id, FileName=file_name)
 

@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from target_exact_online.ledger import chain, payload
 from target_exact_online.ledger.chain import Event
-from target_exact_online.ledger.database import UtcDateTime, reading
+from target_exact_online.ledger.database import UtcDateTime, insert, reading
 from target_exact_online.ledger.tables import documents, events
 
 if TYPE_CHECKING:
@@ -132,8 +131,7 @@ class Rows:
             )
             connection.execute(attachments.delete().where(attachments.c.document_key.in_(stored)))
             if new:
-                insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-                connection.execute(insert(attachments).on_conflict_do_nothing(), new)
+                connection.execute(insert(connection, attachments).on_conflict_do_nothing(), new)
             connection.execute(copies_since.update().values(seq=head))
             return {str(one["document_key"]) for one in new}
 
@@ -161,14 +159,11 @@ class Rows:
 
     def sending(self, one: Copy, at: datetime | None) -> None:
         """Note that the next call begins now, or that nothing came of it (None)."""
-        with self.engine.begin() as connection:
-            _write(connection, one.document_key, sent_at=at)
+        self._set(one, sent_at=at)
 
     def has_document(self, one: Copy, exact_document_id: str, *, sent_at: datetime | None) -> None:
         """Note Exact's document for the file, which may be in it since some moment (UTC)."""
-        values = {"exact_document_id": exact_document_id, "sent_at": sent_at}
-        with self.engine.begin() as connection:
-            _write(connection, one.document_key, **values)
+        self._set(one, exact_document_id=exact_document_id, sent_at=sent_at)
 
     def attached(self, run: Run, one: Copy, exact_document_id: str) -> None:
         """Note that Exact has the copy."""
@@ -183,15 +178,17 @@ class Rows:
 
     def later(self, one: Copy, reason: str, *, next_retry_at: datetime) -> None:
         """Leave a copy to a later run, and say why and when (UTC)."""
-        values = {"error": reason, "next_retry_at": next_retry_at, "attempts": one.attempts + 1}
-        with self.engine.begin() as connection:
-            _write(connection, one.document_key, **values)
+        self._set(one, error=reason, next_retry_at=next_retry_at, attempts=one.attempts + 1)
 
     def waiting(self) -> int:
         """Return how many copies wait."""
         counted = sa.select(sa.func.count()).where(attachments.c.state == WAITING)
         with reading(self.engine) as connection:
             return connection.execute(counted).scalar_one()
+
+    def _set(self, one: Copy, **values: Any) -> None:
+        with self.engine.begin() as connection:
+            _write(connection, one.document_key, **values)
 
     def _end(self, one: Copy, state: str, event: Event, **values: Any) -> None:
         with self.engine.begin() as connection:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -96,6 +97,13 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """
     with engine.connect().execution_options(ledger_reads_only=True) as connection:
         yield connection
+
+
+def insert(connection: Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """Return an insert that may say what to do with a row that is there."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
 
 
 def _parse(url: str) -> URL:

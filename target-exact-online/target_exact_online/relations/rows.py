@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import sqlalchemy as sa
 from cryptography.fernet import InvalidToken
-from sqlalchemy.dialects import postgresql, sqlite
 
 from target_exact_online.documents.prepared import Detail  # noqa: TC001  # msgspec needs it
 from target_exact_online.exceptions import ConfigError
-from target_exact_online.ledger.database import UtcDateTime, reading
+from target_exact_online.ledger.database import UtcDateTime, insert, reading
 from target_exact_online.ledger.keys import LedgerKeys, open_keys
 from target_exact_online.ledger.tables import documents
 
@@ -70,12 +69,11 @@ class Row:
     order_number: str | None = None  # the order of the document, or None
 
 
+@dataclass(frozen=True)
 class Rows:
     """The rows of all processes with this ledger."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Use this ledger."""
-        self.engine = engine
+    engine: Engine
 
     def find(self, thing: Thing) -> Row | None:
         """Return what is recorded of a thing, or None when it was never sent."""
@@ -133,37 +131,33 @@ class Rows:
     def not_there(self, thing: Thing, *, wanted: bool) -> None:
         """Note that Exact surely does not have a thing."""
         here = self._is(thing)
-        with self.engine.begin() as connection:
-            connection.execute(
-                relations.update().where(*here).values(sent_at=None)
-                if wanted
-                else relations.delete().where(*here)
-            )
+        self._execute(
+            relations.update().where(*here).values(sent_at=None)
+            if wanted
+            else relations.delete().where(*here)
+        )
 
     def waits(self, row: Row, at: datetime) -> None:
         """Correct since when a thing may be in Exact."""
-        with self.engine.begin() as connection:
-            connection.execute(relations.update().where(*_is(row)).values(sent_at=at))
+        self._execute(relations.update().where(*_is(row)).values(sent_at=at))
 
     def is_there(self, row: Row, exact_id: str) -> None:
         """Note that Exact has what an earlier run sent."""
-        with self.engine.begin() as connection:
-            connection.execute(
-                relations.update()
-                .where(*_is(row))
-                .values(exact_id=exact_id, sent_at=None, payload=None)
-            )
+        values = {"exact_id": exact_id, "sent_at": None, "payload": None}
+        self._execute(relations.update().where(*_is(row)).values(values))
 
     def remove(self, row: Row) -> None:
         """Forget a row."""
-        with self.engine.begin() as connection:
-            connection.execute(relations.delete().where(*_is(row)))
+        self._execute(relations.delete().where(*_is(row)))
 
     def doubt(self, division: int, exact_ids: Sequence[str], at: datetime) -> None:
         """Forget which things have these GUIDs: they may be in Exact, or were deleted there."""
         here = _here.division == division, _here.exact_id.in_(exact_ids)
+        self._execute(relations.update().where(*here).values(exact_id=None, sent_at=at))
+
+    def _execute(self, statement: sa.Update | sa.Delete) -> None:
         with self.engine.begin() as connection:
-            connection.execute(relations.update().where(*here).values(exact_id=None, sent_at=at))
+            connection.execute(statement)
 
     def _put(
         self,
@@ -180,8 +174,7 @@ class Rows:
         if exact_id is None:
             content = _Payload(thing.question, details)
             payload = self._keys.encrypt(msgspec.json.encode(content))
-        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        statement = insert(relations).values(
+        statement = insert(connection, relations).values(
             division=thing.division,
             what=thing.what,
             identity=self._hash(thing),
