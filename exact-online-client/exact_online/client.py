@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -120,6 +121,10 @@ class ExactClient:
         """Close the connections and give unused calls back to the budget."""
         self._session.close()
         self.budget.release()
+
+    def now(self) -> datetime:
+        """Return the time at Exact (UTC), as far as its answers told; else our own."""
+        return datetime.fromtimestamp(self.budget.clock(), UTC)
 
     @property
     def call_count(self) -> int:

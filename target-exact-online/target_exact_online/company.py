@@ -19,7 +19,7 @@ from target_exact_online.relations import Relations
 from target_exact_online.settings import with_defaults
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     import requests
     from sqlalchemy.engine import Engine
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from exact_online.limits import Left
     from target_exact_online.documents.prepared import Found, Prepared
     from target_exact_online.ledger.rows import Document
-    from target_exact_online.relations import LeftOver
 
 
 @dataclass(slots=True)
@@ -40,12 +39,12 @@ class Company:
     settings: DocumentSettings  # what may be created or moved
     absent_after: timedelta  # how long a call may be at work in Exact, and Exact's lists behind it
     _masters: dict[int, MasterData] = field(default_factory=dict)
-    _relations: Relations = field(init=False)
+    relations: Relations = field(init=False)
     _begun: Begun = field(init=False)
 
     def __post_init__(self) -> None:
         """Prepare what is created; nothing is called yet."""
-        self._relations = Relations(self.client, self.engine, self.master, self.absent_after)
+        self.relations = Relations(self.client, self.engine, self.master, self.absent_after)
         self._begun = Begun(self.engine)
 
     @property
@@ -81,7 +80,7 @@ class Company:
         """
         if prepared.kind is relation.KIND:
             return prepared  # it is the relation itself
-        return self._relations.ensure(prepared)
+        return self.relations.ensure(prepared)
 
     def send(self, prepared: Prepared) -> Stored:
         """Store a document in Exact; what it needs is there.
@@ -93,7 +92,7 @@ class Company:
             TargetError: By type: nothing was stored, or it is unknown whether it was.
         """
         if prepared.kind is relation.KIND:
-            return self._relations.create(prepared)
+            return self.relations.create(prepared)
         try:
             stored = documents.send(prepared, self.client)
         except DocumentRefusedError as error:
@@ -103,7 +102,7 @@ class Company:
             if found is None:
                 raise
             stored = Stored(found.exact_id, found.number)
-        warnings = self._relations.complete(prepared)
+        warnings = self.relations.complete(prepared)
         return replace(stored, warnings=(*stored.warnings, *warnings))
 
     def update(self, before: Document, newer: Document, exact_id: str) -> Stored:
@@ -114,7 +113,7 @@ class Company:
             RetriableError: It may be changed in part: update it again.
         """
         try:
-            sent = self._relations.known(self.prepare(before))
+            sent = self.relations.known(self.prepare(before))
         except DocumentRefusedError:
             sent = None  # what it refers to has changed since
         prepared = self.complete(self.prepare(newer))
@@ -124,10 +123,6 @@ class Company:
             except DocumentRefusedError as error:
                 self._distrust(prepared, error)
                 raise
-
-    def complete_left_over(self, *, of_this_run: bool = False) -> Iterator[LeftOver]:
-        """Create the addresses and contacts that were not created with their document."""
-        return self._relations.complete_left_over(of_this_run=of_this_run)
 
     def period(self, prepared: Prepared) -> tuple[int, int] | None:
         """Return Exact's financial year and period of a document, if master data has them."""
@@ -139,22 +134,9 @@ class Company:
             return None
         return period.year, period.period
 
-    def now(self) -> datetime:
-        """Return the time at Exact (UTC), as far as its answers told; else our own."""
-        return datetime.fromtimestamp(self.client.budget.clock(), UTC)
-
-    def calls_at_once(self) -> float:
-        """Return how many calls at once use up the minute's limit, at the pace of answers."""
-        per_minute = self.client.budget.minute_limit(division=self.division)
-        return per_minute / 60 * self.client.mean_latency
-
     def limits_left(self) -> Left:
         """Return what is left of the limits, as far as the last answers told."""
         return self.client.budget.left(division=self.division)
-
-    def cancel(self) -> None:
-        """Let no call wait for the next minute any more, because the run ends."""
-        self.client.budget.cancel()
 
     def close(self) -> None:
         """Close connections and give unused calls back."""
@@ -168,7 +150,7 @@ class Company:
     def _distrust(self, prepared: Prepared, error: DocumentRefusedError) -> None:
         if error.by_exact:  # what the cache says is not what Exact has
             self.master(prepared.division).distrust(error)
-            self._relations.distrust(prepared, error)
+            self.relations.distrust(prepared, error)
 
 
 def open_company(

@@ -191,7 +191,7 @@ def _run(
             read(outbox)
             exit_code = summary.exit_code(config["fail_on"])
         except TerminatedError as ended:
-            company.cancel()
+            company.client.budget.cancel()
             exit_code = ended.exit_code
         except TargetError as fatal:
             error, exit_code = fatal, EXIT_ERROR

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from target_exact_online.exceptions import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from exact_online.client import ExactClient
     from target_exact_online.documents.begun import Begun
@@ -143,7 +144,7 @@ def update(
     }
     missing, superfluous = _unmatched(wanted.lines, order[KIND.lines])
     if change or missing or superfluous:
-        begun.add(prepared.division, exact_id, [*versions, wanted], _now(client))
+        begun.add(prepared.division, exact_id, [*versions, wanted], client.now())
     if change:
         client.put(KIND.resource, exact_id, change, division=prepared.division)
     for line in missing:
@@ -152,17 +153,13 @@ def update(
         client.delete(LINES, str(line["ID"]), division=prepared.division)
     now = order
     if change or missing or superfluous:
-        now = _read(prepared, exact_id, client, _now(client))
+        now = _read(prepared, exact_id, client, client.now())
     if (made := values.total(now)) != prepared.total:
         what = f"Exact makes {made} of the changed order of {prepared.total}"
         advice = f"Compare order {now.get(KIND.number)} in Exact with the shop."
         raise DocumentRefusedError([Problem("totals, amount", what, advice)])
     begun.done(prepared.division, exact_id)
     return Stored(exact_id, finding.number_of(now, KIND.number))
-
-
-def _now(client: ExactClient) -> datetime:
-    return datetime.fromtimestamp(client.budget.clock(), UTC)
 
 
 def _read(
@@ -182,7 +179,7 @@ def _read(
         if isinstance(row.get(KIND.lines), list):
             return dict.fromkeys(_HEADER) | row
     what = f"Exact does not show the order {prepared.reference}"
-    if changed_at is not None and (soon := changed_at + _SHOWN_AFTER) > _now(client):
+    if changed_at is not None and (soon := changed_at + _SHOWN_AFTER) > client.now():
         msg = f"{what} since it was changed"
         raise NotYetError(msg, KIND.resource, soon)
     advice = "If somebody deleted it there, replay the document with --again to send it anew."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
 State = Literal["held", "sending", "posted", "parked", "failed", "skipped"]
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(msgspec.Struct, frozen=True):
     """A record came in."""
 
     stream: str  # its stream
@@ -21,16 +21,14 @@ class Arrived:
     skip: bool = False  # the refusal says that there is nothing to book
 
 
-@dataclass(frozen=True, slots=True)
-class Intended:
+class Intended(msgspec.Struct, frozen=True):
     """A run is about to send it; committed before the call."""
 
     run: str
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """Exact said that it has stored it."""
 
     run: str
@@ -38,8 +36,7 @@ class Answered:
     exact_number: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """It cannot be booked as it is; surely Exact does not have it because of this call."""
 
     reason: str  # what is wrong and what to do
@@ -47,8 +44,7 @@ class Refused:
     by_exact: bool = False  # Exact refused what was sent; else it was found before any call
 
 
-@dataclass(frozen=True, slots=True)
-class NotSent:
+class NotSent(msgspec.Struct, frozen=True):
     """A technical failure, and surely nothing is in Exact because of this call."""
 
     reason: str  # what failed
@@ -57,15 +53,13 @@ class NotSent:
     max_attempts: int  # failures after which it waits for a person
 
 
-@dataclass(frozen=True, slots=True)
-class NotNow:
+class NotNow(msgspec.Struct, frozen=True):
     """No call may be made now; surely nothing is in Exact because of this one."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(msgspec.Struct, frozen=True):
     """It was sent, and no trustworthy answer came."""
 
     run: str
@@ -73,8 +67,7 @@ class Lost:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """Exact was asked, and has it."""
 
     exact_id: str  # its GUID
@@ -82,8 +75,7 @@ class Found:
     ours: bool = True  # a call of ours is what stored it; else it was there before this ledger knew
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(msgspec.Struct, frozen=True):
     """Exact was asked, late enough for the answer to be proof, and does not have it."""
 
     at: datetime  # when (UTC)
@@ -91,86 +83,74 @@ class Absent:
     max_attempts: int  # as of `NotSent`
 
 
-@dataclass(frozen=True, slots=True)
-class Differs:
+class Differs(msgspec.Struct, frozen=True):
     """Exact was asked, and has something with its reference that is not the same."""
 
     reason: str
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Suspected:
+class Suspected(msgspec.Struct, frozen=True):
     """Exact may have it from before this ledger knew it: a backup was restored."""
 
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class TakenOver:
+class TakenOver(msgspec.Struct, frozen=True):
     """The run that had it in hand is dead, and another one takes it."""
 
     run: str
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeBegun:
+class ChangeBegun(msgspec.Struct, frozen=True):
     """Exact's own document is about to be made what the newer version is; that may break off."""
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(msgspec.Struct, frozen=True):
     """Exact's own document was made what the version is with which the change was begun."""
 
     exact_number: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class NotChanged:
+class NotChanged(msgspec.Struct, frozen=True):
     """Exact keeps the version it has."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(msgspec.Struct, frozen=True):
     """What Exact made of it was read back."""
 
     exact_number: str | None  # Exact's number
     reason: str | None  # what differs, or None
 
 
-@dataclass(frozen=True, slots=True)
-class Summed:
+class Summed(msgspec.Struct, frozen=True):
     """The entry that it is part of was built, changed its state, or was dissolved."""
 
     state: State  # the entry's state
     exact_number: str | None = None  # the entry's number in Exact, or None
 
 
-@dataclass(frozen=True, slots=True)
-class Dissolved:
+class Dissolved(msgspec.Struct, frozen=True):
     """The entry of a day that was not sent is to be built again, because its documents changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
+class Replayed(msgspec.Struct, frozen=True):
     """A person wants it tried by the next run."""
 
     at: datetime  # when (UTC)
     again: bool = False  # also when it is posted: Exact is asked, and gets it if it is gone
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(msgspec.Struct, frozen=True):
     """A person decided that it is never posted."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Anonymised:
+class Anonymised(msgspec.Struct, frozen=True):
     """Its content is forgotten; what was posted stays provable."""
 
 

@@ -111,7 +111,7 @@ class Outbox:
     def _complete_relations(self, *, of_this_run: bool = False) -> None:
         if self.posting.gate.closed:
             return
-        for left in self.company.complete_left_over(of_this_run=of_this_run):
+        for left in self.company.relations.complete_left_over(of_this_run=of_this_run):
             for warning in left.warnings:
                 self.posting.summary.note(left.document_key, left.order_number, warning)
 

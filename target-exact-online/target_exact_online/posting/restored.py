@@ -111,7 +111,7 @@ class Restored:
             return first
         found = documents.since(stream, division, last - _MARGIN, self.company.client)
         if found is None:
-            until = self.company.now()
+            until = self.company.client.now()
             self._keep(division, stream, first.references, complete=False)
             return _Look(first.references, until)
         owners = queries.owners(self.ledger, division, [one.exact_id for one in found])
@@ -171,7 +171,7 @@ class Restored:
         """
         here = (known_references.c.division == division) & (known_references.c.stream == stream)
         with self.ledger.engine.begin() as connection:
-            until = self.company.now() + _SHOPS_CLOCK
+            until = self.company.client.now() + _SHOPS_CLOCK
             empty = {"complete": True, "found": "[]", "looked_at": until}
             connection.execute(
                 insert(connection, known_references)

@@ -133,7 +133,9 @@ class Posting:
 
     def _get_help(self) -> None:
         """Let one more worker begin while the minute's calls allow more than are made."""
-        needed = math.ceil(self.company.calls_at_once() * _SPARE)
+        client = self.company.client
+        per_second = client.budget.minute_limit(division=client.division) / 60
+        needed = math.ceil(per_second * client.mean_latency * _SPARE)
         with self._lock:
             alive = sum(worker.is_alive() for worker in self._workers)
         if alive < min(needed, _MAX_WORKERS) and not self.gate.closed:
@@ -296,7 +298,7 @@ class Posting:
             self.summary.warn(waiting.document, text)
         number = None if stored.number is None else str(stored.number)
         facts = Facts(
-            answered_at=self.company.now(),
+            answered_at=self.company.client.now(),
             period=self.company.period(ready),
             entry_date=ready.document_date.isoformat(),
         )

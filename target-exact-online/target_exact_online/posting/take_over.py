@@ -133,7 +133,7 @@ class Settling:
         if event is None:
             return None
         self._asked[key] = _ENOUGH
-        facts = Facts(answered_at=self.company.now() if isinstance(event, Found) else None)
+        facts = Facts(answered_at=self.company.client.now() if isinstance(event, Found) else None)
         step = self.ledger.move(self.run, key, event, facts, expected=waiting.row.last_seq)
         if step is not None:
             tell_all(self.summary, self.ledger, waiting.document, step)
