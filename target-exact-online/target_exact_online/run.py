@@ -97,18 +97,7 @@ def build_outbox(
     write_state: Callable[[dict[str, Any]], None],
     on_progress: Callable[[int], None],
 ) -> Outbox:
-    """Put the parts of one run together; nothing is called yet.
-
-    Args:
-        config: The settings.
-        ledger: The audit trail.
-        run: This process's run.
-        company: Where documents go.
-        gate: Whether calls may be made.
-        summary: Counts what happens.
-        write_state: Writes one STATE for the tap.
-        on_progress: Called with the number of queued messages.
-    """
+    """Put the parts of one run together; nothing is called yet."""
     backlog = Backlog(ledger, gate, config["priority"])
     restored = Restored(ledger, company, backlog)
     settling = Settling(

@@ -79,13 +79,7 @@ class Shown:
 
 
 def find(ledger: Ledger, search: Search, *, limit: int | None = None) -> Iterator[sa.Row[Any]]:
-    """Give documents in pages, oldest first: by booking day where days are searched for.
-
-    Args:
-        ledger: The audit trail.
-        search: Which documents.
-        limit: How many at most; None: all.
-    """
+    """Give at most `limit` documents in pages, oldest first: by booking day if one is named."""
     came = documents.c.created_at, documents.c.document_key
     order = (documents.c.entry_date, *came) if search.since or search.until else came
     after: tuple[Any, ...] | None = None
@@ -197,12 +191,6 @@ def attach(ledger: Ledger, search: Search, *, dry_run: bool) -> list[str]:
 def skip(ledger: Ledger, search: Search, reason: str, *, dry_run: bool) -> list[str]:
     """Decide that documents are never posted; return their keys.
 
-    Args:
-        ledger: The audit trail.
-        search: Which documents; each that is named must be known.
-        reason: Why, for the audit trail.
-        dry_run: Only say which.
-
     Raises:
         ConfigError: A named document is not known, or is posted.
     """
@@ -223,12 +211,6 @@ def anonymise(
 
     Keys, amounts, postings, states, Exact's ids and the chain stay: the trail still proves what
     was posted. Names, addresses and messages are gone for good.
-
-    Args:
-        ledger: The audit trail.
-        before: Only documents that were last touched before this moment (UTC).
-        parked_too: Also those that still wait for a person.
-        dry_run: Only say which.
     """
     states = ("posted", "skipped", *(("parked", "failed") if parked_too else ()))
     condition = sa.and_(

@@ -51,12 +51,6 @@ def begin(config: Mapping[str, Any]) -> None:
 def write(path: str, summary: Summary, exit_code: int, error: BaseException | None) -> None:
     """Write the run's report, all of it or nothing, for its owner alone.
 
-    Args:
-        path: The setting ``report_file``.
-        summary: What was counted.
-        exit_code: The process's exit code.
-        error: What ended the run early, or None.
-
     Raises:
         ConfigError: The file cannot be written.
     """

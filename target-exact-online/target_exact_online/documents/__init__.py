@@ -57,13 +57,7 @@ STREAMS = {
 def prepare(
     stream: str, record: Mapping[str, Any], master: MasterData, settings: DocumentSettings
 ) -> Prepared:
-    """Check a record and make its payload; no call that writes.
-
-    Args:
-        stream: A stream of contract 2.
-        record: Its record; amounts as ``Decimal``.
-        master: The master data of the record's division.
-        settings: What may be created or moved.
+    """Check a record, its amounts ``Decimal``, and make its payload; no call that writes.
 
     Raises:
         DocumentRefusedError: With every problem that can be known before the call.
@@ -148,14 +142,8 @@ def recall(
     """Return what an earlier version, which did not record it, sent for a document.
 
     It sent longer references, which Exact cut. What it may have sent otherwise, such as the date
-    of another period, is left open: it is not compared.
-
-    Args:
-        stream: Its stream.
-        record: Its record.
-        document_key: The ledger's name for it.
-        division: The division it was sent to.
-        at: When its call had begun at the latest (UTC).
+    of another period, is left open: it is not compared. Its call had begun at `at` (UTC) at the
+    latest.
     """
     kind = STREAMS[stream].kind
     reference = str(record.get("your_ref") or "").strip()

@@ -12,9 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from cryptography.fernet import InvalidToken
 
-from target_exact_online.exceptions import ConfigError
 from target_exact_online.ledger import payload
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.keys import LedgerKeys, open_keys
@@ -63,14 +61,8 @@ class Begun:
             stored = connection.scalar(query)
         if stored is None:
             return {}
-        try:
-            return payload.decode(self._keys.decrypt(stored))
-        except (InvalidToken, ValueError) as error:
-            msg = (
-                f"What the ledger holds of the change of order {exact_id} is damaged. Restore the "
-                "ledger from a backup (setting ledger_url)."
-            )
-            raise ConfigError(msg) from error
+        what = f"What the ledger holds of the change of order {exact_id}"
+        return payload.unsealed(self._keys, stored, what)
 
     def add(self, division: int, exact_id: str, versions: Sequence[Version], at: datetime) -> None:
         """Keep the versions of which parts may be in Exact from now on (UTC, Exact's clock)."""

@@ -114,14 +114,8 @@ def update(
 
     Lines that stay are left alone, and new ones are added before old ones go: an order cannot lose
     its last line. Every step can be repeated: an update that broke off is simply begun anew, and
-    what it did is known from the versions.
-
-    Args:
-        prepared: The order as it should be.
-        before: The version that was sent, or None when nobody knows it.
-        exact_id: The GUID of the order in Exact.
-        client: Makes the calls.
-        begun: Keeps what of earlier changes may be in Exact.
+    what it did is known from the versions. ``before`` is the version that was sent, or None when
+    nobody knows it.
 
     Raises:
         ChangedByPeopleError: The order in Exact is none of the versions, nor a mix of them.

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+from cryptography.fernet import InvalidToken
+
+from target_exact_online.exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from target_exact_online.ledger.keys import LedgerKeys
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -30,6 +36,19 @@ def decode(payload: bytes) -> dict[str, Any]:
     """Return the record, amounts as ``Decimal``."""
     record: dict[str, Any] = _DECODER.decode(payload)
     return record
+
+
+def unsealed(keys: LedgerKeys, stored: bytes, what: str) -> dict[str, Any]:
+    """Return a record that the ledger keeps encrypted.
+
+    Raises:
+        ConfigError: It is damaged; ``what`` names it.
+    """
+    try:
+        return decode(keys.decrypt(stored))
+    except (InvalidToken, ValueError) as error:
+        msg = f"{what} is damaged. Restore the ledger from a backup (setting ledger_url)."
+        raise ConfigError(msg) from error
 
 
 def content_hash(record: dict[str, Any]) -> str:

@@ -101,13 +101,7 @@ def due(
 
 
 def unsettled(ledger: Ledger, *, looked_at: datetime, limit: int = 200) -> Sequence[Waiting]:
-    """Return documents that may be in Exact and that no run has in hand, oldest call first.
-
-    Args:
-        ledger: The ledger.
-        looked_at: Parked ones are due when their time is not later than this (UTC).
-        limit: How many at most.
-    """
+    """Return documents that may be in Exact and that no run has in hand, oldest call first."""
     parked = (documents.c.state == "parked") & (documents.c.next_retry_at <= looked_at)
     return _select(
         ledger,

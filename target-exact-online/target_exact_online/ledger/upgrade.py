@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from cryptography.fernet import InvalidToken
 
 from target_exact_online.exceptions import ConfigError
 from target_exact_online.ledger import chain, payload
@@ -122,14 +121,8 @@ def _answered(row: dict[str, Any]) -> datetime | None:
 def _opened(
     keys: LedgerKeys, row: dict[str, Any], stored: bytes, stream: str, division: int
 ) -> Document:
-    try:
-        record = payload.decode(keys.decrypt(stored))
-    except (InvalidToken, ValueError) as error:
-        msg = (
-            f"The content of document {row['document_key']} in the ledger is damaged. Restore the "
-            "ledger from a backup (setting ledger_url)."
-        )
-        raise ConfigError(msg) from error
+    what = f"The content of document {row['document_key']} in the ledger"
+    record = payload.unsealed(keys, stored, what)
     document = Document.of(stream, record | {"document_key": row["document_key"]}, division)
     return replace(document, division=division)
 

@@ -94,16 +94,7 @@ class Cache:
         deleted: Iterable[str] = (),
         replace: bool,
     ) -> None:
-        """Keep rows and how far they were read, in one transaction.
-
-        Args:
-            kind: What the rows are.
-            name: The name they are kept under.
-            rows: New and changed rows.
-            state: How far this reading went.
-            deleted: Keys that are gone.
-            replace: True when the rows are all there are.
-        """
+        """Keep new and changed rows, or by `replace` all there are, and how far they were read."""
         values = {str(row[kind.key]): self._values(kind, name, row) for row in rows}
         gone = list(deleted)
         here = (master_rows.c.division == self.division) & (master_rows.c.kind == name)

@@ -1,7 +1,5 @@
 """Documents, their chained events, the runs that claim them, and the sealed data key."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Rate windows and errors that processes share, and the cache of Exact's master data."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

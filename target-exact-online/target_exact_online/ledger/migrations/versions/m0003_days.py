@@ -1,7 +1,5 @@
 """Which documents are behind which summary entry."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

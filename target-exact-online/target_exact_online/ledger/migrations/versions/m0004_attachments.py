@@ -1,7 +1,5 @@
 """Which posted documents get a PDF copy in Exact, and how far that is."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

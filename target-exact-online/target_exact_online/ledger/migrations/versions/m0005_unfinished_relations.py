@@ -1,7 +1,5 @@
 """Which relations were created, or are about to be, without all their addresses and contacts."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

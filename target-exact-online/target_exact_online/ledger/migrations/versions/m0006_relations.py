@@ -1,7 +1,5 @@
 """Relations, addresses, contacts and items as rows: what may be in Exact, and what is there."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

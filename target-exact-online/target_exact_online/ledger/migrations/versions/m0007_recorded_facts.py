@@ -3,8 +3,6 @@
 Columns only: what the payloads tell is filled in when the ledger is opened with its key.
 """
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

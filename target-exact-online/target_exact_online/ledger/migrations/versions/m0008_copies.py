@@ -1,7 +1,5 @@
 """Copies by recorded facts: since when one may be in Exact, and which documents are due."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Changes of sales orders that were begun: parts of them may be in Exact."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

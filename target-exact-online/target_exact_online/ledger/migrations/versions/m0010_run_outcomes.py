@@ -1,7 +1,5 @@
 """How each run ended, and for which streams: what monitoring asks for."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -4,8 +4,6 @@ A query uses a partial index only when it has the index's condition word for wor
 are those of `ledger.tables`. The ones of revision 0007 never matched.
 """
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Documents are found by the shop's order: a credit memo's sale, and `documents list --order`."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 
