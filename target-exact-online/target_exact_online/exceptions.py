@@ -70,12 +70,6 @@ class NotYetError(NotNowError):
     """Something that a document needs may be in Exact, which does not show it yet."""
 
     def __init__(self, message: str, resource: str, retry_at: datetime) -> None:
-        """Describe what is waited for.
-
-        Args:
-            message: What happened, in plain English.
-            resource: Where it may have been created.
-            retry_at: When it is asked for again (UTC).
-        """
+        """Say what happened, where it may have been created, and when it is asked for (UTC)."""
         said = f"{message}. It is asked for again after {retry_at:%Y-%m-%d %H:%M:%S} UTC."
         super().__init__(said, retry_at=retry_at, endpoint=resource)

@@ -6,6 +6,7 @@ import contextlib
 import signal
 import threading
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from exact_online.client import division_of
@@ -99,7 +100,6 @@ def build_outbox(
 ) -> Outbox:
     """Put the parts of one run together; nothing is called yet."""
     backlog = Backlog(ledger, gate, config["priority"])
-    restored = Restored(ledger, company, backlog)
     settling = Settling(
         ledger,
         run,
@@ -109,28 +109,11 @@ def build_outbox(
         settle_after=timedelta(seconds=config["settle_after_seconds"]),
         index_lag=timedelta(seconds=config["index_lag_seconds"]),
         max_attempts=config["max_attempts"],
-        restored=restored,
+        restored=Restored(ledger, company, backlog),
     )
-    posting = Posting(
-        ledger,
-        run,
-        company,
-        backlog,
-        settling,
-        restored,
-        gate,
-        summary,
-        config["max_attempts"],
-    )
-    intake = Intake(
-        ledger,
-        run,
-        backlog,
-        summary,
-        write_state,
-        on_progress,
-        lambda: company.master(company.division),
-    )
+    posting = Posting(ledger, run, company, backlog, settling, gate, summary)
+    check = partial(company.master, company.division)
+    intake = Intake(ledger, run, backlog, summary, write_state, on_progress, check)
     return Outbox(posting, intake, company)
 
 
@@ -142,8 +125,7 @@ def _run(
     read: Callable[[Outbox], None],
     write_state: Callable[[dict[str, Any]], None],
 ) -> tuple[int, TargetError | None]:
-    stop = threading.Event()
-    gate = Gate(summary, stop, max_wait_seconds=config["max_wait_seconds"])
+    gate = Gate(summary, threading.Event(), max_wait_seconds=config["max_wait_seconds"])
     with contextlib.ExitStack() as cleanup:
         company = open_company(config, ledger.engine, lambda key: queries.number_of(ledger, key))
         cleanup.callback(company.close)
@@ -163,13 +145,7 @@ def _run(
             on_progress=progress.update,
         )
         attaching = copies.Copies(
-            ledger,
-            run,
-            company.client,
-            summary,
-            company.limits_left,
-            lambda: gate.closed,
-            company.absent_after,
+            ledger, run, company.client, summary, lambda: gate.closed, company.absent_after
         )
         attaching.begin(wanted=config["attach_documents"])
         if config["attach_documents"]:

@@ -140,21 +140,12 @@ class Summary:
         return sum(self.posted.values())
 
     def exit_code(self, fail_on: FailOn) -> int:
-        """Return the process's exit code.
-
-        Args:
-            fail_on: The setting: ``parked`` also fails for documents that wait for a person,
-                ``failed`` only for those that could not be sent.
-        """
+        """Return the process's exit code; `failed` is only about what could not be sent."""
         bad = self._ours(self.failed) or (fail_on == "parked" and self._needs_people)
         return EXIT_NOT_ALL_POSTED if bad and fail_on != "never" else EXIT_OK
 
     def outcome(self, exit_code: int, error: BaseException | None) -> Outcome:
         """Return what whoever scheduled the run should do next.
-
-        Args:
-            exit_code: The process's exit code.
-            error: What ended the run early, or None.
 
         Returns:
             ``ok``; ``needs_people`` for single documents; ``held`` until `retry_at`; ``retry``

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exact_online.client import ExactClient
-    from exact_online.limits import Left
     from target_exact_online.copies.rows import Copy
     from target_exact_online.ledger.runs import Run
     from target_exact_online.ledger.store import Ledger
@@ -51,7 +50,6 @@ class Copies:
     run: Run
     client: ExactClient  # makes the calls
     summary: Summary  # counts copies
-    limits_left: Callable[[], Left]  # returns what is left of the limits
     closed: Callable[[], bool]  # tells whether no further call may begin
     absent_after: timedelta  # how long a call may be at work in Exact, and Exact's index behind it
     _rows: Rows = field(init=False)
@@ -85,7 +83,7 @@ class Copies:
 
     def _affordable(self) -> int:
         """Return how many copies may be attached now."""
-        left, limit = self.limits_left().day
+        left, limit = self.client.budget.left(division=self.client.division).day
         copies = (left - limit // _KEPT_PART_OF_DAY) // _CALLS
         if copies < 1:
             self._hold(f"{left} calls are left today, which are kept for documents.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -68,7 +69,8 @@ class Progress:
         rate = (done - before) / (now - began) if now > began else 0.0
         parts = [f"{done} posted", f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.0f}/min"]
         if queued:
-            left = f", about {_duration(queued / rate)} left" if rate else ""
+            seconds = round(queued / rate) if rate else 0
+            left = f", about {timedelta(seconds=seconds)} left" if rate else ""
             parts.append(f"{queued} waiting{left}")
         for count, word in (
             (len(summary.parked), "parked"),
@@ -78,9 +80,3 @@ class Progress:
             if count:
                 parts.append(f"{count} {word}")
         return ", ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -69,12 +69,7 @@ class Draft:
         return self.currency != self.master.company.currency
 
     def finished(self, payload: dict[str, Any], total: Decimal, **more: Any) -> Prepared:
-        """Return the document, ready to be sent.
-
-        Args:
-            payload: Its body, without what is known here.
-            total: What Exact must make of it.
-            **more: What only its kind has.
+        """Return the document, ready to be sent; the payload lacks only what is known here.
 
         Raises:
             DocumentRefusedError: With everything that is wrong.

@@ -59,13 +59,7 @@ def adding_up(draft: Draft, totals: Totals) -> Iterator[Line]:
 
 
 def gl_account(draft: Draft, line: Line, *, sales: bool = True) -> GLAccount | None:
-    """Return the line's GL account when it can be booked on.
-
-    Args:
-        draft: The document.
-        line: The line.
-        sales: True refuses the accounts that Exact books itself on sales documents.
-    """
+    """Return the line's GL account; on sales documents not one that Exact books itself."""
     code, at = str(line.given.get("gl_account") or ""), f"{line.where}, gl_account"
     if not code:
         draft.checks.add(at, "The GL account is missing", "Name it in the rules.")
@@ -208,13 +202,7 @@ def _dimensions(draft: Draft, line: Line, account: GLAccount | None) -> dict[str
 
 
 def item(draft: Draft, line: Line, index: int) -> Item | None:
-    """Return the line's item when it may be sold on that day; an unknown one may be created.
-
-    Args:
-        draft: The document.
-        line: The line.
-        index: Its place in the payload, which receives a created item's GUID.
-    """
+    """Return the item that may be sold that day; the line at `index` may get a created one."""
     code, at, on = str(line.given.get("item") or ""), f"{line.where}, item", draft.on
     if not code:
         draft.checks.add(at, "The item is missing", "Give the line an item in the rules.")

@@ -83,15 +83,7 @@ def new_account(
     field: str,
     checks: Checks,
 ) -> NewAccount:
-    """Return a relation to create, with its addresses and contacts: a customer.
-
-    Args:
-        given: The relation's fields.
-        match: By which fields it is looked for; they become its own.
-        document_key: The document that needs it.
-        field: The document's property that receives its GUID.
-        checks: Collects problems and what is left out.
-    """
+    """Return a customer to create, with addresses and contacts; what it is sought by is its own."""
     payload = _payload(given, match, checks)
     details = (*_addresses(given, checks), *_contacts(given, checks))
     return NewAccount(document_key, payload, _match_filter(payload), field, details)

@@ -33,11 +33,6 @@ def postings_of(
     """Return the rows of a document that Exact has; none for what books nothing.
 
     Amounts are debit positive, in the document's currency.
-
-    Args:
-        document: The document as it was posted.
-        period: Exact's financial year and period, None where they are not known.
-        entry_date: The day on which it is booked (ISO).
     """
     if document.stream not in _BOOKED:
         return []

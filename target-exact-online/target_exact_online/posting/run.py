@@ -61,7 +61,6 @@ if TYPE_CHECKING:
     from target_exact_online.posting.backlog import Backlog
     from target_exact_online.posting.events import Event
     from target_exact_online.posting.gate import Gate
-    from target_exact_online.posting.restored import Restored
     from target_exact_online.posting.state import Step
     from target_exact_online.summary import Summary
 
@@ -85,10 +84,8 @@ class Posting:
     company: Company  # where documents go
     backlog: Backlog  # what is to be sent
     settling: Settling  # asks for documents without an answer
-    restored: Restored  # knows what Exact has that this ledger does not
     gate: Gate  # whether calls may be made
     summary: Summary  # counts what happens
-    max_attempts: int  # technical failures after which a document waits for a person
     _postponed: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _workers: list[threading.Thread] = field(default_factory=list)
@@ -223,7 +220,7 @@ class Posting:
         """
         ours = waiting.row.attempts > 0
         try:
-            if not ours and not self.restored.is_suspect(waiting.document, ready):
+            if not ours and not self.settling.restored.is_suspect(waiting.document, ready):
                 return False
         except RetriableError as error:
             self.gate.hold(error)
@@ -240,7 +237,7 @@ class Posting:
         if step is None:
             return False
         suspected = queries.look_up(self.ledger, waiting.row.document_key)
-        rows = None if ours else self.restored.rows(ready)
+        rows = None if ours else self.settling.restored.rows(ready)
         answer = suspected and self.settling.ask(suspected, ours=ours, rows=rows)
         if answer is not None and answer.row.state == "held":  # not there: it is sent now
             absent = queries.look_up(self.ledger, waiting.row.document_key)
@@ -326,7 +323,7 @@ class Posting:
             reason = f"{error}. Exact is asked for it before it is sent again."
             return Lost(self.run.run_id, reason, now)
         if isinstance(error, TransientApiError):
-            return NotSent(str(error), now, spread(), self.max_attempts)
+            return NotSent(str(error), now, spread(), self.settling.max_attempts)
         if isinstance(error, RetriableError):
             self.gate.hold(error)
             return NotNow(str(error))
