@@ -150,11 +150,7 @@ def replay(ledger: Ledger, search: Search, *, again: bool = False, dry_run: bool
     Only what is parked, failed or skipped, and what is a document: a refused record has to come
     again from the mapper.
 
-    Args:
-        ledger: The audit trail.
-        search: Which documents; each that is named must be known.
-        again: Also those that are posted: Exact is asked, and what it does not have is sent.
-        dry_run: Only say which.
+    With ``again`` also posted ones: Exact is asked, and what it does not have is sent.
 
     Raises:
         ConfigError: A named document is not known, or cannot be replayed.

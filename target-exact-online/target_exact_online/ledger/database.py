@@ -57,9 +57,6 @@ def open_engine(url: str) -> Engine:
     Args:
         url: ``sqlite:///path`` or ``postgresql://user:password@host/database``.
 
-    Returns:
-        An engine that any thread may use.
-
     Raises:
         ConfigError: When the URL is wrong, or the database cannot be reached or migrated.
     """

@@ -69,15 +69,9 @@ def due(
 ) -> Sequence[Waiting]:
     """Return documents that may be sent, in the order in which something last happened to them.
 
-    Args:
-        ledger: The ledger.
-        now: Held documents whose time is not later than this (UTC) are due.
-        looked_at: Failed and parked ones are due when their time is not later than this (UTC);
-            None: none of them is.
-        after: Only those whose last event is later than this one.
-        upto: Only those whose last event is not later than this one.
-        kind: Only this kind, e.g. ``credit_memo``.
-        limit: How many at most.
+    Held ones are due when their time is not later than ``now`` (UTC), failed and parked ones when
+    it is not later than ``looked_at``; None: none of these is. Only those count whose last event
+    is later than ``after``, and not later than ``upto``.
     """
     time = documents.c.next_retry_at
     held = (documents.c.state == "held") & (time.is_(None) | (time <= now))

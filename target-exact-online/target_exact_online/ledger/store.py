@@ -75,10 +75,8 @@ class Ledger:
     def open(cls, url: str, division: int | None = None) -> Ledger:
         """Open a ledger, creating it or bringing it up to date when needed.
 
-        Args:
-            url: The setting ``ledger_url``.
-            division: The setting ``division``: the company of documents for which an older
-                version recorded none.
+        The setting ``division`` is the company of documents for which an older version recorded
+        none.
 
         Raises:
             ConfigError: When the database or its key cannot be used.
@@ -157,12 +155,7 @@ class Ledger:
     ) -> list[str]:
         """Let the same happen to many documents, in one transaction; return whom it touched.
 
-        Args:
-            run: As of `move`.
-            document_keys: The documents.
-            event: What happens.
-            detail: Facts for the log, such as who did it.
-            forget: Their content goes, too.
+        The log gets ``detail``, such as who did it; with ``forget`` their content goes, too.
         """
         touched = []
         with self._transaction(run) as connection:

@@ -43,11 +43,8 @@ _companies = sa.table("master_state", sa.column("division"))
 def upgrade(engine: Engine, keys: LedgerKeys, division: int | None) -> None:
     """Fill in what an older version did not record; nothing when that was done before.
 
-    Args:
-        engine: The ledger's engine, its schema up to date.
-        keys: The ledger's keys.
-        division: The company of documents for which none was recorded, unless the ledger shows
-            that it was another one.
+    The schema is up to date. ``division`` is the company of documents for which none was recorded,
+    unless the ledger shows that it was another one.
 
     Raises:
         ConfigError: The company is not known, or a payload cannot be opened.

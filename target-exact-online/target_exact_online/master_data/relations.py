@@ -38,13 +38,7 @@ class Relations(Codes):
         return found[0]
 
     def matching_account(self, match: dict[str, str]) -> Account | None:
-        """Return the relation that search code, VAT number or e-mail name, in this order.
-
-        Args:
-            match: Any of ``search_code``, ``vat_number``, ``email``.
-
-        Returns:
-            The one relation, or None when there is none.
+        """Return the relation that search code, VAT number or e-mail name, in this order, or None.
 
         Raises:
             NotUsableError: Several relations match, and none can be preferred.
