@@ -113,7 +113,7 @@ class SqlBackend:
             msg = (
                 f"The credential store's URL cannot be used ({type(error).__name__}). Use a file "
                 "path, sqlite:///FILE, or postgresql://USER:PASSWORD@HOST/DATABASE with "
-                "connector-credentials[postgresql] installed."
+                "connector-credentials[postgres] installed."
             )
             raise StoreUnavailableError(msg) from None
         self._sqlite = self._engine.dialect.name == "sqlite"

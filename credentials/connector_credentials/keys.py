@@ -113,12 +113,13 @@ def read_key_file(path: Path) -> str:
 
 
 def write_key_file(path: Path, keys: str) -> None:
-    """Write a key file that only its owner can read; an existing one is kept.
+    """Write a key file that only its owner can read, with its folder; an existing one is kept.
 
     Raises:
         StoreUnavailableError: The file is there already or cannot be written.
     """
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write("\n".join(keys.split(",")) + "\n")
@@ -144,9 +145,11 @@ def replace_key_file(path: Path, keys: str) -> None:
 
 def keyring_get(store: str) -> str | None:
     """The keys the operating system's keyring holds for a store, if it has a keyring."""
-    import keyring  # noqa: PLC0415  # looks for backends on import; most machines need none
-    from keyring.errors import KeyringError  # noqa: PLC0415
-
+    try:
+        import keyring  # noqa: PLC0415  # looks for backends on import; most machines need none
+        from keyring.errors import KeyringError  # noqa: PLC0415
+    except ImportError:  # the extra is not installed
+        return None
     try:
         return keyring.get_password(KEYRING_SERVICE, store)
     except KeyringError:
@@ -159,9 +162,15 @@ def keyring_set(store: str, keys: str) -> None:
     Raises:
         MissingKeyError: There is no usable keyring.
     """
-    import keyring  # noqa: PLC0415  # as above
-    from keyring.errors import KeyringError  # noqa: PLC0415
-
+    try:
+        import keyring  # noqa: PLC0415  # as above
+        from keyring.errors import KeyringError  # noqa: PLC0415
+    except ImportError:
+        msg = (
+            "The keyring needs the extra: install connector-credentials[keyring], or use "
+            f"{KEY_VARIABLE} or a key file."
+        )
+        raise MissingKeyError(msg) from None
     try:
         keyring.set_password(KEYRING_SERVICE, store, keys)
     except KeyringError as error:

@@ -255,3 +255,13 @@ def test_doctor_says_when_no_plugin_knows_a_credential(run: Run) -> None:
     done = run("doctor", "nobody", **environment)
     assert done.returncode == 1
     assert "no credential 'nobody'" in done.stdout + done.stderr
+
+
+def test_init_makes_the_folder_of_the_key_file_and_only_its_owner_may_look(
+    run_program: Run,
+) -> None:
+    done = run_program("init", "--key-file", "secrets/shop/key")
+    assert done.returncode == 0, done.stderr
+    assert Path("secrets/shop").stat().st_mode & 0o777 == 0o700
+    assert Path("secrets/shop/key").stat().st_mode & 0o777 == 0o600
+    assert "Set CONNECTOR_KEY_FILE=secrets/shop/key" in done.stdout

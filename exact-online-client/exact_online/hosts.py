@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -27,8 +28,22 @@ def base_url(settings: Mapping[str, Any]) -> str:
     """The site named by the settings ``base_url`` or ``country``.
 
     Raises:
-        ConfigError: Neither is there, or the country has no Exact Online.
+        ConfigError: Neither is there, the country has no Exact Online, or it is a real site in
+            Meltano's environment ``sandbox``.
     """
+    url = _site(settings)
+    real = urlsplit(url).hostname not in LOOPBACK
+    if real and os.environ.get("MELTANO_ENVIRONMENT") == "sandbox":
+        msg = (
+            f"The environment sandbox reaches no real Exact Online, and this is {url} (settings "
+            "country, base_url). Choose the environment prod by its name: meltano --environment "
+            "prod run ..."
+        )
+        raise ConfigError(msg)
+    return url
+
+
+def _site(settings: Mapping[str, Any]) -> str:
     if url := str(settings.get("base_url") or "").strip().rstrip("/"):
         parts = urlsplit(url)
         if parts.scheme not in {"https", "http"} or not parts.hostname:

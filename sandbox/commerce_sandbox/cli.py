@@ -16,9 +16,11 @@ from typing import Any
 import click
 
 from commerce_sandbox import faults, settings, shop
+from commerce_sandbox.adobe.credentials import tap_config
 from commerce_sandbox.data.commands import group as shop_group
 from commerce_sandbox.data.writer import ShopWriter
 from commerce_sandbox.exact.commands import group as exact
+from commerce_sandbox.exact.config import target_config
 from commerce_sandbox.exceptions import SandboxError
 from commerce_sandbox.signals.commands import group as signal_group
 
@@ -131,6 +133,31 @@ def _print_changes(writer: ShopWriter, printed: int) -> int:
     for change in writer.committed[printed:]:
         click.echo(change.summary())
     return len(writer.committed)
+
+
+@main.command()
+@_DATA_DIR
+@click.option("--url", required=True, help="Its address, as `serve` says it.")
+@click.option(
+    "--of",
+    type=click.Choice(["both", "tap", "target"]),
+    default="both",
+    show_default=True,
+    help="Whose settings; of one alone they are a file for its option --config.",
+)
+def config(data_dir: Path, url: str, of: str) -> None:
+    """Print addresses and credentials for the tap and for the target, as JSON.
+
+    A login of the target is made anew: an earlier refresh token does not hold any more.
+    """
+    context = shop.open_context(data_dir)
+    made: dict[str, Any] = {}
+    if of != "target":
+        made["tap"] = tap_config(url)
+    if of != "tap":
+        made["target"] = target_config(context, url)
+    click.echo(json.dumps(made if of == "both" else made[of], indent=2))
+    context.database.close()
 
 
 @main.command()

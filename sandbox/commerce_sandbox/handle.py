@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from commerce_sandbox import faults, launcher, settings, shop
-from commerce_sandbox.adobe import credentials
+from commerce_sandbox.adobe.credentials import tap_config
 from commerce_sandbox.database import FILE_NAME
 from commerce_sandbox.exact.bookkeeper import Bookkeeper
 from commerce_sandbox.exact.config import target_config
@@ -98,16 +98,7 @@ class SandboxHandle:
 
     def adobe_config(self) -> dict[str, Any]:
         """Return settings for the tap: an integration that may read everything."""
-        integration = credentials.FULL
-        return {
-            "base_url": self.url,
-            "instance": "sandbox",
-            "consumer_key": integration.consumer_key,
-            "consumer_secret": integration.consumer_secret,
-            "access_token": integration.access_token,
-            "access_token_secret": integration.access_token_secret,
-            "start_date": "2026-01-01T00:00:00Z",
-        }
+        return tap_config(self.url)
 
     def exact_config(self) -> dict[str, Any]:
         """Return settings for the target, with a fresh refresh token."""

@@ -337,3 +337,23 @@ def test_a_call_looks_for_changes_at_its_start_and_a_transaction_at_its_own(tmp_
     assert one.setting("a") == 4
     one.close()
     two.close()
+
+
+def test_config_prints_settings_that_open_both_systems(sandbox: SandboxHandle) -> None:
+    def printed(*options: str) -> Any:
+        program = Path(sys.executable).with_name("commerce-sandbox")
+        command = [program, "config", "--data-dir", sandbox.data_dir, *options]
+        return json.loads(subprocess.check_output([*command, "--url", sandbox.url]))
+
+    both = printed()
+    assert both["tap"] == sandbox.adobe_config()
+    target = both["target"]
+    assert (target["base_url"], target["division"]) == (sandbox.url, 3000001)
+    login = {
+        "grant_type": "refresh_token",
+        **{name: target[name] for name in ("client_id", "client_secret", "refresh_token")},
+    }
+    token = requests.post(f"{sandbox.url}/api/oauth2/token", data=login, timeout=30)
+    assert token.status_code == 200, token.text
+    assert printed("--of", "tap") == both["tap"]
+    assert printed("--of", "target").keys() == target.keys()

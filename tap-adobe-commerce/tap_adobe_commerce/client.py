@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from codecs import BOM_UTF8
@@ -263,6 +264,12 @@ def check_base_url(base_url: str) -> str:
         raise ConfigError(msg)
     if parts.scheme == "http" and not _is_this_machine(parts.hostname):
         msg = f"Setting base_url is {base_url!r}. Use https: the shop's answers are personal data."
+        raise ConfigError(msg)
+    if os.environ.get("MELTANO_ENVIRONMENT") == "sandbox" and not _is_this_machine(parts.hostname):
+        msg = (
+            f"The environment sandbox reaches no real shop, and base_url is {base_url!r}. Choose "
+            "the environment prod by its name: meltano --environment prod run ..."
+        )
         raise ConfigError(msg)
     if parts.username or parts.password or parts.query or parts.fragment:
         msg = "Setting base_url must hold only scheme, host and path, no credentials or query."

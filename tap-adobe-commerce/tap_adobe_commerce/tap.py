@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self, cast
@@ -72,6 +73,26 @@ def _without_secret(text: str) -> str:
         if part.get("secret") and f"config['{name}']" in text:
             return f"{name} must be text"
     return text
+
+
+_BY_NAME: dict[str, type[Stream]] = {str(vars(stream)["name"]): stream for stream in STREAMS}
+
+
+def _print_schema(ctx: click.Context, param: click.Option, value: str | None) -> None:
+    del param
+    if value is not None:
+        click.echo(json.dumps(_BY_NAME[value].schema, indent=2))
+        ctx.exit()
+
+
+_SCHEMA = click.Option(
+    ["--schema"],
+    type=click.Choice(list(_BY_NAME)),
+    callback=_print_schema,
+    expose_value=False,
+    is_eager=True,
+    help="Print the JSON Schema of a stream.",
+)
 
 
 class TapAdobeCommerce(Tap):
@@ -209,7 +230,7 @@ class TapAdobeCommerce(Tap):
             callback=command.callback,
             context_settings=command.context_settings,
             help=command.help,
-            params=[*command.params, order],
+            params=[*command.params, order, _SCHEMA],
             logger=cls.logger,
         )
 

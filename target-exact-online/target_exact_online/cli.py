@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import re
@@ -21,6 +22,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from connector_credentials import clean, clean_logs
 from connector_credentials.output import LOG_LIMIT
 from exact_online.cli import login_commands
+from target_exact_online import schemas
 from target_exact_online.desk.commands import anonymise, audit, documents
 from target_exact_online.desk.doctor import doctor
 from target_exact_online.desk.status import status
@@ -96,6 +98,13 @@ def _singer(ctx: click.Context, /, **options: Any) -> None:
     ctx.obj = config
 
 
+def _print_schema(ctx: click.Context, param: click.Option, value: str | None) -> None:
+    del param
+    if value is not None:
+        click.echo(json.dumps(schemas.load(value), indent=2))
+        ctx.exit()
+
+
 _SINGER_COMMAND = TargetExactOnline.get_singer_command()
 
 cli = TargetGroup(
@@ -112,6 +121,14 @@ cli = TargetGroup(
             help="Instead of the setting fail_on.",
         ),
         click.Option(["--report-file"], help="Instead of the setting report_file."),
+        click.Option(
+            ["--schema"],
+            type=click.Choice(schemas.STREAMS),
+            callback=_print_schema,
+            expose_value=False,
+            is_eager=True,
+            help="Print the JSON Schema of a stream.",
+        ),
     ],
 )
 

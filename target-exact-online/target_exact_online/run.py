@@ -25,6 +25,7 @@ from target_exact_online.posting.outbox import Outbox
 from target_exact_online.posting.restored import Restored
 from target_exact_online.posting.run import Posting
 from target_exact_online.posting.take_over import Settling
+from target_exact_online.settings import with_defaults
 from target_exact_online.summary import EXIT_ERROR, Summary
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def run_target(
     Raises:
         TargetError: What ended the run; the summary and the report are written before.
     """
+    config = with_defaults(config)
     summary = Summary()
     error: BaseException | None = None
     exit_code = EXIT_ERROR

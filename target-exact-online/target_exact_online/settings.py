@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import typing as th
 
 from exact_online.settings import LOGIN_SETTINGS
+from target_exact_online.ledger.database import in_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,14 @@ _OWN = th.PropertiesList(
         secret=True,
         description="Where the audit trail is kept: `sqlite:///path` or, when several machines "
         "post, `postgresql://user:password@host/database`.",
+    ),
+    th.Property(
+        "ledger_schema",
+        th.StringType,
+        title="Ledger schema",
+        pattern="^([a-z_][a-z0-9_]{0,62})?$",
+        description="PostgreSQL schema of the ledger: one for each tenant that shares a database. "
+        "Made when it is new. Default: that of the login.",
     ),
     th.Property(
         "fail_on",
@@ -153,10 +162,20 @@ CONFIG: dict[str, Any] = _OWN | {"properties": LOGIN_SETTINGS | _OWN["properties
 
 
 def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings in which what is missing has its default."""
+    """Return settings in which what is missing has its default.
+
+    Args:
+        config: Settings as they were given.
+
+    Raises:
+        ConfigError: `ledger_schema` is given for a ledger that is no PostgreSQL database.
+    """
     defaults = {
         name: setting["default"]
         for name, setting in CONFIG["properties"].items()
         if "default" in setting
     }
-    return defaults | dict(config)
+    given = defaults | dict(config)
+    if schema := given.get("ledger_schema"):
+        given["ledger_url"] = in_schema(str(given["ledger_url"]), str(schema))
+    return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import sys
 from importlib import import_module
 from typing import Any
@@ -11,6 +12,7 @@ import click
 from singer_sdk.exceptions import ConfigValidationError
 
 from connector_credentials import clean
+from mapper_gl_rules.contract import SCHEMAS
 from mapper_gl_rules.exceptions import MapperError
 from mapper_gl_rules.mapper import MapperGLRules
 
@@ -45,12 +47,28 @@ class _Commands(click.Group):
         return super().get_command(ctx, cmd_name)
 
 
+def _print_schema(ctx: click.Context, param: click.Option, value: str | None) -> None:
+    del param
+    if value is not None:
+        click.echo(json.dumps(SCHEMAS[value], indent=2))
+        ctx.exit()
+
+
+_SCHEMA = click.Option(
+    ["--schema"],
+    type=click.Choice(sorted(SCHEMAS)),
+    callback=_print_schema,
+    expose_value=False,
+    is_eager=True,
+    help="Print the JSON Schema of a stream that it writes.",
+)
+
 cli = _Commands(
     name=MapperGLRules.name,
     callback=_run_mapper,
     invoke_without_command=True,
     help=_run_mapper.__doc__,
-    params=_singer.params,
+    params=[*_singer.params, _SCHEMA],
 )
 
 

@@ -82,3 +82,20 @@ IMS_SCOPE = (
     "openid,AdobeID,email,profile,additional_info.roles,"
     "additional_info.projectedProductContext,commerce.accs"
 )
+
+
+def tap_config(url: str) -> dict[str, str]:
+    """Return settings for the tap: an integration that may read everything.
+
+    Args:
+        url: The sandbox's base URL.
+    """
+    return {
+        "base_url": url,
+        "instance": "sandbox",
+        "consumer_key": FULL.consumer_key,
+        "consumer_secret": FULL.consumer_secret,
+        "access_token": FULL.access_token,
+        "access_token_secret": FULL.access_token_secret,
+        "start_date": "2026-01-01T00:00:00Z",
+    }

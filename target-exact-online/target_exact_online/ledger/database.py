@@ -25,6 +25,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "ledger_version"
 _MIGRATION_LOCK = 7_304_551  # any fixed number: the advisory lock that migrating processes share
 _BUSY_TIMEOUT_SECONDS = 60.0
+_SEARCH_PATH = "-csearch_path="
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -64,6 +65,7 @@ def open_engine(url: str) -> Engine:
     engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else _engine(parsed)
     try:
         with disposed_on_error(engine):
+            _make_schema(engine)
             _migrate(engine)
     except DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0]
@@ -119,7 +121,49 @@ def _parse(url: str) -> URL:
 
 
 def _engine(url: URL) -> Engine:
-    return sa.create_engine(url, pool_pre_ping=True)
+    try:
+        return sa.create_engine(url, pool_pre_ping=True)
+    except ImportError:
+        msg = (
+            "A ledger on PostgreSQL needs the extra: install target-exact-online[postgres] "
+            "(setting ledger_url)."
+        )
+        raise ConfigError(msg) from None
+
+
+def in_schema(url: str, schema: str) -> str:
+    """Return the URL of a ledger in a schema of its own.
+
+    Args:
+        url: ``postgresql://user:password@host/database``.
+        schema: Name of the schema, a plain identifier.
+
+    Raises:
+        ConfigError: It is no PostgreSQL database.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() != "postgresql":
+        msg = (
+            "The setting ledger_schema is for ledgers on PostgreSQL. Leave it out, or give each "
+            "tenant a file of its own (setting ledger_url)."
+        )
+        raise ConfigError(msg)
+    path = parsed.set(query={**parsed.query, "options": f"{_SEARCH_PATH}{schema}"})
+    return path.render_as_string(hide_password=False)
+
+
+def _make_schema(engine: Engine) -> None:
+    """Make the schema that the URL names, when it is new."""
+    options = str(engine.url.query.get("options", ""))
+    if not options.startswith(_SEARCH_PATH):
+        return
+    with reading(engine) as connection:
+        if connection.execute(sa.select(sa.func.current_schema())).scalar() is not None:
+            return
+    with engine.begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+        name = options.removeprefix(_SEARCH_PATH)
+        connection.execute(sa.schema.CreateSchema(name, if_not_exists=True))
 
 
 def _sqlite_engine(url: URL) -> Engine:

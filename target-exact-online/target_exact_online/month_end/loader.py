@@ -27,7 +27,14 @@ from target_exact_online.settings import CONFIG, with_defaults
 
 _SHARED = frozenset(
     {"country", "base_url", "division", "client_id", "client_secret", "redirect_uri"}
-    | {"refresh_token", "credentials", "credential", "ledger_url", "max_wait_seconds"}
+    | {
+        "refresh_token",
+        "credentials",
+        "credential",
+        "ledger_url",
+        "ledger_schema",
+        "max_wait_seconds",
+    }
 )
 _OWN = th.PropertiesList(
     th.Property(
