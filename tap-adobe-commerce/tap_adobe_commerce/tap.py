@@ -15,7 +15,7 @@ from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 
 from connector_credentials import clean, clean_logs
-from tap_adobe_commerce import inputs
+from tap_adobe_commerce import inputs, schemas
 from tap_adobe_commerce.exceptions import (
     AdobeCommerceError,
     ConfigError,
@@ -75,19 +75,16 @@ def _without_secret(text: str) -> str:
     return text
 
 
-_BY_NAME: dict[str, type[Stream]] = {str(vars(stream)["name"]): stream for stream in STREAMS}
-
-
 def _print_schema(ctx: click.Context, param: click.Option, value: str | None) -> None:
     del param
     if value is not None:
-        click.echo(json.dumps(_BY_NAME[value].schema, indent=2))
+        click.echo(json.dumps(schemas.load(value), indent=2))
         ctx.exit()
 
 
 _SCHEMA = click.Option(
     ["--schema"],
-    type=click.Choice(list(_BY_NAME)),
+    type=click.Choice([str(vars(stream)["name"]) for stream in STREAMS]),
     callback=_print_schema,
     expose_value=False,
     is_eager=True,
