@@ -1,11 +1,11 @@
 """Encrypted store of connector credentials, with locks and rotation."""
 
 from connector_credentials.checks import Finding
-from connector_credentials.exceptions import CredentialStoreError
+from connector_credentials.exceptions import CredentialStoreError, SettingsError
 from connector_credentials.keys import derive_key, generate_key
 from connector_credentials.output import clean, clean_logs
 from connector_credentials.redaction import protect, redact
-from connector_credentials.settings import OpenCredential, open_credential
+from connector_credentials.settings import OpenCredential, open_credential, read_settings
 from connector_credentials.store import CredentialStore, EntryInfo, open_store
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "EntryInfo",
     "Finding",
     "OpenCredential",
+    "SettingsError",
     "clean",
     "clean_logs",
     "derive_key",
@@ -21,5 +22,6 @@ __all__ = [
     "open_credential",
     "open_store",
     "protect",
+    "read_settings",
     "redact",
 ]

@@ -7,7 +7,7 @@ import os
 import secrets
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -80,11 +80,13 @@ class FileBackend:
             raise self._unavailable(error) from None
         try:
             content = json.loads(text)
-            entries = content["entries"]
-            if content["format"] != FORMAT or not isinstance(entries, dict):
-                raise self._corrupt()
-        except (ValueError, KeyError, TypeError):
+            entries: dict[str, Any] = content["entries"]
+            texts = [isinstance(one, str) and one.isascii() for one in entries.values()]
+            whole = content["format"] == FORMAT and all(texts)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise self._corrupt() from None
+        if not whole:
+            raise self._corrupt()
         return entries
 
     def change(self, edit: Callable[[dict[str, str]], None]) -> None:

@@ -13,6 +13,7 @@ CredentialStoreError
     ├── MissingKeyError         no key in environment, key file or keyring
     ├── WrongKeyError           the key does not open this store
     ├── InvalidNameError        a name the store cannot hold
+    ├── SettingsError           a settings file cannot be read
     └── CredentialNotFoundError no such entry
 ```
 """
@@ -68,3 +69,7 @@ class InvalidNameError(FatalStoreError):
 
 class CredentialNotFoundError(FatalStoreError):
     """The store has no entry of this name."""
+
+
+class SettingsError(FatalStoreError):
+    """A settings file is missing, or holds something else than settings."""

@@ -224,7 +224,15 @@ def test_a_changed_entry_is_refused(tmp_path: Path, key: str) -> None:
         store.get("a")
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"format": 9, "entries": {}}', b"\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"{}", b"[]", b'{"format": 9, "entries": {}}', b"\xff", b"[" * 60_000,
+        b'{"format": 1, "entries": []}', b'{"format": 1, "entries": {"check": true}}',
+        b'{"format": 1, "entries": {"check": "\\ud800"}}',
+    ],
+    ids=range(9),
+)  # fmt: skip
 def test_a_file_that_is_not_a_store(tmp_path: Path, key: str, content: bytes) -> None:
     path = tmp_path / "store"
     path.write_bytes(content)

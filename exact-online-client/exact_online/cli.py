@@ -6,14 +6,14 @@ environment begin with: ``target-exact-online authorize`` reads ``TARGET_EXACT_O
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from connector_credentials import clean, protect
+import connector_credentials
+from connector_credentials import SettingsError, clean, protect
 from exact_online import scopes
 from exact_online.errors import ConfigError, ExactError
 from exact_online.hosts import HOSTS
@@ -92,15 +92,10 @@ def read_settings(config_files: tuple[Path, ...], program: str) -> dict[str, Any
     for key in LOGIN_SETTINGS:
         if value := os.environ.get(_prefix(program) + key.upper()):
             settings[key] = value
-    for path in config_files:
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            content = None
-        if not isinstance(content, dict):
-            msg = f"The settings file {path} is not a JSON object. Correct it."
-            raise ConfigError(msg)
-        settings |= content
+    try:
+        settings |= connector_credentials.read_settings(config_files)[0]
+    except SettingsError as error:
+        raise ConfigError(str(error)) from error
     protect(settings.get("client_secret"), settings.get("refresh_token"))
     return settings
 

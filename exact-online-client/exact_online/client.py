@@ -500,7 +500,11 @@ def division_of(config: Mapping[str, Any]) -> int:
             "address bar of Exact Online as _Division_=123456."
         )
         raise ConfigError(msg)
-    return int(config["division"])
+    try:
+        return int(config["division"])
+    except (TypeError, ValueError, OverflowError):
+        msg = "The setting division is no number. Give the one that Exact shows as _Division_=..."
+        raise ConfigError(msg) from None
 
 
 def _next_page(url: str, following: str, resource: str, rows: list[Row], visited: set[str]) -> str:

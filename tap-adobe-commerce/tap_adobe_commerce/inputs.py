@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 from singer_sdk.singerlib import Catalog
 
+import connector_credentials
+from connector_credentials import SettingsError
 from tap_adobe_commerce.exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -31,20 +32,10 @@ def read_settings(paths: Iterable[str]) -> tuple[dict[str, Any], bool]:
     Raises:
         ConfigError: A file is missing, or holds something else.
     """
-    settings: dict[str, Any] = {}
-    with_environment = False
-    for path in paths:
-        if path == "ENV":
-            with_environment = True
-        else:
-            what = f"The settings file {path}"
-            try:
-                with Path(path).open("rb") as file:
-                    settings |= _object(file, what)
-            except OSError as error:
-                msg = f"{what} cannot be read: {error.strerror or error}."
-                raise ConfigError(msg) from error
-    return settings, with_environment
+    try:
+        return connector_credentials.read_settings(paths)
+    except SettingsError as error:
+        raise ConfigError(str(error)) from error
 
 
 def read_state(file: BinaryIO | None) -> dict[str, Any]:

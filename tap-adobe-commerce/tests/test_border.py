@@ -6,11 +6,8 @@ import contextlib
 import json
 import logging
 import re
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -370,20 +367,3 @@ def test_any_answer_ends_in_records_or_our_own_words(
 @pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL)
-
-
-def test_the_fuzz_benchmark_short() -> None:
-    benchmark = Path(__file__).resolve().parents[2] / "benchmarks" / "tap_fuzz.py"
-
-    done = subprocess.run(
-        [sys.executable, benchmark, "--json", "--inputs", "400"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    figures = json.loads(done.stdout.splitlines()[-1])
-    assert figures["foreign"] == 0, done.stderr
-    assert figures["hung"] == 0
-    assert figures["read"] > 50
-    assert figures["peak_mb"] < 300

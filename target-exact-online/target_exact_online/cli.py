@@ -16,17 +16,18 @@ import msgspec
 from cryptography.fernet import InvalidToken
 from singer_sdk._logging import _setup_console_logging
 from singer_sdk.exceptions import ConfigValidationError, RecordsWithoutSchemaException
+from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput, _format_validation_error
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
-from connector_credentials import clean, clean_logs
+from connector_credentials import SettingsError, clean, clean_logs, read_settings
 from connector_credentials.output import LOG_LIMIT
 from exact_online.cli import login_commands
 from target_exact_online import schemas
 from target_exact_online.desk.commands import anonymise, audit, documents
 from target_exact_online.desk.doctor import doctor
 from target_exact_online.desk.status import status
-from target_exact_online.exceptions import TargetError
+from target_exact_online.exceptions import ConfigError, TargetError
 from target_exact_online.month_end.commands import reconcile
 from target_exact_online.run import TerminatedError
 from target_exact_online.summary import EXIT_ERROR
@@ -34,8 +35,6 @@ from target_exact_online.target import TargetExactOnline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from singer_sdk.plugin_base import _ConfigInput
 
 DAMAGED = (
     "The ledger is damaged: something in it does not read as it was written (setting ledger_url). "
@@ -52,6 +51,7 @@ _UNREADABLE = (
     TypeError,
     ValueError,
 )
+_SEALED = (InvalidToken, msgspec.MsgspecError, json.JSONDecodeError)
 _LEDGER = "target_exact_online.ledger."
 _CHUNK = 1 << 20
 
@@ -86,7 +86,7 @@ class TargetGroup(click.Group):
 
 def _singer(ctx: click.Context, /, **options: Any) -> None:
     """Post sales documents to Exact Online, each exactly once (a Singer target)."""
-    config: _ConfigInput = options["config"]
+    config = options["config"] = _read_config(options["config"])
     for name in ("fail_on", "report_file"):
         if value := options.pop(name):
             config.config[name] = value
@@ -95,6 +95,7 @@ def _singer(ctx: click.Context, /, **options: Any) -> None:
     else:  # a person's command: TARGET_EXACT_ONLINE_* count without being asked for
         logging.getLogger("singer_sdk.configuration").setLevel(logging.WARNING)  # names each
         config.config = TargetExactOnline._env_var_config | config.config  # noqa: SLF001  # the SDK reads them so
+        _check_types(config.config)
     ctx.obj = config
 
 
@@ -103,6 +104,30 @@ def _print_schema(ctx: click.Context, param: click.Option, value: str | None) ->
     if value is not None:
         click.echo(json.dumps(schemas.load(value), indent=2))
         ctx.exit()
+
+
+def _read_config(files: tuple[str, ...]) -> _ConfigInput:
+    """Read the files of ``--config``.
+
+    Raises:
+        ConfigError: One is no settings file.
+    """
+    try:
+        return _ConfigInput(*read_settings(files))
+    except SettingsError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _check_types(config: Mapping[str, Any]) -> None:
+    """Check settings for a person's command as the SDK does for a run.
+
+    Raises:
+        ConfigValidationError: One is of another type.
+    """
+    found = JSONSchemaValidator(TargetExactOnline.config_jsonschema).iter_errors(config)
+    if errors := [_format_validation_error(one) for one in found]:
+        msg = "The settings are wrong"
+        raise ConfigValidationError(msg, errors=errors)
 
 
 _SINGER_COMMAND = TargetExactOnline.get_singer_command()
@@ -155,6 +180,8 @@ def _without_secret(message: str) -> str:
 
 def _from_ledger(error: Exception) -> bool:
     """Tell whether it came up while the ledger was read: it holds what nobody wrote."""
+    if isinstance(error, _SEALED):  # what a column holds is opened where it is needed
+        return True
     frames = traceback.walk_tb(error.__traceback__)
     modules = {str(frame.f_globals.get("__name__")) for frame, _ in frames}
     return any(one.startswith(("sqlalchemy.", _LEDGER)) for one in modules)

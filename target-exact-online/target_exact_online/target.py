@@ -12,6 +12,7 @@ from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
+from connector_credentials import clean
 from target_exact_online import schemas
 from target_exact_online.exceptions import ConfigError
 from target_exact_online.run import TerminatedError, run_target
@@ -21,11 +22,19 @@ from target_exact_online.sinks import DocumentSink
 if TYPE_CHECKING:
     from types import FrameType
 
+    import click
     from singer_sdk.sinks import Sink
 
     from target_exact_online.posting.outbox import Outbox
 
 OBJECTS_PER_COLLECTION = 100_000
+# What a message must have; whatever schema it announces, records are checked against the contract.
+_PARTS: dict[str, dict[str, Any]] = {
+    "ACTIVATE_VERSION": {"stream": str, "version": int},
+    "RECORD": {"stream": str, "record": dict},
+    "SCHEMA": {"stream": str, "schema": dict},
+    "STATE": {"value": dict | None},
+}
 
 
 class QuietReader(MsgSpecReader):
@@ -38,11 +47,12 @@ class QuietReader(MsgSpecReader):
             InvalidInputLine: The line is not JSON.
         """
         try:
-            message: dict[str, Any] = decoder.decode(line)
-        except ValueError as error:
-            msg = f"A line of the input is not JSON ({error}). Nothing after it was read."
+            message = decoder.decode(line)
+        except (ValueError, ArithmeticError, RecursionError) as error:
+            why = "it is too deep" if isinstance(error, RecursionError) else error
+            msg = f"A line of the input is not JSON ({why}). Nothing after it was read."
             raise InvalidInputLine(msg) from None
-        return message
+        return _checked(message)
 
     @staticmethod
     def assert_line_requires(line_dict: dict[str, Any], requires: set[str]) -> None:
@@ -54,6 +64,30 @@ class QuietReader(MsgSpecReader):
         if missing := requires - line_dict.keys():
             msg = f"A message of the input has no {', '.join(sorted(missing))}."
             raise InvalidInputLine(msg)
+
+
+def _checked(message: Any) -> dict[str, Any]:
+    """Return a Singer message, whose parts are what the SDK takes them for.
+
+    Raises:
+        InvalidInputLine: It is none.
+    """
+    kind = message.get("type") if isinstance(message, dict) else None
+    parts = _PARTS.get(kind) if isinstance(kind, str) else None
+    if parts is None:
+        found = clean(kind, 40) if isinstance(kind, str) else "none"
+        msg = (
+            f"A line of the input is no Singer message that this target knows (its type is "
+            f"{found}). Give it the output of the mapper. Nothing after it was read."
+        )
+        raise InvalidInputLine(msg)
+    QuietReader.assert_line_requires(message, set(parts))
+    for name, type_ in parts.items():
+        if not isinstance(message[name], type_):
+            msg = f"The {name} of a {kind} message of the input is of another type."
+            raise InvalidInputLine(msg)
+    known: dict[str, Any] = message
+    return known
 
 
 class TargetExactOnline(Target):
@@ -105,6 +139,14 @@ class TargetExactOnline(Target):
         write_state = target._write_state_message
         sys.exit(run_target(target.config, target.logger, read, write_state))
 
+    @classmethod
+    def cb_config(  # type: ignore[override]  # the command reads the files, and says what is wrong
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Return the files of ``--config``."""
+        del ctx, param
+        return value
+
     def get_sink_class(self, stream_name: str) -> type[Sink]:
         """Return the sink for a stream of contract 2.
 
@@ -118,6 +160,14 @@ class TargetExactOnline(Target):
             )
             raise ConfigError(msg)
         return super().get_sink_class(stream_name)
+
+    def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
+        """Begin a stream; its schema is the contract's, whatever was announced."""
+        own = {"schema": {"type": "object", "properties": {}}, "key_properties": []}
+        super()._process_schema_message(message_dict | own)
+
+    def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
+        """Do nothing: documents are never replaced as a whole table."""
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         """Send STATE through the outbox: it is written when everything before it is safe."""

@@ -151,6 +151,20 @@ def test_settings_of_the_environment_make_no_noise(
     assert missing.stderr.startswith("ERROR: There is no ledger at nowhere.db")
 
 
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"division": "x"}', "[" * 60_000, "\ud800"])
+@pytest.mark.parametrize("arguments", [(), ("status",), ("documents", "list"), ("keep-alive",)])
+def test_a_settings_file_of_any_content_is_one_line(
+    tmp_path: Path, content: str, arguments: tuple[str, ...]
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_bytes(content.encode("utf-8", "surrogatepass"))
+    done = CliRunner().invoke(cli, ["--config", str(config), *arguments], input="")
+    assert done.exit_code == 1, done.exception
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+    assert "config" in error
+    assert isinstance(done.exception, SystemExit)
+
+
 def test_a_setting_of_the_wrong_type_is_not_quoted(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text('{"client_secret": ["not-to-be-told"], "division": 1}')

@@ -198,6 +198,15 @@ def test_a_wrong_setting_is_one_clear_line(
             json.dumps({"type": "SCHEMA", "stream": "orders", "schema": {"properties": {}}}),
             "orders",
         ),
+        ('"Jansen"', "its type is none"),
+        ('{"type": {"Jansen": 1}}', "no Singer message"),
+        ('{"type": "BATCH", "stream": "x", "encoding": "Jansen"}', "its type is BATCH"),
+        ('{"type": "RECORD", "stream": 5, "record": {"name": "Jansen"}}', "stream of a RECORD"),
+        ('{"type": "RECORD", "stream": "x", "record": "Jansen"}', "record of a RECORD"),
+        ('{"type": "STATE", "value": "Jansen"}', "value of a STATE"),
+        ('{"type": "SCHEMA", "stream": ["Jansen"], "schema": {}}', "stream of a SCHEMA"),
+        ("[" * 60_000, "too deep"),
+        ('{"type": "STATE", "value": {"Jansen": 1e9999999999999999999}}', "not JSON"),
     ],
 )
 def test_broken_input_is_one_clear_line_without_personal_data(

@@ -78,13 +78,6 @@ def main() -> None:
         cli(prog_name=MapperGLRules.name)
     except ConfigValidationError as error:
         _fail(f"the configuration is not right: {'; '.join(error.errors) or error}.")
-    except FileNotFoundError as error:
-        _fail(f"{error} Check the option --config.")
-    except ValueError as error:
-        # The SDK reads the configuration with another library than the standard one.
-        if type(error).__name__ != "JSONDecodeError":
-            raise
-        _fail(f"the configuration is no JSON: {error}. Check the file of the option --config.")
     except MapperError as error:
         _fail(str(error))
 

@@ -11,7 +11,9 @@ import singer_sdk.singerlib as singer
 import singer_sdk.typing as th
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.mapper_base import InlineMapper
+from singer_sdk.plugin_base import _ConfigInput
 
+from connector_credentials import SettingsError, read_settings
 from mapper_gl_rules.booking import Booked, Booker
 from mapper_gl_rules.contract import KEY_PROPERTIES, SCHEMAS
 from mapper_gl_rules.exceptions import ConfigError, InputError
@@ -22,6 +24,8 @@ from mapper_gl_rules.source.messages import Envelope, LineReader, LineWriter, en
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    import click
 
     from mapper_gl_rules.rules.model import Rules
 
@@ -108,6 +112,19 @@ class MapperGLRules(InlineMapper):
                 what_to_do="Name a rules file, such as one made by `mapper-gl-rules rules init`.",
             )
         return load_rules(Path(file))
+
+    @classmethod
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: Any) -> _ConfigInput:
+        """Read the files of ``--config``.
+
+        Raises:
+            ConfigError: One is no settings file.
+        """
+        del ctx, param
+        try:
+            return _ConfigInput(*read_settings(value))
+        except SettingsError as error:
+            raise ConfigError(what=str(error).removesuffix("."), where="option --config") from error
 
     def _warn_of_unknown_settings(self) -> None:
         """Name settings that nothing reads, such as one of an older release."""

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mapper_gl_rules.cli import main
 from mapper_gl_rules.exceptions import InputError
 from mapper_gl_rules.mapper import MapperGLRules
 from mapper_gl_rules.source.broken import scalars
@@ -121,6 +122,21 @@ def test_a_message_without_its_parts_is_one_line(run_command: Any, tmp_path: Any
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("ERROR: the input is no Singer message")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "[" * 60_000, '{"rules_file": 5}'])
+def test_a_settings_file_of_any_content_is_one_line(
+    tmp_path: Any, text: str, monkeypatch: Any, capsys: Any
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(text)
+    monkeypatch.setattr("sys.argv", ["mapper-gl-rules", "--config", str(config)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert left.value.code == 1
+    assert error.startswith("ERROR: ")
+    assert "config" in error
 
 
 @given(st.randoms(use_true_random=False))

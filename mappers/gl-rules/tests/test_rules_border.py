@@ -62,8 +62,9 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("[[]]: 1\n", "unhashable type"),
         (": 1\n", "unknown field None"),
         ("1.5: 1\ntrue: 2\n", "unknown field"),
+        ('vat_codes: {21: {rate: 21}, "21": {rate: 9}}\n', 'the key "21" stands there twice'),
     ],
-    ids=range(23),
+    ids=range(24),
 )
 def test_odd_yaml_is_our_own_error(text: str, problem: str) -> None:
     begin = process_time()

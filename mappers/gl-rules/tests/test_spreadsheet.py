@@ -102,6 +102,15 @@ def test_there_and_back_changes_nothing(text: str, way: str) -> None:
     assert through(way, back) == back
 
 
+@pytest.mark.parametrize("way", ["xlsx", "csv"])
+def test_a_code_that_yaml_reads_as_a_number_keeps_its_comment(way: str) -> None:
+    text = EXAMPLE.replace('  "21": {', "  # high\n  21: {")
+    assert text != EXAMPLE
+    back = through(way, text)
+    assert compare(rules_of(text), rules_of(back)) == []
+    assert "# high" in back
+
+
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1).filter(
     lambda text: text == text.strip() and text.isprintable()
 )

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from target_exact_online.month_end.sides import Line
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_UNREADABLE = (
+    msgspec.DecodeError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 _DATES = ("entry_date", "invoice_date")
 
 
@@ -47,7 +56,7 @@ def read(
             if told["type"] != "RECORD" or told["stream"] not in COMPARED_STREAMS:
                 continue
             yield _sale(told["stream"], told["record"], lines)
-        except (msgspec.DecodeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
+        except _UNREADABLE as error:
             msg = (
                 f"The shop's side cannot be read: {type(error).__name__} {error} (line {number}). "
                 "Give it the output of the tap and the mapper, as Singer messages."

@@ -108,7 +108,7 @@ def _codes_to_text(node: Any) -> None:
     if isinstance(node, CommentedMap):
         for key in list(node):
             if not isinstance(key, str):
-                node.insert(list(node).index(key), str(_text(key)), node.pop(key))
+                _name(node, key)
         for key, value in node.items():
             if key in _CODES and isinstance(value, list):
                 value[:] = [_text(one) for one in value]
@@ -119,6 +119,18 @@ def _codes_to_text(node: Any) -> None:
     elif isinstance(node, CommentedSeq):
         for one in node:
             _codes_to_text(one)
+
+
+def _name(node: CommentedMap, key: Any) -> None:
+    """Make a key text; its place in the file and its comments stay."""
+    name = str(_text(key))
+    if name in node:
+        msg = f'the key "{name}" stands there twice'
+        raise ValueError(msg)
+    for places in (node.lc.data, node.ca.items):
+        if places and key in places:
+            places[name] = places.pop(key)
+    node.insert(list(node).index(key), name, node.pop(key))
 
 
 def _text(value: Any) -> Any:
