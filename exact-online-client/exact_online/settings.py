@@ -1,10 +1,11 @@
-"""The settings of a login as JSON Schema, for every program that uses Exact Online."""
+"""The settings that `exact_online.client.open_client` reads, as JSON Schema for programs."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from exact_online.hosts import HOSTS
+from exact_online.patience import DEFAULT_MAX_WAIT_SECONDS
 from exact_online.stored_login import DEFAULT_CREDENTIAL
 
 _TEXT = {"type": ["string", "null"]}
@@ -56,4 +57,21 @@ LOGIN_SETTINGS: dict[str, dict[str, Any]] = {
         "description": "Name of the credential in the store.",
     },
 }
-"""Each setting's name, and its schema."""
+"""Each setting of a login, and its schema."""
+
+CLIENT_SETTINGS: dict[str, dict[str, Any]] = LOGIN_SETTINGS | {
+    "division": {
+        "type": ["integer", "null"],
+        "title": "Division",
+        "description": "Number of the Exact company for documents that name none.",
+    },
+    "max_wait_seconds": {
+        "type": ["number", "null"],
+        "minimum": 0,
+        "title": "Longest wait",
+        "default": int(DEFAULT_MAX_WAIT_SECONDS),
+        "description": "How long a run waits in all while Exact takes no calls (away, busy, or a "
+        "limit that it does not name). After that, what is left waits for the next run.",
+    },
+}
+"""Those, the company, and how long to wait for Exact."""

@@ -6,19 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
 
-from exact_online.settings import LOGIN_SETTINGS
+from exact_online.settings import CLIENT_SETTINGS
 from target_exact_online.ledger.database import in_schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _OWN = th.PropertiesList(
-    th.Property(
-        "division",
-        th.IntegerType,
-        title="Division",
-        description="Number of the Exact company for documents that name none.",
-    ),
     th.Property(
         "ledger_url",
         th.StringType,
@@ -149,16 +143,8 @@ _OWN = th.PropertiesList(
         description="How long Exact's lists may lag behind what it has stored. A document counts "
         "as not there only when Exact was asked this much later than `settle_after_seconds`.",
     ),
-    th.Property(
-        "max_wait_seconds",
-        th.NumberType(minimum=0),
-        title="Longest wait",
-        default=300,
-        description="How long a run waits in all while Exact takes no calls (away, busy, or a "
-        "limit that it does not name). After that, what is left waits for the next run.",
-    ),
 ).to_dict()
-CONFIG: dict[str, Any] = _OWN | {"properties": LOGIN_SETTINGS | _OWN["properties"]}
+CONFIG: dict[str, Any] = _OWN | {"properties": CLIENT_SETTINGS | _OWN["properties"]}
 
 
 def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:

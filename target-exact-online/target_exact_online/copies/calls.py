@@ -13,9 +13,7 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from exact_online import odata
-from target_exact_online.documents import values
-from target_exact_online.documents.header import iso
+from exact_online import odata, values
 from target_exact_online.exceptions import (
     DocumentRefusedError,
     OutcomeUnknownError,
@@ -130,7 +128,7 @@ class Calls:
             {
                 "Type": _SALES_INVOICE,
                 "Subject": subject,
-                "DocumentDate": iso(on),
+                "DocumentDate": values.iso(on),
                 "FinancialTransactionEntryID": entry_id,
                 "Account": customer,
             },

@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online.documents import values
+from exact_online import values
 from target_exact_online.exceptions import (
     DocumentRefusedError,
     OutcomeUnknownError,

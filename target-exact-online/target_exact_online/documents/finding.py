@@ -11,9 +11,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from exact_online import odata
+from exact_online import odata, values
 from exact_online.limits import Priority
-from target_exact_online.documents import values
 from target_exact_online.documents.prepared import Found
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from exact_online import values
 from target_exact_online.documents.checks import Checks
 from target_exact_online.documents.finding import link_to, reference_of
 from target_exact_online.documents.prepared import Prepared
@@ -80,7 +81,7 @@ class Draft:
         if self.journal is not None:
             known[kind.journal] = self.journal.code
         if kind.date:
-            known[kind.date] = iso(self.on)
+            known[kind.date] = values.iso(self.on)
         return Prepared(
             kind=kind,
             document_key=str(self.record["document_key"]),
@@ -209,7 +210,7 @@ def payment(draft: Draft) -> dict[str, Any]:
         if draft.on and due < draft.on:
             what = f"The due date {due} is before {draft.on}"
             checks.add("due_date", what, "Correct the rules.")
-        payload["DueDate"] = iso(due)
+        payload["DueDate"] = values.iso(due)
     name = "payment_reference"
     if text := checks.optional(record, name, name, longest=LONGEST_PAYMENT_REFERENCE):
         payload["PaymentReference"] = text
@@ -392,8 +393,3 @@ def _check_account(account: Account, draft: Draft) -> None:
             f"Relation {account.code} has another receivables account than journal {journal.code}"
         )
         raise NotUsableError(what, "Give the relation the journal's receivables account in Exact.")
-
-
-def iso(value: date) -> str:
-    """Return a date as Exact takes it: midnight, without a zone."""
-    return f"{value.isoformat()}T00:00:00"

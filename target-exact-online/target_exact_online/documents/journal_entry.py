@@ -11,9 +11,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from exact_online import odata
+from exact_online import odata, values
 from exact_online.limits import Priority
-from target_exact_online.documents import finding, header, lines, values
+from target_exact_online.documents import finding, header, lines
 from target_exact_online.documents.prepared import DocumentSettings, Found, Kind, Prepared
 from target_exact_online.master_data import NotUsableError
 
@@ -239,7 +239,7 @@ def _lines(draft: header.Draft) -> tuple[list[dict[str, Any]], NewAccount | None
         account = lines.gl_account(draft, line, sales=False)
         entry: dict[str, Any] = {"AmountFC": line.net}
         if draft.on is not None:
-            entry["Date"] = header.iso(draft.on)
+            entry["Date"] = values.iso(draft.on)
         if account is not None:
             entry["GLAccount"] = account.id
             entry |= paid if account.type == _RECEIVABLES else {}

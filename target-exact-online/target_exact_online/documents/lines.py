@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online.documents.header import LONGEST_DESCRIPTION, check_total, iso
+from exact_online import values
+from target_exact_online.documents.header import LONGEST_DESCRIPTION, check_total
 from target_exact_online.documents.prepared import NewItem
 from target_exact_online.master_data import NotUsableError
 
@@ -257,4 +258,4 @@ def deferral(draft: Draft, line: Line, first: str, last: str) -> dict[str, str]:
     if (start is None) != (end is None) or (start and end and end < start):
         what = "Deferred revenue needs a first and a last day in this order"
         checks.add(f"{where}, from", what, "Correct the rules.")
-    return {first: iso(start), last: iso(end)} if start and end else {}
+    return {first: values.iso(start), last: values.iso(end)} if start and end else {}

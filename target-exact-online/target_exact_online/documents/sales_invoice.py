@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from exact_online import odata
-from target_exact_online.documents import answer_checks, finding, header, lines, values
+from exact_online import odata, values
+from target_exact_online.documents import answer_checks, finding, header, lines
 from target_exact_online.documents.prepared import DocumentSettings, Found, Kind, Prepared, Stored
 from target_exact_online.documents.sent import ExpectedLine, Sent
 from target_exact_online.exceptions import (
@@ -211,7 +211,7 @@ def _print(sent: Sent, invoice_id: str, client: ExactClient) -> Stored:
     """Process an open invoice. No e-mail is sent; what was printed before is not an error."""
     payload = {
         "InvoiceID": invoice_id,
-        "InvoiceDate": header.iso(date.fromisoformat(sent.print_date)),
+        "InvoiceDate": values.iso(date.fromisoformat(sent.print_date)),
         "SendEmailToCustomer": False,
         "SendInvoiceToCustomerPostbox": False,
         "SendInvoiceViaPeppol": sent.via_peppol,

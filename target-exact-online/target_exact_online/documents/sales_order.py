@@ -6,8 +6,8 @@ from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
-from exact_online import odata
-from target_exact_online.documents import finding, header, lines, values
+from exact_online import odata, values
+from target_exact_online.documents import finding, header, lines
 from target_exact_online.documents.begun import Version
 from target_exact_online.documents.prepared import DocumentSettings, Kind, Prepared, Stored
 from target_exact_online.documents.relation import delivery_address
@@ -64,7 +64,7 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
     if draft.is_foreign and draft.rate is not None:
         checks.warnings.append("Exact uses its own exchange rate for sales orders")
     if delivery := checks.day(record, "delivery_date", "delivery_date"):
-        payload["DeliveryDate"] = header.iso(delivery)
+        payload["DeliveryDate"] = values.iso(delivery)
     place = record.get("delivery_address")
     address = delivery_address(place, "delivery_address", checks) if place else None
     payload[KIND.lines] = [

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online.documents import values
+from exact_online import values
 from target_exact_online.documents.prepared import Detail, Stored
 from target_exact_online.documents.relation import ADDRESSES, KIND
 from target_exact_online.exceptions import (

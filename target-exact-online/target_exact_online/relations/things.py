@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from exact_online import odata
-from target_exact_online.documents import relation, values
+from exact_online import odata, values
+from target_exact_online.documents import relation
 from target_exact_online.master_data import kinds
 
 if TYPE_CHECKING:

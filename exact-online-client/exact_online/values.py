@@ -1,9 +1,9 @@
-"""Values as Exact answers them, beside those that were sent."""
+"""Values as Exact takes and answers them, and whether an answer has what was sent."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeGuard
 
@@ -14,6 +14,11 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}T00:00:00")
 def is_guid(value: Any) -> TypeGuard[str]:
     """Tell whether a value of Exact is a GUID."""
     return isinstance(value, str) and _GUID.fullmatch(value) is not None
+
+
+def iso(value: date) -> str:
+    """Return a date as Exact takes it: midnight, without a zone."""
+    return f"{value.isoformat()}T00:00:00"
 
 
 def same(wanted: Any, there: Any) -> bool:
