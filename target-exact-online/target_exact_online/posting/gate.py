@@ -42,15 +42,10 @@ class Gate:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        """Start open.
+        """Start open, until `stop` is set; `sleep` waits some seconds, by default until then.
 
-        Args:
-            summary: Is told why documents are held.
-            stop: Set when no further call may begin.
-            max_wait_seconds: How long documents are tried while none gets an answer.
-            clock: Seconds since 1970, UTC.
-            monotonic: Seconds that no setting of a clock changes.
-            sleep: Waits some seconds; by default until `stop` is set.
+        Documents are tried for `max_wait_seconds` while none gets an answer; the clock gives
+        seconds since 1970, UTC.
         """
         self.held: TargetError | None = None
         self.monotonic = monotonic
