@@ -24,8 +24,8 @@ from commerce_sandbox import faults, shop
 from commerce_sandbox.app import ABORT, SandboxApp
 from commerce_sandbox.clock import Clock
 from commerce_sandbox.context import SandboxContext
+from exact_online.errors import ExactError
 from target_exact_online.company import open_company
-from target_exact_online.exceptions import TargetError
 from target_exact_online.ledger import queries
 from target_exact_online.ledger.rows import Document
 from target_exact_online.ledger.runs import Run
@@ -330,7 +330,7 @@ class Ended:
     """
 
     killed: bool
-    error: TargetError | None
+    error: ExactError | None
     summary: Summary
 
 
@@ -356,7 +356,7 @@ def run_target(
     summary = Summary()
     ledger = machine.ledger
     run = None
-    error: TargetError | None = None
+    error: ExactError | None = None
     with machine.running(process):
         try:
             gate = Gate(
@@ -392,7 +392,7 @@ def run_target(
             company.close()
         except KilledError:
             pass
-        except TargetError as ended:
+        except ExactError as ended:
             error = ended
         finally:
             with suppress(KilledError):

@@ -23,11 +23,11 @@ from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from connector_credentials import SettingsError, clean, clean_logs, read_settings
 from connector_credentials.output import LOG_LIMIT
 from exact_online.cli import login_commands
+from exact_online.errors import ConfigError, ExactError
 from target_exact_online import schemas
 from target_exact_online.desk.commands import anonymise, audit, documents
 from target_exact_online.desk.doctor import doctor
 from target_exact_online.desk.status import status
-from target_exact_online.exceptions import ConfigError, TargetError
 from target_exact_online.month_end.commands import reconcile
 from target_exact_online.run import TerminatedError
 from target_exact_online.summary import EXIT_ERROR
@@ -65,7 +65,7 @@ class TargetGroup(click.Group):
             return super().invoke(ctx)
         except ConfigValidationError as error:
             said = [f"{_without_secret(message)} (config)." for message in error.errors]
-        except TargetError as error:
+        except ExactError as error:
             said = [str(error)]
         except (InvalidInputLine, RecordsWithoutSchemaException) as error:
             _complain([str(error)])  # what is wrong is the input: nothing else of it matters

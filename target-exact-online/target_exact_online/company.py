@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from exact_online.client import open_client
+from exact_online.errors import DocumentRefusedError, FatalError
 from target_exact_online import documents
 from target_exact_online.documents import relation, sales_order
 from target_exact_online.documents.begun import Begun
 from target_exact_online.documents.prepared import DocumentSettings, Stored
-from target_exact_online.exceptions import DocumentRefusedError, FatalError
 from target_exact_online.ledger.locks import exclusive
 from target_exact_online.master_data import MasterData
 from target_exact_online.relations import Relations
@@ -76,7 +76,7 @@ class Company:
         """Create the debtor, the delivery address and the items that a document needs.
 
         Raises:
-            TargetError: By type; the document itself was not sent.
+            ExactError: By type; the document itself was not sent.
         """
         if prepared.kind is relation.KIND:
             return prepared  # it is the relation itself
@@ -89,7 +89,7 @@ class Company:
         document up.
 
         Raises:
-            TargetError: By type: nothing was stored, or it is unknown whether it was.
+            ExactError: By type: nothing was stored, or it is unknown whether it was.
         """
         if prepared.kind is relation.KIND:
             return self.relations.create(prepared)

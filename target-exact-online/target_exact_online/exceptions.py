@@ -1,4 +1,4 @@
-"""The target's errors: the tree of `exact_online.errors`, so that one ``except`` serves both.
+"""The target's own errors, in the tree of `exact_online.errors`: one ``except`` serves both.
 
 Callers decide by type, never by reading messages.
 """
@@ -7,25 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exact_online.errors import (
-    AuthorizationRequiredError,
-    ConfigError,
-    DocumentRefusedError,
-    ExactError,
-    FatalError,
-    NotNowError,
-    OutcomeUnknownError,
-    Problem,
-    RequestRefusedError,
-    RetriableError,
-    TransientApiError,
-)
+from exact_online.errors import DocumentRefusedError, NotNowError, RetriableError
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-TargetError = ExactError
-"""Base of every error this target raises on purpose."""
 
 
 class RunLostError(RetriableError):
@@ -37,25 +22,6 @@ class RunLostError(RetriableError):
             "The connection to the ledger's database was lost, so that other runs may take over "
             "what this one had in hand (setting ledger_url). Nothing is lost; run again."
         )
-
-
-__all__ = [
-    "AuthorizationRequiredError",
-    "ChangedByPeopleError",
-    "ConfigError",
-    "DocumentRefusedError",
-    "FatalError",
-    "NotNowError",
-    "NotSeenError",
-    "NotYetError",
-    "OutcomeUnknownError",
-    "Problem",
-    "RequestRefusedError",
-    "RetriableError",
-    "RunLostError",
-    "TargetError",
-    "TransientApiError",
-]
 
 
 class ChangedByPeopleError(DocumentRefusedError):

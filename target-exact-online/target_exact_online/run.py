@@ -10,11 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from exact_online.client import division_of
+from exact_online.errors import ExactError, NotNowError, TransientApiError
 from target_exact_online import copies
 from target_exact_online.company import open_company
 from target_exact_online.desk import report
 from target_exact_online.desk.progress import Progress
-from target_exact_online.exceptions import NotNowError, TargetError, TransientApiError
 from target_exact_online.ledger import queries
 from target_exact_online.ledger.runs import Run
 from target_exact_online.ledger.store import Ledger
@@ -63,7 +63,7 @@ def run_target(
         number of the signal that ended the run.
 
     Raises:
-        TargetError: What ended the run; the summary and the report are written before.
+        ExactError: What ended the run; the summary and the report are written before.
     """
     config = with_defaults(config)
     summary = Summary()
@@ -126,7 +126,7 @@ def _run(
     summary: Summary,
     read: Callable[[Outbox], None],
     write_state: Callable[[dict[str, Any]], None],
-) -> tuple[int, TargetError | None]:
+) -> tuple[int, ExactError | None]:
     gate = Gate(summary, threading.Event(), max_wait_seconds=config["max_wait_seconds"])
     with contextlib.ExitStack() as cleanup:
         company = open_company(config, ledger.engine, lambda key: queries.number_of(ledger, key))
@@ -152,7 +152,7 @@ def _run(
         attaching.begin(wanted=config["attach_documents"])
         if config["attach_documents"]:
             outbox.at_last = attaching.attach
-        error: TargetError | None = None
+        error: ExactError | None = None
         try:
             outbox.start()
             read(outbox)
@@ -160,7 +160,7 @@ def _run(
         except TerminatedError as ended:
             company.client.budget.cancel()
             exit_code = ended.exit_code
-        except TargetError as fatal:
+        except ExactError as fatal:
             error, exit_code = fatal, EXIT_ERROR
         finally:
             outbox.end()

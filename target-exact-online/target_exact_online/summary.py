@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from target_exact_online.exceptions import FatalError
+from exact_online.errors import FatalError
 from target_exact_online.posting.state import REFUSED_STREAM, Effect
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 from connector_credentials import clean
+from exact_online.errors import ConfigError
 from target_exact_online import schemas
-from target_exact_online.exceptions import ConfigError
 from target_exact_online.run import TerminatedError, run_target
 from target_exact_online.settings import CONFIG
 from target_exact_online.sinks import DocumentSink

@@ -11,16 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from commerce_sandbox.testing import SandboxHandle
+from exact_online.errors import DocumentRefusedError, OutcomeUnknownError, TransientApiError
 from target_exact_online import documents
 from target_exact_online.documents import sales_invoice, sales_order
-from target_exact_online.exceptions import (
-    ChangedByPeopleError,
-    DocumentRefusedError,
-    NotSeenError,
-    NotYetError,
-    OutcomeUnknownError,
-    TransientApiError,
-)
+from target_exact_online.exceptions import ChangedByPeopleError, NotSeenError, NotYetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from commerce_sandbox.exact.credentials import DIVISION, SECOND_DIVISION
-from target_exact_online import documents
+from target_exact_online.documents import finding, journal_entry
 from target_exact_online.ledger.rows import Document, summary_of
 from target_exact_online.posting.days import build
 
@@ -416,13 +416,13 @@ def test_a_day_that_differs_names_all_of_its_entries_and_is_right_once_they_are_
 def test_all_entries_of_a_day_are_asked_for_by_what_exact_keeps(store: str) -> None:
     of_day = [document(sale(1, **other_summary(store=store)))]
     entries_ = [build(of_day, "group", number).record for number in (1, 2, 3)]
-    names = [documents.reference_of(entry) for entry in entries_]
+    names = [finding.reference_of(entry) for entry in entries_]
     for entry, name in zip(entries_, names, strict=True):
-        asked = documents.references(name, entry["reference_of_day"])
+        asked = journal_entry.references(name, entry["reference_of_day"])
         assert asked[0] == name
         assert set(names) <= set(asked)
         assert len(set(asked)) == len(asked)
-    assert documents.references("payment 2", "") == ["payment 2"]
+    assert journal_entry.references("payment 2", "") == ["payment 2"]
 
 
 def test_an_entry_that_exact_does_not_have_is_built_again_when_its_documents_changed(

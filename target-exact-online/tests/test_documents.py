@@ -13,12 +13,10 @@ from msgspec import structs
 
 from commerce_sandbox.exact import store
 from commerce_sandbox.testing import SandboxHandle
+from exact_online.errors import DocumentRefusedError
 from target_exact_online import documents
 from target_exact_online.documents import sales_invoice, sales_order
 from target_exact_online.documents.sent import ExpectedLine
-from target_exact_online.exceptions import (
-    DocumentRefusedError,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

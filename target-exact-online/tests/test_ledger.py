@@ -17,9 +17,10 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
 
+from exact_online.errors import ConfigError
 from target_exact_online.desk import documents as desk
 from target_exact_online.desk.documents import Search
-from target_exact_online.exceptions import ConfigError, RunLostError
+from target_exact_online.exceptions import RunLostError
 from target_exact_online.ledger import chain, database, payload, queries
 from target_exact_online.ledger.keys import open_keys
 from target_exact_online.ledger.rows import Document

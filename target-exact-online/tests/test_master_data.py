@@ -10,15 +10,15 @@ import pytest
 import sqlalchemy as sa
 
 from commerce_sandbox.exact import store
-from target_exact_online import documents
-from target_exact_online.company import open_company
-from target_exact_online.documents.prepared import DocumentSettings
-from target_exact_online.exceptions import (
+from exact_online.errors import (
     AuthorizationRequiredError,
     ConfigError,
     DocumentRefusedError,
     Problem,
 )
+from target_exact_online import documents
+from target_exact_online.company import open_company
+from target_exact_online.documents.prepared import DocumentSettings
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.master_data import MasterData, NotUsableError, kinds
 from target_exact_online.master_data.cache import master_rows

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exact_online.errors import ConfigError, DocumentRefusedError
 from target_exact_online.copies import calls as copies
 from target_exact_online.copies import check_installed
 from target_exact_online.copies import pdf as pdf_copy
-from target_exact_online.exceptions import ConfigError, DocumentRefusedError
 from target_exact_online.ledger import payload
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from sqlalchemy.engine import make_url
 
+from exact_online.errors import ConfigError
 from target_exact_online.cli import DAMAGED, cli
-from target_exact_online.exceptions import ConfigError
 from target_exact_online.ledger.runs import Run
 from target_exact_online.ledger.store import Ledger
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from target_exact_online.exceptions import ConfigError
+from exact_online.errors import ConfigError
 from target_exact_online.ledger.database import open_engine
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.settings import with_defaults

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commerce_sandbox.testing import SandboxHandle
+from exact_online.errors import DocumentRefusedError
 from target_exact_online import documents
 from target_exact_online.documents import finding
 from target_exact_online.documents.checks import Checks
 from target_exact_online.documents.relation import new_account
-from target_exact_online.exceptions import DocumentRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

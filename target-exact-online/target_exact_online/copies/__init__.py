@@ -9,9 +9,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from exact_online.errors import ConfigError
 from target_exact_online.copies.attaching import Copies
 from target_exact_online.copies.rows import forget, look_up, try_again
-from target_exact_online.exceptions import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

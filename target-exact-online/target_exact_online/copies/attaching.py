@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from target_exact_online.copies.calls import Calls, check_size, file_name, subject
-from target_exact_online.copies.rows import EVER_SINCE, Rows
-from target_exact_online.exceptions import (
+from exact_online.errors import (
     DocumentRefusedError,
+    ExactError,
     NotNowError,
-    NotYetError,
     OutcomeUnknownError,
     Problem,
     RequestRefusedError,
     RetriableError,
-    TargetError,
 )
+from target_exact_online.copies.calls import Calls, check_size, file_name, subject
+from target_exact_online.copies.rows import EVER_SINCE, Rows
+from target_exact_online.exceptions import NotYetError
 from target_exact_online.ledger.locks import exclusive
 from target_exact_online.posting.state import backoff
 
@@ -66,7 +66,7 @@ class Copies:
         self._rows.begin(wanted=wanted)
 
     def attach(self) -> None:
-        """Attach what is due, as far as calls are left; never raises a `TargetError`."""
+        """Attach what is due, as far as calls are left; never raises a `ExactError`."""
         self._new = self._rows.remember()
         while not self._stopped():
             page = self._rows.due(_PAGE)
@@ -99,7 +99,7 @@ class Copies:
         asked_at = datetime.now(UTC)
         try:
             customers = calls.customers([one.exact_id for one in some])
-        except TargetError as error:
+        except ExactError as error:
             self._hold(str(error))
             return
         for one in some:
@@ -120,7 +120,7 @@ class Copies:
             self.summary.not_attached += 1
             reason = f"It is posted, but its PDF copy is not attached: {error}"
             self.summary.note(one.document_key, source.get("order_increment_id"), reason)
-        except TargetError as error:
+        except ExactError as error:
             self._later(one, error)
         else:
             self._outages = 0
@@ -137,7 +137,7 @@ class Copies:
             asked_at: When Exact was asked for the entry (UTC).
 
         Raises:
-            TargetError: By type; what may be in Exact is recorded.
+            ExactError: By type; what may be in Exact is recorded.
         """
         record, title = one.record, subject(one.record)
         name = file_name(record, "pdf")
@@ -178,7 +178,7 @@ class Copies:
             return call()
         except OutcomeUnknownError:
             raise
-        except TargetError:
+        except ExactError:
             self._rows.sending(one, None)  # nothing was stored
             raise
 
@@ -196,7 +196,7 @@ class Copies:
             msg = "Exact does not show yet what an earlier call may have stored"
             raise NotYetError(msg, "documents/Documents", sent_at + self.absent_after)
 
-    def _later(self, one: Copy, error: TargetError) -> None:
+    def _later(self, one: Copy, error: ExactError) -> None:
         now = datetime.now(UTC)
         if isinstance(error, NotYetError):
             self._rows.later(one, str(error), next_retry_at=error.retry_at)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from exact_online import odata, values
-from target_exact_online.exceptions import (
+from exact_online.errors import (
     DocumentRefusedError,
     OutcomeUnknownError,
     Problem,

@@ -18,9 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from connector_credentials import clean
+from exact_online.errors import ConfigError
 from target_exact_online.desk import documents as desk
 from target_exact_online.desk.documents import Search
-from target_exact_online.exceptions import ConfigError
 from target_exact_online.ledger import chain, payload
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.settings import with_defaults

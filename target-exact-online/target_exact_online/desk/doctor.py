@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from exact_online.client import division_of
+from exact_online.errors import ExactError
 from target_exact_online.company import open_company
 from target_exact_online.documents.header import GENERAL, SALES
-from target_exact_online.exceptions import TargetError
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.master_data import NotUsableError
 from target_exact_online.settings import with_defaults
@@ -55,13 +55,13 @@ def examine(company: Company) -> Iterator[Finding]:
     """Look at everything, one finding after the other; no finding stops the next."""
     try:
         me = next(iter(company.client.get("current/Me", select="FullName,CurrentDivision")))
-    except TargetError as error:
+    except ExactError as error:
         yield Finding("error", "login", str(error))
         return
     yield Finding("ok", "login", f"Exact knows us as {me['FullName']}")
     try:
         master = company.master(company.division)
-    except TargetError as error:
+    except ExactError as error:
         yield Finding("error", "division", str(error))
         return
     about = master.company
@@ -78,7 +78,7 @@ def _rights(client: ExactClient) -> Iterator[Finding]:
             # Resources with a sync twin refuse a list without a filter.
             nobody = f"{key} eq guid'00000000-0000-0000-0000-000000000000'"
             list(client.get(resource, select=key, filter=nobody, top=1))
-        except TargetError as error:
+        except ExactError as error:
             yield Finding("error" if needed else "warning", check, str(error))
         else:
             yield Finding("ok", check, f"{resource} can be read")
@@ -96,7 +96,7 @@ def _master_data(master: MasterData) -> Iterator[Finding]:
             for code in codes:
                 yield _period(master, code)
         yield Finding("ok", "master data", master.counts())
-    except TargetError as error:
+    except ExactError as error:
         yield Finding("error", "master data", str(error))
 
 

@@ -11,8 +11,8 @@ import msgspec
 import sqlalchemy as sa
 from cryptography.fernet import InvalidToken
 
+from exact_online.errors import ConfigError
 from target_exact_online import copies
-from target_exact_online.exceptions import ConfigError
 from target_exact_online.ledger import payload
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.rows import SUMMARY_STREAM

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connector_credentials import clean
+from exact_online.errors import ConfigError
 from target_exact_online._money import digits
-from target_exact_online.exceptions import ConfigError
 
 if TYPE_CHECKING:
     import logging

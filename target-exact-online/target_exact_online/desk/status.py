@@ -11,10 +11,10 @@ import msgspec
 import sqlalchemy as sa
 
 from connector_credentials import clean
+from exact_online.errors import ExactError
 from exact_online.stored_login import open_login, store_errors
 from exact_online.tokens import REFRESH_LIFE_DAYS, WARN_FROM_DAY
 from target_exact_online.desk.commands import open_ledger
-from target_exact_online.exceptions import TargetError
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import documents, runs
 
@@ -98,7 +98,7 @@ def _login(config: Mapping[str, Any], now: datetime) -> Finding:
         store, name, _ = open_login(config)
         with store_errors():
             entry = store.get(name) or {}
-    except TargetError as error:
+    except ExactError as error:
         return Finding("critical", "login", str(error))
     if reason := entry.get("refused"):
         return Finding("critical", "login", str(reason))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exact_online import odata
+from exact_online.errors import DocumentRefusedError, Problem
 from target_exact_online.documents import (
     answer_checks,
     finding,
@@ -19,7 +20,6 @@ from target_exact_online.documents import (
 )
 from target_exact_online.documents.prepared import Stored
 from target_exact_online.documents.sent import Sent
-from target_exact_online.exceptions import DocumentRefusedError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

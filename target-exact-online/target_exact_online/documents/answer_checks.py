@@ -11,12 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from exact_online import values
-from target_exact_online.exceptions import (
-    DocumentRefusedError,
-    OutcomeUnknownError,
-    Problem,
-    TargetError,
-)
+from exact_online.errors import DocumentRefusedError, ExactError, OutcomeUnknownError, Problem
 
 if TYPE_CHECKING:
     from exact_online.client import ExactClient
@@ -103,7 +98,7 @@ def delete(prepared: Prepared, row: dict[str, Any], client: ExactClient, why: st
         raise OutcomeUnknownError(msg)
     try:
         client.delete(prepared.kind.resource, exact_id, division=prepared.division)
-    except TargetError as error:
+    except ExactError as error:
         msg = f"{why}, and {number} could not be deleted ({error})"
         raise OutcomeUnknownError(msg) from error
 

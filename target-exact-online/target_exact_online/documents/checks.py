@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online.exceptions import DocumentRefusedError, Problem
+from exact_online.errors import DocumentRefusedError, Problem
 from target_exact_online.master_data import NotUsableError
 
 if TYPE_CHECKING:

@@ -13,16 +13,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from exact_online import odata, values
-from target_exact_online.documents import answer_checks, finding, header, lines
-from target_exact_online.documents.prepared import DocumentSettings, Found, Kind, Prepared, Stored
-from target_exact_online.documents.sent import ExpectedLine, Sent
-from target_exact_online.exceptions import (
+from exact_online.errors import (
     DocumentRefusedError,
     FatalError,
     OutcomeUnknownError,
     Problem,
     RetriableError,
 )
+from target_exact_online.documents import answer_checks, finding, header, lines
+from target_exact_online.documents.prepared import DocumentSettings, Found, Kind, Prepared, Stored
+from target_exact_online.documents.sent import ExpectedLine, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,17 +7,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 from exact_online import odata, values
+from exact_online.errors import DocumentRefusedError, Problem
 from target_exact_online.documents import finding, header, lines
 from target_exact_online.documents.begun import Version
 from target_exact_online.documents.prepared import DocumentSettings, Kind, Prepared, Stored
 from target_exact_online.documents.relation import delivery_address
-from target_exact_online.exceptions import (
-    ChangedByPeopleError,
-    DocumentRefusedError,
-    NotSeenError,
-    NotYetError,
-    Problem,
-)
+from target_exact_online.exceptions import ChangedByPeopleError, NotSeenError, NotYetError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from target_exact_online.exceptions import ConfigError
+from exact_online.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

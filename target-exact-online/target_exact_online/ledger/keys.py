@@ -27,7 +27,7 @@ from connector_credentials.keys import (
     configured_keys,
     read_key_file,
 )
-from target_exact_online.exceptions import ConfigError
+from exact_online.errors import ConfigError
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import chain
 

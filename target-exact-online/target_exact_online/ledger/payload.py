@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from cryptography.fernet import InvalidToken
 
-from target_exact_online.exceptions import ConfigError
+from exact_online.errors import ConfigError
 
 if TYPE_CHECKING:
     from target_exact_online.ledger.keys import LedgerKeys

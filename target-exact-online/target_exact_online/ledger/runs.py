@@ -21,7 +21,8 @@ import filelock
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from target_exact_online.exceptions import ConfigError, RunLostError
+from exact_online.errors import ConfigError
+from target_exact_online.exceptions import RunLostError
 from target_exact_online.ledger.locks import lock_number
 from target_exact_online.ledger.tables import runs
 

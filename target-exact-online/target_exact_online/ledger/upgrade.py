@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from target_exact_online.exceptions import ConfigError
+from exact_online.errors import ConfigError
 from target_exact_online.ledger import chain, payload
 from target_exact_online.ledger.chain import Event
 from target_exact_online.ledger.database import reading

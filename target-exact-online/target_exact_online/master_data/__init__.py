@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online.exceptions import ConfigError
+from exact_online.errors import ConfigError
 from target_exact_online.master_data import kinds
 from target_exact_online.master_data.periods import Periods
 from target_exact_online.master_data.relations import Relations

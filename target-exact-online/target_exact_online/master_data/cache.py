@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
-from target_exact_online.exceptions import ConfigError
+from exact_online.errors import ConfigError
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.locks import lock_number
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import msgspec
 
-from target_exact_online.exceptions import ConfigError, FatalError
+from exact_online.errors import ConfigError, FatalError
 from target_exact_online.master_data import kinds
 from target_exact_online.master_data.cache import Cache, DamagedRowError, State
 from target_exact_online.master_data.kinds import M
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from exact_online.client import ExactClient
-    from target_exact_online.exceptions import DocumentRefusedError
+    from exact_online.errors import DocumentRefusedError
     from target_exact_online.master_data.kinds import Kind, Row
     from target_exact_online.master_data.models import Division
 

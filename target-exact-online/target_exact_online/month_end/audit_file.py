@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online.exceptions import ConfigError
+from exact_online.errors import ConfigError
 from target_exact_online.month_end.books import text_hash
 from target_exact_online.month_end.sides import Chart
 

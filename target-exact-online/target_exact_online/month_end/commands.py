@@ -12,8 +12,8 @@ import msgspec
 
 from connector_credentials import clean
 from exact_online.client import division_of
+from exact_online.errors import ConfigError
 from target_exact_online.desk.commands import open_ledger
-from target_exact_online.exceptions import ConfigError
 from target_exact_online.month_end import sign_off, text
 from target_exact_online.month_end.reports import Files
 from target_exact_online.month_end.run import (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
-from target_exact_online.exceptions import ConfigError
+from exact_online.errors import ConfigError
 from target_exact_online.master_data import NotUsableError
 from target_exact_online.month_end import lines
 from target_exact_online.month_end.audit_file import AuditLines, open_audit_file

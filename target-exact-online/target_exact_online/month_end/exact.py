@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from exact_online import odata
-from target_exact_online.exceptions import FatalError, NotNowError, RequestRefusedError
+from exact_online.errors import FatalError, NotNowError, RequestRefusedError
 from target_exact_online.ledger.database import reading
 from target_exact_online.month_end import lines
 from target_exact_online.month_end.books import text_hash

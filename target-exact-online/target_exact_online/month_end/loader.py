@@ -17,7 +17,7 @@ from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.plugin_base import _ConfigInput
 
 from exact_online.client import division_of
-from target_exact_online.exceptions import TargetError
+from exact_online.errors import ExactError
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.month_end import sign_off
 from target_exact_online.month_end.commands import EXIT_NOT_DONE, exit_code, show
@@ -137,7 +137,7 @@ class TargetMonthEnd(Target):
         except ConfigValidationError as error:
             for message in error.errors:
                 click.echo(f"ERROR: {message} (config).", err=True)
-        except TargetError as error:
+        except ExactError as error:
             click.echo(f"ERROR: {error}", err=True)
         sys.exit(EXIT_NOT_DONE)
 

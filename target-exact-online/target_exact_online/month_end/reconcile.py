@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
 
-from target_exact_online.exceptions import NotNowError
+from exact_online.errors import NotNowError
 from target_exact_online.ledger import queries
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import documents, runs

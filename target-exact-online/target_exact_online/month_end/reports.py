@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from target_exact_online.exceptions import ConfigError
+from exact_online.errors import ConfigError
 from target_exact_online.month_end.model import to_json
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, get_args
 
 from exact_online.client import open_client
+from exact_online.errors import ConfigError
 from target_exact_online.company import Company
 from target_exact_online.documents.prepared import DocumentSettings
-from target_exact_online.exceptions import ConfigError
 from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end import evidence as exact_side
 from target_exact_online.month_end import sign_off
@@ -98,7 +98,7 @@ def compare(config: Mapping[str, Any], ledger: Ledger, order: Order) -> Result:
         order: What is asked for.
 
     Raises:
-        TargetError: It could not be done.
+        ExactError: It could not be done.
     """
     with _opened(config, ledger, order) as evidence:
         month = evidence.month

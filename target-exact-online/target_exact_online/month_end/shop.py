@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_exact_online.exceptions import ConfigError
+from exact_online.errors import ConfigError
 from target_exact_online.ledger.payload import content_hash
 from target_exact_online.month_end.books import COMPARED_STREAMS, moment
 from target_exact_online.month_end.sides import Sale, cents

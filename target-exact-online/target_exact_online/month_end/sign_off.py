@@ -16,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 from cryptography.fernet import InvalidToken
 
-from target_exact_online.exceptions import ConfigError
+from exact_online.errors import ConfigError
 from target_exact_online.ledger import chain
 from target_exact_online.ledger.chain import Event
 from target_exact_online.ledger.database import reading

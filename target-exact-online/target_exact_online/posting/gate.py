@@ -6,13 +6,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from exact_online.errors import ExactError, NotNowError, OutcomeUnknownError, TransientApiError
 from exact_online.patience import DEFAULT_MAX_WAIT_SECONDS, Patience
-from target_exact_online.exceptions import (
-    NotNowError,
-    OutcomeUnknownError,
-    TargetError,
-    TransientApiError,
-)
 
 if TYPE_CHECKING:
     import threading
@@ -47,7 +42,7 @@ class Gate:
         Documents are tried for `max_wait_seconds` while none gets an answer; the clock gives
         seconds since 1970, UTC.
         """
-        self.held: TargetError | None = None
+        self.held: ExactError | None = None
         self.monotonic = monotonic
         self._stop = stop
         self._sleep = sleep or stop.wait
@@ -80,7 +75,7 @@ class Gate:
         while not self.closed and (rest := ends - self.monotonic()) > 0:
             self._sleep(min(rest, _LONGEST_SLEEP))
 
-    def hold(self, error: TargetError) -> None:
+    def hold(self, error: ExactError) -> None:
         """Stop calling what cannot be called now; what arrives from here on waits."""
         retry_at = error.retry_at if isinstance(error, NotNowError) else None
         self._summary.hold(str(error), retry_at)
@@ -109,7 +104,7 @@ class Gate:
     def fail(self, error: BaseException) -> None:
         """End the run with this error, as soon as the ledger knows what was under way."""
         self._fatal = error
-        if isinstance(error, TargetError):
+        if isinstance(error, ExactError):
             self.held = error
 
     def raise_failure(self) -> None:

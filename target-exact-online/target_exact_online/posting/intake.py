@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from target_exact_online.exceptions import RetriableError
+from exact_online.errors import RetriableError
 from target_exact_online.posting.telling import tell
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ class Outbox:
         """Queue a document.
 
         Raises:
-            TargetError: What ended posting.
+            ExactError: What ended posting.
         """
         self.intake.put(document, self._raise)
 
@@ -52,7 +52,7 @@ class Outbox:
         """Post everything queued, settle what was lost, and end.
 
         Raises:
-            TargetError: What ended posting.
+            ExactError: What ended posting.
         """
         self.intake.put(None, self._raise)
         # Not joined: a signal's exception in `join` makes Python 3.11 take the thread for ended.

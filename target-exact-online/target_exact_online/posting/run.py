@@ -17,19 +17,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from target_exact_online.documents import journal_entry, sales_invoice
-from target_exact_online.exceptions import (
+from exact_online.errors import (
     ConfigError,
     DocumentRefusedError,
+    ExactError,
     NotNowError,
-    NotSeenError,
-    NotYetError,
     OutcomeUnknownError,
     Problem,
     RetriableError,
-    TargetError,
     TransientApiError,
 )
+from target_exact_online.documents import journal_entry, sales_invoice
+from target_exact_online.exceptions import NotSeenError, NotYetError
 from target_exact_online.ledger import queries
 from target_exact_online.ledger.rows import SUMMARY_STREAM
 from target_exact_online.ledger.store import NO_FACTS, Facts
@@ -103,7 +102,7 @@ class Posting:
         """Wait until every document of the backlog was handled.
 
         Raises:
-            TargetError: What ended the run.
+            ExactError: What ended the run.
         """
         while True:
             with self._lock:
@@ -155,7 +154,7 @@ class Posting:
             try:
                 with self.gate.trying():
                     ready = self.company.complete(prepared)
-            except TargetError as error:
+            except ExactError as error:
                 self._take(waiting, self._not_stored(error))
                 return
             if self.gate.blocks(ready.kind.resource):
@@ -200,7 +199,7 @@ class Posting:
         if isinstance(error, ConfigError) and waiting.document.division != self.company.division:
             # A rule names a company that cannot be used: that stops nobody else.
             return Refused(f"{error} (division)", now)
-        if isinstance(error, TargetError):
+        if isinstance(error, ExactError):
             self.gate.fail(error)
             return NotNow(str(error))
         # A poisonous record must not stop the others.
@@ -280,7 +279,7 @@ class Posting:
         run_id = self.run.run_id
         try:
             stored = self.company.send(ready)
-        except TargetError as error:
+        except ExactError as error:
             facts = Facts(status=getattr(error, "status", None))
             return self._not_stored(error), facts
         except BaseException as error:  # noqa: BLE001  # raised again once the ledger knows
@@ -315,7 +314,7 @@ class Posting:
             owner = queries.unanswered(self.ledger, ready.division, ready.stream) or key
         return None if owner == key else owner
 
-    def _not_stored(self, error: TargetError) -> Event:
+    def _not_stored(self, error: ExactError) -> Event:
         now = datetime.now(UTC)
         if isinstance(error, DocumentRefusedError):
             return Refused(str(error), now, by_exact=True)
@@ -361,7 +360,7 @@ class Posting:
                 Effect.TELL_FAILED, newer, f"{error}. It is changed by the next run."
             )
             return isinstance(error, NotYetError)
-        except TargetError as error:
+        except ExactError as error:
             self.gate.fail(error)
             return False
         step = self.ledger.move(self.run, key, event)

@@ -14,14 +14,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from exact_online.errors import DocumentRefusedError, ExactError, RetriableError
 from target_exact_online import documents
 from target_exact_online.documents import sales_invoice
 from target_exact_online.documents.sent import Sent
-from target_exact_online.exceptions import (
-    DocumentRefusedError,
-    RetriableError,
-    TargetError,
-)
 from target_exact_online.ledger import queries
 from target_exact_online.ledger.store import Facts
 from target_exact_online.posting.events import Absent, Differs, Found, TakenOver
@@ -127,7 +123,7 @@ class Settling:
             reason = f"Whether Exact has it is unknown, and asking failed: {error}"
             self.summary.count(Effect.TELL_FAILED, waiting.document, reason)
             return None
-        except TargetError as error:
+        except ExactError as error:
             self.gate.fail(error)
             return None
         if event is None:

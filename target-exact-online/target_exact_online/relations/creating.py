@@ -11,15 +11,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from exact_online import values
-from target_exact_online.documents.prepared import Detail, Stored
-from target_exact_online.documents.relation import ADDRESSES, KIND
-from target_exact_online.exceptions import (
+from exact_online.errors import (
     DocumentRefusedError,
-    NotYetError,
+    ExactError,
     OutcomeUnknownError,
     RetriableError,
-    TargetError,
 )
+from target_exact_online.documents.prepared import Detail, Stored
+from target_exact_online.documents.relation import ADDRESSES, KIND
+from target_exact_online.exceptions import NotYetError
 from target_exact_online.ledger.locks import exclusive
 from target_exact_online.master_data import kinds
 from target_exact_online.relations import things
@@ -82,7 +82,7 @@ class Relations:
 
         Raises:
             NotYetError: One of them may be in Exact, and is asked for later.
-            TargetError: By type; the document itself was not sent.
+            ExactError: By type; the document itself was not sent.
         """
         return self._with_all(prepared, self._there)
 
@@ -91,7 +91,7 @@ class Relations:
 
         Raises:
             NotYetError: It may be in Exact, and is asked for later.
-            TargetError: By type; nothing was stored.
+            ExactError: By type; nothing was stored.
         """
         new = prepared.new_account
         assert new is not None  # noqa: S101  # the stream's own preparation makes it
@@ -118,7 +118,7 @@ class Relations:
         Args:
             of_this_run: Only what belongs to documents of this run that were found, not sent.
         """
-        failure: TargetError | None = None
+        failure: ExactError | None = None
         by_document: dict[tuple[str, int], list[Row]] = {}
         rows = self._rows.unfinished() if not of_this_run or self._followed else []
         for row in rows:
@@ -206,7 +206,7 @@ class Relations:
         except DocumentRefusedError:
             self._rows.not_there(thing, wanted=False)
             raise
-        except TargetError:
+        except ExactError:
             self._rows.not_there(thing, wanted=thing.what in {"address", "contact"})
             raise
         answered = {name: value for name, value in row.items() if value is not None}
@@ -266,11 +266,11 @@ class Relations:
 
     # What comes after the document
 
-    def _left_over(self, rows: list[Row]) -> tuple[tuple[str, ...], TargetError | None]:
+    def _left_over(self, rows: list[Row]) -> tuple[tuple[str, ...], ExactError | None]:
         """Finish what a document of an earlier run needed."""
         try:
             rows = [one for row in rows for one in self._open_details(row)]
-        except TargetError as error:
+        except ExactError as error:
             return _postponed(rows, str(error)), error
         return self._completed(rows, ask=True)
 
@@ -301,7 +301,7 @@ class Relations:
 
     def _completed(
         self, rows: list[Row], *, ask: bool = False
-    ) -> tuple[tuple[str, ...], TargetError | None]:
+    ) -> tuple[tuple[str, ...], ExactError | None]:
         """Create addresses and contacts; return what a person should know, and what ended it."""
         warnings: list[str] = []
         waiting: list[Row] = []
@@ -332,7 +332,7 @@ class Relations:
                     f"Its relation was created without one {thing.what}: {error} "
                     f"Add the {thing.what} in Exact."
                 )
-            except TargetError as error:
+            except ExactError as error:
                 return (*warnings, *_postponed([*waiting, *rows[at:]], str(error))), error
         return (*warnings, *(_postponed(waiting, f"{_NOT_SHOWN}.") if waiting else ())), None
 

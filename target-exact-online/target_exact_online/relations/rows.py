@@ -15,8 +15,8 @@ import msgspec
 import sqlalchemy as sa
 from cryptography.fernet import InvalidToken
 
+from exact_online.errors import ConfigError
 from target_exact_online.documents.prepared import Detail  # noqa: TC001  # msgspec needs it
-from target_exact_online.exceptions import ConfigError
 from target_exact_online.ledger.database import UtcDateTime, insert, reading
 from target_exact_online.ledger.keys import LedgerKeys, open_keys
 from target_exact_online.ledger.tables import documents
