@@ -42,9 +42,8 @@ class Altered:
         row = self.client.post(resource, payload, **more)
         return self.change(row) if resource == self.resource else row
 
-    @property
-    def budget(self) -> Any:
-        return self.client.budget
+    def now(self) -> Any:
+        return self.client.now()
 
     def get(self, resource: str, **more: Any) -> Any:
         return self.client.get(resource, **more)
