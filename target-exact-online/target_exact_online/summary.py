@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from target_exact_online.ledger.rows import Document
+    from target_exact_online.posting.state import Step
 
 FailOn = Literal["parked", "failed", "never"]
 Outcome = Literal["ok", "needs_people", "held", "retry", "stopped"]
@@ -67,6 +68,11 @@ class Summary:
     calls_left: int | None = None  # today; None: Exact did not say
     chain_head: str | None = None  # the last hash of the event log
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def tell(self, document: Document, step: Step) -> None:
+        """Count what became of a document, and keep its words."""
+        for effect in step.effects:
+            self.count(effect, document, step.note or "", step.row.next_retry_at)
 
     def count(
         self,

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from target_exact_online.ledger import queries
 from target_exact_online.ledger.rows import DAY, SUMMARY_STREAM, Document
 from target_exact_online.posting.state import may_rebuild
-from target_exact_online.posting.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +42,7 @@ def close_days(ledger: Ledger, run: Run, summary: Summary) -> int:
             expected = {one.row.document_key: one.row.last_seq for one in behind}
             step = ledger.build_entry(run, entry, expected)
             if step is not None:
-                tell(summary, replace(entry, document_key=step.row.document_key), step)
+                summary.tell(replace(entry, document_key=step.row.document_key), step)
                 built += 1
                 break
     return built

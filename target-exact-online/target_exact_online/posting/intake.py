@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from exact_online.errors import RetriableError
-from target_exact_online.posting.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +80,7 @@ class Intake:
                 if group:
                     self._check_company()
                     for document, step in self.ledger.arrive(self.run, group):
-                        tell(self.summary, document, step)
+                        self.summary.tell(document, step)
                     self.backlog.notify()
                 if state is not None:
                     self.write_state(state)

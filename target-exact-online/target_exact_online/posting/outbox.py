@@ -111,9 +111,8 @@ class Outbox:
     def _complete_relations(self, *, of_this_run: bool = False) -> None:
         if self.posting.gate.closed:
             return
-        for left in self.company.relations.complete_left_over(of_this_run=of_this_run):
-            for warning in left.warnings:
-                self.posting.summary.note(left.document_key, left.order_number, warning)
+        for told in self.company.relations.complete_left_over(of_this_run=of_this_run):
+            self.posting.summary.note(*told)
 
     def _close_days(self) -> None:
         if not self.posting.gate.stopped:  # what the input still had may belong to these days

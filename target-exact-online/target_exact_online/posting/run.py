@@ -46,8 +46,7 @@ from target_exact_online.posting.events import (
     Suspected,
 )
 from target_exact_online.posting.state import CHANGEABLE_STREAM, Effect, may_send
-from target_exact_online.posting.take_over import Settling, encode_sent, spread
-from target_exact_online.posting.telling import tell, tell_all
+from target_exact_online.posting.take_over import Settling, encode_sent, spread, tell_all
 
 if TYPE_CHECKING:
     from exact_online.patience import Turn
@@ -335,7 +334,7 @@ class Posting:
             self.run, waiting.row.document_key, event, expected=waiting.row.last_seq
         )
         if step is not None and step.kind:  # what is as it was is told by the run that found it
-            tell(self.summary, waiting.document, step)
+            self.summary.tell(waiting.document, step)
         return step
 
     # After posting
@@ -365,7 +364,7 @@ class Posting:
             return False
         step = self.ledger.move(self.run, key, event)
         if step is not None:
-            tell(self.summary, newer, step)
+            self.summary.tell(newer, step)
             if step.kind == "changed" and step.row.newer_hash is not None:
                 return self._change(key)
         return True
@@ -419,4 +418,4 @@ class Posting:
             self.run, waiting.row.document_key, event, expected=waiting.row.last_seq
         )
         if step is not None:
-            tell(self.summary, waiting.document, step)
+            self.summary.tell(waiting.document, step)

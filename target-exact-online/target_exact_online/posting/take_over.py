@@ -19,10 +19,10 @@ from target_exact_online import documents
 from target_exact_online.documents import sales_invoice
 from target_exact_online.documents.sent import Sent
 from target_exact_online.ledger import queries
+from target_exact_online.ledger.rows import DAY
 from target_exact_online.ledger.store import Facts
 from target_exact_online.posting.events import Absent, Differs, Found, TakenOver
 from target_exact_online.posting.state import Effect, ask_at
-from target_exact_online.posting.telling import tell_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from target_exact_online.company import Company
     from target_exact_online.documents.prepared import Found as FoundRow
     from target_exact_online.ledger.queries import Waiting
+    from target_exact_online.ledger.rows import Document
     from target_exact_online.ledger.runs import Run
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.posting.gate import Gate
@@ -197,6 +198,14 @@ class Settling:
             and self.gate.monotonic() - seen >= (self.settle_after + self.index_lag).total_seconds()
         )
         return waited or (due is not None and asked_at >= due)
+
+
+def tell_all(summary: Summary, ledger: Ledger, document: Document, step: Step) -> None:
+    """Count what became of a document, and for the entry of a day, of its documents."""
+    summary.tell(document, step)
+    if document.source.get("kind") == DAY and step.row.state == "posted" and step.kind:
+        for one in queries.members(ledger, document.document_key):
+            summary.count(Effect.TELL_POSTED, one.document)
 
 
 def spread() -> float:

@@ -5,6 +5,6 @@ waits as documents do: it is asked for, and absence counts only when no call can
 more and Exact's index shows what is new.
 """
 
-from target_exact_online.relations.creating import LeftOver, Relations
+from target_exact_online.relations.creating import Relations
 
-__all__ = ["LeftOver", "Relations"]
+__all__ = ["Relations"]

@@ -46,15 +46,6 @@ _LEFT_ALONE = (
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOver:
-    """What became of something that an earlier run left unfinished."""
-
-    document_key: str  # the document that needed it first
-    order_number: str | None  # the order of that document, or None
-    warnings: tuple[str, ...]  # what a person should know
-
-
-@dataclass(frozen=True, slots=True)
 class Relations:
     """Finds and creates what documents need."""
 
@@ -112,11 +103,16 @@ class Relations:
         with self._alone(ADDRESSES, prepared.division):
             return self._completed(self._rows.details_of(prepared.document_key))[0]
 
-    def complete_left_over(self, *, of_this_run: bool = False) -> Iterator[LeftOver]:
+    def complete_left_over(
+        self, *, of_this_run: bool = False
+    ) -> Iterator[tuple[str, str | None, str]]:
         """Create what earlier runs left out, as long as Exact can be asked.
 
         Args:
             of_this_run: Only what belongs to documents of this run that were found, not sent.
+
+        Yields:
+            What a person should know: the document that needed it, its order, and words.
         """
         failure: ExactError | None = None
         by_document: dict[tuple[str, int], list[Row]] = {}
@@ -131,7 +127,7 @@ class Relations:
             else:
                 with self._alone(ADDRESSES, division):
                     warnings, failure = self._left_over(rows)
-            yield LeftOver(key, rows[0].order_number, warnings)
+            yield from ((key, rows[0].order_number, words) for words in warnings)
 
     def distrust(self, prepared: Prepared, error: DocumentRefusedError) -> None:
         """Doubt what Exact refused in a document: it may have been deleted there."""
