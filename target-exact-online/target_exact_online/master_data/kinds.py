@@ -98,11 +98,7 @@ def vat_number(value: str) -> str:
 
 DIVISION = Kind("division", "division", "system/Divisions", models.Division, key="Code")
 GL_ACCOUNTS = Kind(
-    "gl_accounts",
-    "GL account",
-    "sync/Financial/GLAccounts",
-    models.GLAccount,
-    deleted_type=7,
+    "gl_accounts", "GL account", "sync/Financial/GLAccounts", models.GLAccount, deleted_type=7
 )
 ITEMS = Kind("items", "item", "sync/Logistics/Items", models.Item, deleted_type=9)
 ACCOUNTS = Kind(
@@ -126,10 +122,7 @@ VAT_PERCENTAGES = Kind(
 )
 JOURNALS = Kind("journals", "journal", "financial/Journals", models.Journal)
 PAYMENT_CONDITIONS = Kind(
-    "payment_conditions",
-    "payment condition",
-    "cashflow/PaymentConditions",
-    models.PaymentCondition,
+    "payment_conditions", "payment condition", "cashflow/PaymentConditions", models.PaymentCondition
 )
 CURRENCIES = Kind("currencies", "currency", "general/Currencies", models.Currency, key="Code")
 EXCHANGE_RATES = Kind(
