@@ -14,6 +14,7 @@ from cryptography.fernet import InvalidToken
 from exact_online.errors import ConfigError
 from target_exact_online import copies
 from target_exact_online.ledger import payload
+from target_exact_online.ledger.chain import PAYLOADS
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.rows import SUMMARY_STREAM
 from target_exact_online.ledger.tables import documents, events, postings
@@ -94,7 +95,7 @@ def find(ledger: Ledger, search: Search, *, limit: int | None = None) -> Iterato
                 .limit(_PAGE if limit is None else min(_PAGE, limit - given))
             )
             page = connection.execute(
-                sa.select(*(one for one in documents.c if one.name not in _CONTENT))
+                sa.select(*(one for one in documents.c if one.name not in PAYLOADS))
                 .where(documents.c.document_key.in_(keys))
                 .order_by(*order)
             ).all()
@@ -313,6 +314,3 @@ def _words(ledger: Ledger, stored: bytes | None) -> str | None:
         return ledger.keys.decrypt(stored).decode()
     except InvalidToken:
         return "(these words were changed in the database: see `audit verify`)"
-
-
-_CONTENT = frozenset({"payload", "newer_payload", "changing_payload"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from exact_online import values
@@ -139,8 +139,7 @@ def common(draft: Draft) -> dict[str, Any]:
     return payload | ({"Description": text} if text else {})
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """A document's totals in its own currency, signed."""
 
     amount: Decimal
@@ -151,9 +150,7 @@ class Totals:
 def totals(draft: Draft) -> Totals:
     """Read the totals and check that they are one sum."""
     given, checks = draft.record.get("totals") or {}, draft.checks
-    read = Totals(
-        *(checks.amount(given, name, f"totals, {name}") for name in Totals.__dataclass_fields__)
-    )
+    read = Totals(*(checks.amount(given, name, f"totals, {name}") for name in Totals._fields))
     if read.net_amount + read.vat_amount != read.amount:
         what = f"Net {read.net_amount} and VAT {read.vat_amount} do not give {read.amount}"
         checks.add("totals", what, _REPORT)
