@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
-    from target_exact_online.ledger.keys import LedgerKeys
+    from connector_credentials.data_keys import DataKeys
     from target_exact_online.ledger.runs import Run
 
 WAITING, ATTACHED, GIVEN_UP = "waiting", "attached", "given_up"
@@ -76,7 +76,7 @@ class Rows:
     """Keeps the copies of one ledger."""
 
     engine: Engine
-    keys: LedgerKeys
+    keys: DataKeys
 
     def begin(self, *, wanted: bool) -> None:
         """Note whether documents that are posted from now on get copies.
@@ -217,7 +217,7 @@ def look_up(connection: Connection, document_key: str) -> sa.Row[Any] | None:
 
 def try_again(
     connection: Connection,
-    keys: LedgerKeys,
+    keys: DataKeys,
     condition: sa.ColumnElement[bool],
     by: str,
     *,
@@ -260,7 +260,7 @@ def _write(connection: Connection, document_key: str, **values: Any) -> None:
     )
 
 
-def _log(connection: Connection, keys: LedgerKeys, event: Event) -> None:
+def _log(connection: Connection, keys: DataKeys, event: Event) -> None:
     """Append an event of a document, with the fingerprint of its row."""
     seq, _ = chain.lock_head(connection)
     here = documents.c.document_key == event.document_key

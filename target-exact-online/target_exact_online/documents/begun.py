@@ -15,12 +15,14 @@ import sqlalchemy as sa
 
 from target_exact_online.ledger import payload
 from target_exact_online.ledger.database import reading
-from target_exact_online.ledger.keys import LedgerKeys, open_keys
+from target_exact_online.ledger.keys import open_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy.engine import Engine
+
+    from connector_credentials.data_keys import DataKeys
 
 begun_changes = sa.Table(
     "begun_changes",
@@ -83,7 +85,7 @@ class Begun:
             connection.execute(begun_changes.delete().where(*_is(division, exact_id)))
 
     @cached_property
-    def _keys(self) -> LedgerKeys:
+    def _keys(self) -> DataKeys:
         """The ledger's keys, opened when the first change needs them."""
         return open_keys(self.engine)
 

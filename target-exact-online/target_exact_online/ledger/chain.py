@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
-    from target_exact_online.ledger.keys import LedgerKeys
+    from connector_credentials.data_keys import DataKeys
 
 _ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="string")
 _MILLISECONDS = "milliseconds"
@@ -55,14 +55,14 @@ class Event:
     note: str | None = None
 
 
-def facts_of(keys: LedgerKeys, values: Mapping[str, Any]) -> str:
+def facts_of(keys: DataKeys, values: Mapping[str, Any]) -> str:
     """Return the keyed fingerprint of all columns of a document's row, its payloads included."""
     payloads = [_sealed(values[name]) for name in PAYLOADS]
     facts = [_stable(values[name]) for name in _FACT_COLUMNS]
     return keys.fingerprint(_ENCODER.encode([*facts, *payloads]))
 
 
-def postings_hash(keys: LedgerKeys, rows: Sequence[Mapping[str, Any]]) -> str:
+def postings_hash(keys: DataKeys, rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the keyed fingerprint of a document's postings, in the order of their lines."""
     lines = [[_stable(row[name]) for name in _POSTING_COLUMNS] for row in rows]
     return keys.fingerprint(_ENCODER.encode(lines))
@@ -74,7 +74,7 @@ def lock_head(connection: Connection) -> tuple[int, str]:
     return row.seq, row.hash
 
 
-def append(connection: Connection, keys: LedgerKeys, happened: Sequence[Event]) -> None:
+def append(connection: Connection, keys: DataKeys, happened: Sequence[Event]) -> None:
     """Append events, in order, in the caller's write transaction."""
     if not happened:
         return
@@ -112,7 +112,7 @@ class Verification:
 
 
 def verify(
-    engine: Engine, keys: LedgerKeys, *, head: str | None = None, since: str | None = None
+    engine: Engine, keys: DataKeys, *, head: str | None = None, since: str | None = None
 ) -> Verification:
     """Recompute the chain, and compare every document and its postings with its last event.
 
@@ -137,7 +137,7 @@ def verify(
 
 
 def _chain_faults(
-    connection: Connection, keys: LedgerKeys, told: Any, head: str | None, since: str | None
+    connection: Connection, keys: DataKeys, told: Any, head: str | None, since: str | None
 ) -> tuple[int, str, list[str]]:
     faults: list[str] = []
     expected, previous = 0, ""
@@ -173,7 +173,7 @@ def _chain_faults(
     return expected - first, previous, faults
 
 
-def _is_note(keys: LedgerKeys, stored: bytes, detail: str) -> bool:
+def _is_note(keys: DataKeys, stored: bytes, detail: str) -> bool:
     try:
         told = msgspec.json.decode(detail).get(_NOTE)
         return bool(keys.fingerprint(keys.decrypt(stored)) == told)
@@ -181,7 +181,7 @@ def _is_note(keys: LedgerKeys, stored: bytes, detail: str) -> bool:
         return False
 
 
-def _document_faults(connection: Connection, keys: LedgerKeys, facts_from: int) -> Iterator[str]:
+def _document_faults(connection: Connection, keys: DataKeys, facts_from: int) -> Iterator[str]:
     for page in pages(connection, _PAGE):
         yield from _page_faults(connection, keys, page, facts_from)
     known = sa.select(documents.c.document_key)
@@ -196,7 +196,7 @@ def _document_faults(connection: Connection, keys: LedgerKeys, facts_from: int) 
 
 
 def _page_faults(
-    connection: Connection, keys: LedgerKeys, page: list[dict[str, Any]], facts_from: int
+    connection: Connection, keys: DataKeys, page: list[dict[str, Any]], facts_from: int
 ) -> Iterator[str]:
     names = [row["document_key"] for row in page]
     said = {

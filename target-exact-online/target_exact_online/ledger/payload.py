@@ -12,7 +12,7 @@ from cryptography.fernet import InvalidToken
 from exact_online.errors import ConfigError
 
 if TYPE_CHECKING:
-    from target_exact_online.ledger.keys import LedgerKeys
+    from connector_credentials.data_keys import DataKeys
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -38,7 +38,7 @@ def decode(payload: bytes) -> dict[str, Any]:
     return record
 
 
-def unsealed(keys: LedgerKeys, stored: bytes, what: str) -> dict[str, Any]:
+def unsealed(keys: DataKeys, stored: bytes, what: str) -> dict[str, Any]:
     """Return a record that the ledger keeps encrypted.
 
     Raises:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from target_exact_online.ledger.keys import LedgerKeys
+    from connector_credentials.data_keys import DataKeys
 
 SUMMARY_STREAM = "summary_documents"
 DAY = "day"
@@ -77,7 +77,7 @@ class Document:
 
 
 def opened(
-    keys: LedgerKeys,
+    keys: DataKeys,
     values: Mapping[str, Any],
     column: str = "payload",
     stream: str | None = None,

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
-    from target_exact_online.ledger.keys import LedgerKeys
+    from connector_credentials.data_keys import DataKeys
     from target_exact_online.ledger.runs import Run
     from target_exact_online.posting.state import Step
 
@@ -69,7 +69,7 @@ class Ledger:
     """The audit trail of one target, shared by all its processes; see :meth:`open`."""
 
     engine: Engine  # the database
-    keys: LedgerKeys  # what encrypts payloads and links events
+    keys: DataKeys  # what encrypts payloads and links events
 
     @classmethod
     def open(cls, url: str, division: int | None = None) -> Ledger:
@@ -233,7 +233,7 @@ class _Pen:
     """Rows of one transaction: read, moved by events, and written with their log."""
 
     connection: Connection  # the transaction; the log's head is locked in it
-    keys: LedgerKeys  # the ledger's keys
+    keys: DataKeys  # the ledger's keys
     detail: dict[str, Any]  # what all of its events carry
     # All columns of the documents it has read, as they are by now.
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -33,14 +33,14 @@ from target_exact_online.posting.state import UNKNOWN_CONTENT
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
-    from target_exact_online.ledger.keys import LedgerKeys
+    from connector_credentials.data_keys import DataKeys
 
 _PAGE = 500
 _day_documents = sa.table("day_documents", sa.column("document_key"), sa.column("entry_key"))
 _companies = sa.table("master_state", sa.column("division"))
 
 
-def upgrade(engine: Engine, keys: LedgerKeys, division: int | None) -> None:
+def upgrade(engine: Engine, keys: DataKeys, division: int | None) -> None:
     """Fill in what an older version did not record; nothing when that was done before.
 
     The schema is up to date. ``division`` is the company of documents for which none was recorded,
@@ -70,7 +70,7 @@ def _company(connection: Connection, division: int | None) -> int | None:
 
 
 def _upgrade_page(
-    connection: Connection, keys: LedgerKeys, page: list[dict[str, Any]], company: int | None
+    connection: Connection, keys: DataKeys, page: list[dict[str, Any]], company: int | None
 ) -> None:
     seq, _ = chain.lock_head(connection)
     happened, lines = [], []
@@ -93,7 +93,7 @@ def _upgrade_page(
     chain.append(connection, keys, happened)
 
 
-def _fill(keys: LedgerKeys, row: dict[str, Any], division: int) -> list[dict[str, Any]]:
+def _fill(keys: DataKeys, row: dict[str, Any], division: int) -> list[dict[str, Any]]:
     """Fill in a row from its payload, and return its postings."""
     row |= {"division": division, "answered_at": _answered(row)}
     if row["payload"] is None:
@@ -116,7 +116,7 @@ def _answered(row: dict[str, Any]) -> datetime | None:
 
 
 def _opened(
-    keys: LedgerKeys, row: dict[str, Any], stored: bytes, stream: str, division: int
+    keys: DataKeys, row: dict[str, Any], stored: bytes, stream: str, division: int
 ) -> Document:
     what = f"The content of document {row['document_key']} in the ledger"
     record = payload.unsealed(keys, stored, what)
@@ -124,7 +124,7 @@ def _opened(
     return replace(document, division=division)
 
 
-def _upgrade_days(connection: Connection, keys: LedgerKeys) -> None:
+def _upgrade_days(connection: Connection, keys: DataKeys) -> None:
     """Make a row of each document that an older version knew only by its day's entry."""
     entry, member = documents.alias("entry"), documents.alias("member")
     named = (
@@ -172,7 +172,7 @@ def _member(document_key: str, entry: Any) -> dict[str, Any]:
     }
 
 
-def _event(keys: LedgerKeys, row: dict[str, Any]) -> Event:
+def _event(keys: DataKeys, row: dict[str, Any]) -> Event:
     detail = {name: row[name] for name in ("state", "division", "payload_hash", "exact_id")}
     detail["facts"] = chain.facts_of(keys, row)
     return Event("upgraded", row["document_key"], detail)

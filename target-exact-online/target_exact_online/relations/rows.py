@@ -18,7 +18,7 @@ from cryptography.fernet import InvalidToken
 from exact_online.errors import ConfigError
 from target_exact_online.documents.prepared import Detail  # noqa: TC001  # msgspec needs it
 from target_exact_online.ledger.database import UtcDateTime, insert, reading
-from target_exact_online.ledger.keys import LedgerKeys, open_keys
+from target_exact_online.ledger.keys import open_keys
 from target_exact_online.ledger.tables import documents
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
+    from connector_credentials.data_keys import DataKeys
     from target_exact_online.relations.things import Thing, What
 
 relations = sa.Table(
@@ -204,7 +205,7 @@ class Rows:
         return self._keys.fingerprint(thing.identity.encode())
 
     @cached_property
-    def _keys(self) -> LedgerKeys:
+    def _keys(self) -> DataKeys:
         """The ledger's keys, opened when the first thing needs them."""
         return open_keys(self.engine)
 
