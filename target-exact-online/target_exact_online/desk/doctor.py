@@ -14,6 +14,7 @@ import click
 from exact_online.client import division_of
 from exact_online.errors import ExactError
 from target_exact_online.company import open_company
+from target_exact_online.documents import STREAMS
 from target_exact_online.documents.header import GENERAL, SALES
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.master_data import NotUsableError
@@ -29,13 +30,12 @@ if TYPE_CHECKING:
 Level = Literal["ok", "warning", "error"]
 EXIT_ERRORS = 1
 
-# Stream: what it is read from, by which key, and whether every user of this target needs it.
+# What is read, from where and by which key, and whether every user of this target needs it.
 _RIGHTS = (
-    ("sales_entries", "salesentry/SalesEntries", "EntryID", True),
-    ("sales_orders", "salesorder/SalesOrders", "OrderID", False),
-    ("sales_invoices", "salesinvoice/SalesInvoices", "InvoiceID", False),
-    ("general_journal_entries", "generaljournalentry/GeneralJournalEntries", "EntryID", False),
-    ("accounts", "crm/Accounts", "ID", False),
+    *(
+        (name, one.kind.resource, one.kind.id, name == "sales_entries")
+        for name, one in STREAMS.items()
+    ),
     ("items", "logistics/Items", "ID", False),
     ("attach_documents", "documents/Documents", "ID", False),
 )
