@@ -23,7 +23,7 @@ from exact_online.errors import (
 from target_exact_online.copies.calls import Calls, check_size, file_name, subject
 from target_exact_online.copies.rows import EVER_SINCE, Rows
 from target_exact_online.exceptions import NotYetError
-from target_exact_online.ledger.locks import exclusive
+from target_exact_online.ledger.locks import exclusive, of_ledger
 from target_exact_online.posting.state import backoff
 
 if TYPE_CHECKING:
@@ -102,10 +102,11 @@ class Copies:
         except ExactError as error:
             self._hold(str(error))
             return
+        lock = of_ledger(self.ledger.engine, "copies")  # calls are made in it
         for one in some:
             if self._stopped():
                 return
-            with exclusive(self.ledger.engine, "copies"):
+            with exclusive(self.ledger.engine, lock):
                 for now in self._rows.due(1, one.document_key):  # unless another process was first
                     self._attach_one(calls, now, customers.get(one.exact_id), asked_at)
 

@@ -32,6 +32,19 @@ def exclusive(engine: Engine, name: str) -> Iterator[None]:
         yield
 
 
+def of_ledger(engine: Engine, name: str) -> str:
+    """Return a name that no other ledger has: a server's locks are those of all its schemas.
+
+    Args:
+        engine: The ledger's engine.
+        name: What is locked.
+    """
+    if engine.dialect.name == "sqlite":
+        return name  # its locks are files beside it
+    with engine.connect() as connection:
+        return f"{connection.scalar(sa.func.current_schema())}:{name}"
+
+
 def lock_number(name: str) -> int:
     """Return the PostgreSQL advisory lock for a name: a signed 64-bit number."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
