@@ -403,8 +403,10 @@ def run_target(
 def _end(run: Run | None, process: Process) -> None:
     if run is None:
         return
-    if process.dead:  # the operating system lets go of its lock; its row stays as it is
-        assert run._lock is not None  # noqa: S101, SLF001  # a ledger of SQLite has one
-        run._lock.release(force=True)  # noqa: SLF001
+    if process.dead:  # system or server let go of its lock; its row stays as it is
+        if run._lock is not None:  # noqa: SLF001
+            run._lock.release(force=True)  # noqa: SLF001
+        if run._session is not None:  # noqa: SLF001
+            run._session.invalidate()  # noqa: SLF001
     else:
         run.finish()
