@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 HUB = ROOT / "hub"
 # Of the SDK; the Hub describes them itself.
 _OF_THE_SDK = ("stream_map", "faker_config", "flattening_")
-_KINDS = {"number": "decimal"}
+# Meltano 4.4.1 breaks off when it writes a decimal that came from the environment into a config.
+_KINDS = {"number": "integer"}
 _ABOUT_ONLY_PLUGINS = ("extractors", "loaders")  # the Hub takes no versions of mappers
 
 
