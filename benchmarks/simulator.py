@@ -54,6 +54,8 @@ def run(seeds: list[int], days: int, jobs: int = 1) -> tuple[dict[str, int], lis
         for life in pool.map(live, seeds, [days] * len(seeds)):
             total.update(life.figures)
             found += life.found
+            for line in life.found:
+                print(line, file=sys.stderr, flush=True)
     return dict(total), found
 
 
@@ -81,8 +83,6 @@ def main() -> None:
     seeds = list(range(options.seed, options.seed + options.seeds))
     figures, found = run(seeds, options.days, options.jobs)
     seconds = round(time.perf_counter() - began, 1)
-    for line in found:
-        print(line, file=sys.stderr)
     if not options.json:
         for name, value in figures.items():
             print(f"{name:<20}{value}")

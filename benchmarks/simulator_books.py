@@ -27,15 +27,16 @@ if TYPE_CHECKING:
 
 FIGURES = ("lost", "doubled", "wrong_company", "false_reports", "chain_broken")
 _RESOURCES = {
-    shops.ENTRIES: ("salesentry/SalesEntries", "EntryID"),
-    shops.ORDERS: ("salesorder/SalesOrders", "OrderID"),
-    shops.INVOICES: ("salesinvoice/SalesInvoices", "InvoiceID"),
-    shops.JOURNALS: ("generaljournalentry/GeneralJournalEntries", "EntryID"),
+    shops.ENTRIES: ("salesentry/SalesEntries", "EntryID", "EntryNumber"),
+    shops.ORDERS: ("salesorder/SalesOrders", "OrderID", "OrderNumber"),
+    shops.INVOICES: ("salesinvoice/SalesInvoices", "InvoiceID", "InvoiceNumber"),
+    shops.JOURNALS: ("generaljournalentry/GeneralJournalEntries", "EntryID", "EntryNumber"),
 }
 _JOURNAL_LINES = "generaljournalentry/GeneralJournalEntryLines"
 _CLEARING = "1240"
 _OPEN = ("held", "parked", "failed", "skipped")
 _PROCESSED = 50
+_UNKNOWN = "which this ledger does not know"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Thing:
         credit: A journal entry's credit of the clearing account.
         by_people: Somebody typed it.
         printed: An invoice is printed, or an entry is that of a printed invoice.
+        name: How the ledger's reasons name it: Exact's number, or a journal entry's reference.
     """
 
     stream: str
@@ -61,6 +63,7 @@ class Thing:
     credit: Decimal
     by_people: bool
     printed: bool
+    name: str
 
 
 @dataclass
@@ -149,17 +152,17 @@ class _Comparison:
         }
         self.entries = {row["document_key"]: row for row in self.rows if row["kind"] == "day"}
         self.twins = set() if self.books.linked else _twins(self.fed)
-        owners: dict[str, str] = {}
+        self.owners: dict[str, str] = {}
         for row in self.rows:
             key, exact_id = row["document_key"], row["exact_id"]
-            if exact_id is not None and owners.setdefault(exact_id, key) != key:
-                self._say("false_reports", f"{key} and {owners[exact_id]} hold {exact_id}")
+            if exact_id is not None and self.owners.setdefault(exact_id, key) != key:
+                self._say("false_reports", f"{key} and {self.owners[exact_id]} hold {exact_id}")
         for one in self.fed:
             self._document(one, self.row_of.get((one.key, one.division)))
         for row in self.entries.values():
             self._day(row)
         self._groups()
-        self._strangers(set(owners))
+        self._strangers()
         self._relations()
 
     def _say(self, figure: str, what: str) -> None:
@@ -183,11 +186,10 @@ class _Comparison:
         if len(mine) + in_day > 1 and one.marker not in self.twins:
             self._say("doubled", f"{one.marker} {one.key}: {len(mine)}, in a day's entry: {in_day}")
         if row["state"] == "posted":
-            self.books.unknowing.discard(one.marker)
             self._posted(one, row)
         elif mine and not row["may_be_in_exact"] and row["state"] in _OPEN:
-            excused = self.books.unknowing | self.twins
-            if one.marker not in excused and one.marker not in self.books.doings.touched:
+            excused = self.books.unknowing | self.twins | self.books.doings.touched
+            if one.marker not in excused:
                 self._say(
                     "false_reports", f"{one.marker} {one.key}: Exact has it, not {row['state']}"
                 )
@@ -195,11 +197,16 @@ class _Comparison:
             self._at_last(one, row, mine)
 
     def _posted(self, one: Fed, row: dict[str, Any]) -> None:
+        if one.stream != shops.ORDERS:
+            self.books.unknowing.discard(one.marker)
         if row["stream"] == shops.DAILY:
             entry = self.entries.get(row["summary_key"] or "")
             if entry is None or entry["state"] != "posted":
                 self._say("false_reports", f"{one.marker} {one.key}: posted without its entry")
             return
+        self._posted_alone(one, row)
+
+    def _posted_alone(self, one: Fed, row: dict[str, Any]) -> None:
         thing = self.by_key.get(row["exact_id"])
         if thing is None:
             if row["exact_id"] not in self.books.doings.deleted:
@@ -209,13 +216,18 @@ class _Comparison:
             return
         if thing.marker != one.marker and one.marker not in self.twins:
             self._say("false_reports", f"{one.marker} {one.key}: holds what is {thing.marker}'s")
-        elif thing.amount != Decimal(row["amount"]) and row["changing_hash"] is None:
+        elif thing.amount == Decimal(row["amount"]):
+            self.books.unknowing.discard(one.marker)
+        elif row["changing_hash"] is None and one.marker not in self.books.unknowing:
             said = f"{row['amount']}, Exact has {thing.amount}"
             self._say("false_reports", f"{one.marker} {one.key}: {said}")
         if self.last and thing.stream == shops.INVOICES:
-            booked = [x for x in self.by_marker[thing.marker] if x.stream == shops.ENTRIES]
-            if len(booked) != 1 and thing.key not in self.books.doings.deleted:
-                self._say("doubled" if booked else "lost", f"{one.marker} printed: {len(booked)}")
+            self._printed(one, thing)
+
+    def _printed(self, one: Fed, thing: Thing) -> None:
+        booked = [x for x in self.by_marker[thing.marker] if x.stream == shops.ENTRIES]
+        if len(booked) != 1 and thing.key not in self.books.doings.deleted:
+            self._say("doubled" if booked else "lost", f"{one.marker} printed: {len(booked)}")
 
     def _at_last(self, one: Fed, row: dict[str, Any], mine: list[Thing]) -> None:
         doings = self.books.doings
@@ -223,7 +235,7 @@ class _Comparison:
             if row["state"] == "posted" and one.stream == shops.ORDERS:
                 self._order(one, row)
             return
-        if self._keeps_older(one, row, mine):
+        if self._keeps_older(one, row, mine) or self._may_be_booked(row):
             return
         typed = any(thing.by_people for thing in self.by_marker[one.marker])
         if one.stream == shops.REFUSED and row["state"] == "parked":
@@ -255,7 +267,18 @@ class _Comparison:
 
     def _day_differs(self, entry: dict[str, Any]) -> bool:
         """Tell whether the ledger truly says that Exact has another one, or a person skipped it."""
-        return entry["by_person"] or (self.books.restored and _is_parked_different(entry))
+        told = self.books.restored and _is_parked_different(entry)
+        return entry["by_person"] or told or self._may_be_booked(entry)
+
+    def _may_be_booked(self, row: dict[str, Any]) -> bool:
+        """Tell whether the ledger truly says that Exact has what may be it, alone or in a day."""
+        told = row["state"] == "parked" and _UNKNOWN in row["error"]
+        return told and any(self._names(row, thing) for thing in self.things)
+
+    def _names(self, row: dict[str, Any], thing: Thing) -> bool:
+        """Tell whether a reason names something that belongs to no document of the ledger."""
+        alone = thing.key not in self.owners and thing.division == row["division"]
+        return alone and thing.name in (row["error"] or "")
 
     def _order(self, one: Fed, row: dict[str, Any]) -> None:
         thing = self.by_key.get(row["exact_id"])
@@ -295,19 +318,29 @@ class _Comparison:
             if len(mine) > len(group):
                 self._say("doubled", f"{name}: {len(mine)} of {len(group)}")
 
-    def _strangers(self, owned: set[str]) -> None:
-        """At last, everything that was sent belongs to a document of the ledger."""
+    def _strangers(self) -> None:
+        """At last, everything that was sent belongs to a document of the ledger, or is told."""
         if not self.last:
             return
-        told = {
+        told = [
             (row["division"], row["your_ref"])
             for row in self.entries.values()
             if self._day_differs(row)
-        }
+        ]
+        # A person skipped what may be in the entry of its day.
+        told += [
+            (one.division, f"{one.on} {one.store} ")
+            for one in self.fed
+            if one.marker in self.books.doings.skipped
+        ]
         for thing in self.things:
-            if thing.by_people or thing.key in owned or (thing.division, thing.marker) in told:
+            if thing.by_people or thing.key in self.owners or thing.stream != shops.JOURNALS:
                 continue
-            if thing.stream == shops.JOURNALS and not thing.marker.startswith("SIM"):
+            compared = any(
+                thing.division == division and thing.marker.startswith(reference)
+                for division, reference in told
+            ) or any(self._may_be_booked(row) and self._names(row, thing) for row in self.rows)
+            if not compared and not thing.marker.startswith("SIM"):
                 self._say("doubled", f"day's entry {thing.marker} {thing.key} of no document")
 
     def _relations(self) -> None:
@@ -338,7 +371,7 @@ def things(context: SandboxContext) -> list[Thing]:
             row["ID"]: row["Code"].strip()
             for row in store.find(connection, "financial/GLAccounts", division)
         }
-        for stream, (resource, key) in _RESOURCES.items():
+        for stream, (resource, key, number) in _RESOURCES.items():
             for row in store.find(connection, resource, division):
                 by_people = row["CreatorFullName"] != USER.name
                 marker = str(row.get("Description") or "")
@@ -365,6 +398,7 @@ def things(context: SandboxContext) -> list[Thing]:
                         credit.quantize(Decimal("0.01")),
                         by_people,
                         printed,
+                        marker if stream == shops.JOURNALS else str(row[number]),
                     )
                 )
     return found

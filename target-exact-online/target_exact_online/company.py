@@ -143,8 +143,8 @@ class Company:
         self.client.close()
 
     def _taken(self, prepared: Prepared) -> Found | None:
-        sent = prepared.sent(datetime.now(UTC))
-        same = [one for one in documents.find(sent, self.client) if one.same]
+        there = documents.find(prepared.sent(datetime.now(UTC)), self.client)
+        same = [one for one in there if one.same and prepared.owner_of(one.exact_id) is None]
         return same[0] if len(same) == 1 else None
 
     def _distrust(self, prepared: Prepared, error: DocumentRefusedError) -> None:

@@ -102,6 +102,7 @@ def build_outbox(
 ) -> Outbox:
     """Put the parts of one run together; nothing is called yet."""
     backlog = Backlog(ledger, gate, config["priority"])
+    index_lag = timedelta(seconds=config["index_lag_seconds"])
     settling = Settling(
         ledger,
         run,
@@ -109,9 +110,9 @@ def build_outbox(
         gate,
         summary,
         settle_after=timedelta(seconds=config["settle_after_seconds"]),
-        index_lag=timedelta(seconds=config["index_lag_seconds"]),
+        index_lag=index_lag,
         max_attempts=config["max_attempts"],
-        restored=Restored(ledger, company, backlog),
+        restored=Restored(ledger, company, backlog, gate, index_lag),
     )
     posting = Posting(ledger, run, company, backlog, settling, gate, summary)
     check = partial(company.master, company.division)

@@ -85,6 +85,8 @@ RUN: dict[str, Callable[[Ledger], object]] = {
     "to change": lambda one: queries.to_change(one, "sales_orders"),
     "to compare": lambda one: queries.to_compare(one, "sales_invoices"),
     "owners": lambda one: queries.owners(one, 123456, ["a", "b"]),
+    "unanswered": lambda one: queries.unanswered(one, 123456, "sales_entries", "1"),
+    "posted days": lambda one: queries.posted_days(one, 123456, "2024-12-01"),
     "last answer": lambda one: queries.last_answer(one, 123456, "sales_entries"),
     "counts": queries.counts,
     "days to close": lambda one: queries.days_to_close(one, NOW),

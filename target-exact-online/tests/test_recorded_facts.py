@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     SalesEntry = Callable[..., dict[str, Any]]
 
-ENTRIES = "*/salesentry/SalesEntries"
+SALES = "salesentry/SalesEntries"
+ENTRIES = f"*/{SALES}"
 FIRST, LAST = "shop:invoice:000000001", "000009999"
 
 
@@ -118,6 +119,26 @@ def test_the_answer_of_another_document_is_not_believed_and_nothing_is_deleted(
     assert target.call("audit", "verify").exit_code == 0
 
 
+@pytest.mark.parametrize("twin", ["answered", "lost"])
+def test_the_answer_of_a_twin_is_not_believed_and_the_twin_is_not_deleted(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry, twin: str
+) -> None:
+    """Reference, division and debtor are ours in it: only the ledger knows whose entry it is."""
+    nl, be = (sales_entry(1, document_key=f"shop:{view}:invoice:000000001") for view in "nb")
+    be["lines"][0] |= {"amount": 50.00, "vat_amount": 10.50}
+    be["totals"] = {"amount": 60.50, "vat_amount": 10.50, "net_amount": 50.00}
+    if twin == "lost":
+        sandbox.fault(ENTRIES, "drop_after", method="POST")
+    sandbox.fault(ENTRIES, "swapped_answer", method="POST", nth=2)
+    target.post_here([nl, be])
+    target.call()
+    assert not sandbox.requests(method="DELETE")
+    assert references(sandbox) == Counter({"000000001": 2})
+    amounts = {str(row["EntryID"]): row["AmountFC"] for row in sandbox.exact(SALES)}
+    held = {key[5]: amounts[exact_id] for key, exact_id in entries_of(target).items()}
+    assert held == {"n": 121.00, "b": 60.50}
+
+
 @pytest.mark.parametrize("kind", ["swapped_answer", "other_division"])
 def test_the_answer_to_another_question_proves_nothing(
     target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry, kind: str
@@ -163,6 +184,21 @@ def test_a_link_tells_twins_apart_also_in_a_restored_ledger(
     outcome = target.post_here([first])
     assert outcome.report["already_there"] == {"sales_entries": 1}
     assert references(sandbox) == Counter({"000000001": 2})
+
+
+def test_a_link_tells_whose_an_entry_is_whatever_people_made_of_it(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    """A credit that is a debit by now would be another document's, but for its link."""
+    target.write(order_link="https://shop.example/order/{order_increment_id}")
+    credit = sales_entry(1, kind="credit_memo")
+    target.post_here([credit])
+    (entry,) = (row for row in sandbox.exact(SALES) if row["YourRef"] == "000000001")
+    sandbox.bookkeeper().edit(str(entry["EntryID"]), {1: {"amount": 1, "vat_amount": 0}})
+    forget(target)
+    (parked,) = target.post_here([credit]).report["parked"]
+    assert "the amount is 1 instead of -121" in parked["reason"]
+    assert references(sandbox) == once(1)
 
 
 def test_a_link_is_ours_whichever_company_has_the_plain_name(
@@ -290,6 +326,128 @@ def test_a_ledger_that_had_posted_nothing_yet_is_restored(
     sandbox.advance(6 * 3600)
     target.post_here([sales_entry(1), sales_entry(2)])
     assert references(sandbox) == once(1, 2, 9)
+
+
+def of_day(number: int, **changes: Any) -> dict[str, Any]:
+    """An invoice of 121.00 for the entry of its day."""
+    return {
+        "document_key": f"shop:nl:invoice:{number:09}",
+        "kind": "invoice",
+        "your_ref": f"{number:09}",
+        "currency": "EUR",
+        "source": {
+            "instance": "shop", "kind": "invoice", "store_code": "nl",
+            "increment_id": f"{number:09}", "created_at": "2026-02-10T10:00:00Z",
+        },
+        "summary": {
+            "instance": "shop", "store": "nl", "day": "2026-02-10", "method": "", "journal": "90",
+            "time_zone": "Europe/Amsterdam", "closes_at": "2026-02-10T23:00:00Z",
+        },
+        "lines": [
+            {"gl_account": "8000", "amount": -121, "side": "sale", "role": "revenue", "rule": "a"},
+            {"gl_account": "1240", "amount": 121, "side": "sale", "role": "clearing", "rule": "b"},
+        ],
+        "totals": {"amount": 121.00, "vat_amount": 0, "net_amount": 121.00},
+    } | changes  # fmt: skip
+
+
+@pytest.mark.parametrize("most", [600, 1])
+def test_a_document_may_be_in_a_days_entry_that_a_lost_ledger_does_not_know(
+    target: Any,
+    sandbox: SandboxHandle,
+    sales_entry: SalesEntry,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+) -> None:
+    """Exact does not tell which documents are in it: nothing of its day is booked alone."""
+    monkeypatch.setattr("target_exact_online.documents.finding.MOST_ROWS", most)
+    target.post_here([payment(1, 10.0), payment(2, 20.0)], "general_journal_entries")
+    target.post_here([of_day(1), of_day(2)], "summary_documents")
+    forget(target)
+
+    def alone(number: int, store: str, **changes: Any) -> dict[str, Any]:
+        record = sales_entry(number, document_key=f"shop:{store}:invoice:{number:09}", **changes)
+        record["source"]["store_code"] = store
+        return record
+
+    other_day = alone(4, "nl", entry_date="2026-02-11")
+    outcome = target.post_here([alone(1, "nl"), alone(3, "be"), other_day])
+    (parked,) = outcome.report["parked"]
+    assert "2026-02-10 nl EUR" in parked["reason"]
+    assert references(sandbox) == once(3, 4)
+    # The advice: another reference in Exact.
+    (first,) = (
+        line for line in sandbox.exact(f"{JOURNALS[:-7]}EntryLines")
+        if str(line.get("Description")).startswith("2026-02-10")
+    )  # fmt: skip
+    sandbox.bookkeeper().edit(str(first["EntryID"]), {1: {"description": "Another"}})
+    target.call("documents", "replay", "--parked")
+    target.post_here([])
+    assert references(sandbox) == once(1, 3, 4)
+    # Once the ledger knows the entry it knows what is in it.
+    target.post_here([of_day(1), of_day(2)], "summary_documents")
+    target.post_here([alone(7, "nl")])
+    assert references(sandbox) == once(1, 3, 4, 7)
+
+
+@pytest.mark.parametrize("most", [600, 0])
+def test_a_document_of_a_day_may_be_booked_alone_by_a_ledger_that_is_lost(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry, monkeypatch: pytest.MonkeyPatch,
+    most: int,
+) -> None:  # fmt: skip
+    """What Exact has of it alone, with another amount by now, would be booked twice."""
+    monkeypatch.setattr("target_exact_online.documents.finding.MOST_ROWS", most)
+    alone = sales_entry(1, document_key="shop:nl:invoice:000000001", rules_version="0")
+    alone["lines"][0] |= {"amount": 50.00, "vat_amount": 10.50}
+    alone["totals"] = {"amount": 60.50, "vat_amount": 10.50, "net_amount": 50.00}
+    target.post_here([alone, sales_entry(9, kind="credit_memo")])
+    forget(target)
+    members = [of_day(1), of_day(2), of_day(9)]
+    (parked,) = target.post_here(members, "summary_documents").report["parked"]
+    assert "000000001 as 2670" in parked["reason"]
+    assert "000000009" not in parked["reason"]
+    assert not sandbox.exact(JOURNALS)
+    # Once the ledger knows that it is another document's the day is booked.
+    other = alone | {"document_key": "shop:be:invoice:000000001"}
+    target.post_here([other])
+    target.post_here([], "summary_documents")
+    assert len(sandbox.exact(JOURNALS)) == 1
+
+
+def test_what_exacts_lists_do_not_show_yet_is_waited_for_when_a_ledger_was_restored(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    """What was stored, or changed by people, a moment before the run is in no list."""
+    target.write(index_lag_seconds=4)
+    target.post_here([sales_entry(1), sales_entry(2)])
+    forget(target)
+    (entry,) = (row for row in sandbox.exact(SALES) if row["YourRef"] == "000000001")
+    time.sleep(4)
+    sandbox.set("exact.index_lag_seconds", 3)
+    sandbox.bookkeeper().edit(str(entry["EntryID"]), {1: {"amount": 1, "vat_amount": 0}})
+    target.post_here([sales_entry(1)])
+    sandbox.set("exact.index_lag_seconds", 0)
+    assert references(sandbox) == once(1, 2)
+
+
+@pytest.mark.parametrize("ledger", ["restored", "lost"])
+def test_what_a_ledger_lacks_is_not_told_by_the_answer_to_another_question(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry, ledger: str
+) -> None:
+    """Any entries may answer what is new: the ledger's own last one is among the right ones."""
+    target.post_here([sales_entry(1)])
+    sandbox.advance(6 * 3600)
+    target.post_here([sales_entry(2)])
+    backup = target.back_up()
+    target.post_here([sales_entry(3)])
+    if ledger == "lost":
+        forget(target)
+    else:
+        target.restore(backup)
+    target.post_here([], "accounts")  # reads the master data
+    sandbox.fault(ENTRIES, "swapped_answer", method="GET")
+    target.post_here([sales_entry(3)])
+    assert references(sandbox) == once(1, 2, 3)
 
 
 def test_of_twins_only_one_is_new_to_a_restored_ledger(

@@ -127,7 +127,10 @@ def since(stream: str, division: int, moment: datetime, client: ExactClient) -> 
 def having(
     stream: str, division: int, references: Collection[str], client: ExactClient
 ) -> set[str]:
-    """Return those of at most `MAX_TOGETHER` stored references that Exact has, in any journal."""
+    """Return those of at most `MAX_TOGETHER` stored references that Exact has, in any journal.
+
+    Of journal entries, it is every reference that begins with one of them.
+    """
     if not references:
         return set()
     if stream == journal_entry.KIND.stream:

@@ -1,6 +1,7 @@
 """Check every answer, without a further call: is it ours, and is it what was sent?
 
-An answer of another document or another company is not believed, and nothing is deleted for it.
+An answer of another document or another company is not believed, and nothing is deleted for it;
+which of two documents with one reference and one debtor it is of, only the ledger knows.
 What is ours and differs is deleted again: nothing wrong stays behind. A property that an answer
 does not have is not compared; it never counts as equal.
 """
@@ -61,6 +62,8 @@ def ours(prepared: Prepared, row: dict[str, Any]) -> str:
         for line in _lines(prepared, row)
         if line.get(kind.id) is not None and not values.same(exact_id, line[kind.id])
     ]
+    if owner := prepared.owner_of(exact_id):
+        strange.append(f"{exact_id} is, or may be, {owner}")
     if strange:
         msg = f"Exact's answer is another document's: {'; '.join(strange)}"
         raise OutcomeUnknownError(msg)

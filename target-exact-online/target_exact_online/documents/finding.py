@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 600
 LONGEST_REFERENCE = 30  # Exact cuts the rest without an error
-_KEPT = 21
+KEPT = 21  # so many characters begin a stored reference as they begin the text
 PROCESSED = 50
 _PARTS_OF_A_KEY = 3  # at least: instance, kind, number
 
@@ -38,7 +38,7 @@ def stored_reference(text: str) -> str:
     text = text.strip()
     if len(text) <= LONGEST_REFERENCE:
         return text
-    return f"{text[:_KEPT]}~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return f"{text[:KEPT]}~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def reference_of(record: Mapping[str, Any]) -> str:
@@ -52,15 +52,12 @@ def link_to(address: str, document_key: str) -> str:
 
 
 def find(kind: Kind, sent: Sent, client: ExactClient, *more: str) -> list[Found]:
-    """Return every row of Exact with a document's reference, journal and side."""
-    asked = f"YourRef eq {odata.text(sent.reference)}"
-    if kind.journal:
-        asked += f" and {kind.journal} eq {odata.text(sent.journal)}"
+    """Return every row of Exact that may be a document, by its reference."""
     rows = client.get(
         kind.resource,
         division=sent.division,
         select=_columns(kind, *more),
-        filter=asked,
+        filter=f"YourRef eq {odata.text(sent.reference)}",
         priority=Priority.SETTLING,
         answers_it=odata.has("YourRef", sent.reference),
     )
@@ -68,9 +65,10 @@ def find(kind: Kind, sent: Sent, client: ExactClient, *more: str) -> list[Found]
 
 
 def among(kind: Kind, sent: Sent, rows: Iterable[dict[str, Any]]) -> list[Found]:
-    """Return those of some rows that have a document's reference, journal and side."""
-    found = (compared(kind, sent, row) for row in rows if _is_candidate(kind, sent, row))
-    return [one for one in found if one is not None]
+    """Return those of some rows with a document's reference, and its link or journal and side."""
+    mine = (row for row in rows if values.same(sent.reference, row.get("YourRef")))
+    found = [one for row in mine if (one := compared(kind, sent, row)) is not None]
+    return [one for one in found if one.linked or _is_candidate(kind, sent, one.row)]
 
 
 def compared(kind: Kind, sent: Sent, row: dict[str, Any]) -> Found | None:
@@ -88,6 +86,9 @@ def compared(kind: Kind, sent: Sent, row: dict[str, Any]) -> Found | None:
         for name, wanted in facts.items()
         if name and wanted and row.get(name) is not None and not values.same(wanted, row[name])
     ]
+    if kind.journal and sent.journal and not values.same(sent.journal, row.get(kind.journal)):
+        there = values.said(row.get(kind.journal))
+        differences.insert(0, f"the journal is {there} instead of {sent.journal}")
     if amount is not None and amount != Decimal(sent.amount):
         differences.insert(0, f"the amount is {amount} instead of {sent.amount}")
     return Found(
@@ -171,10 +172,8 @@ def _columns(kind: Kind, *more: str) -> str:
 
 
 def _is_candidate(kind: Kind, sent: Sent, row: dict[str, Any]) -> bool:
-    """Tell whether a row has the reference, and gives or takes as the document does."""
-    if not values.same(sent.reference, row.get("YourRef")):
-        return False
-    if kind.journal and not values.same(sent.journal, row.get(kind.journal)):
+    """Tell whether a row is in the document's journal, if known, and gives or takes as it does."""
+    if kind.journal and sent.journal and not values.same(sent.journal, row.get(kind.journal)):
         return False
     amount = values.total(row)
     return amount is None or not amount or (amount < 0) == sent.is_credit

@@ -132,7 +132,7 @@ def since(division: int, moment: datetime, client: ExactClient) -> list[Found] |
 
 
 def having(division: int, references: Collection[str], client: ExactClient) -> set[str]:
-    """Return those of a few references with which an entry begins."""
+    """Return the references of entries that begin with one of these."""
     asked = (f"startswith(Description,{odata.text(one)})" for one in references)
     rows = client.get(
         TRANSACTION_LINES,
@@ -142,7 +142,7 @@ def having(division: int, references: Collection[str], client: ExactClient) -> s
         priority=Priority.SETTLING,
         answers_it=lambda row: _begins_with(row, references),
     )
-    return {_reference(row) for row in rows} & set(references)
+    return {_reference(row) for row in rows}
 
 
 def _compared(sent: Sent, rows: Iterable[dict[str, Any]]) -> Iterable[Found]:
@@ -172,16 +172,11 @@ def text_before(record: Mapping[str, Any], reference: str) -> str:
 
 
 def _elsewhere(one: Found, sent: Sent) -> Found:
-    """Return an entry that was found, with its journal and reference among what differs."""
-    for what, name, wanted in (
-        ("journal", "JournalCode", sent.journal),
-        ("reference", "YourRef", sent.reference),
-    ):
-        there = one.row.get(name)
-        if not values.same(wanted, there):
-            text = f"the {what} is {values.said(there)} instead of {wanted}"
-            one = replace(one, same=False, differences=(text, *one.differences))
-    return one
+    """Return an entry that was found, with its reference among what differs."""
+    if one.reference == sent.reference:
+        return one
+    text = f"the reference is {one.reference} instead of {sent.reference}"
+    return replace(one, same=False, differences=(text, *one.differences))
 
 
 def _begins_with(row: dict[str, Any], references: Collection[str]) -> bool:

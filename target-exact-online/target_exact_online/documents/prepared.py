@@ -101,6 +101,8 @@ class Prepared:
     # Print the invoice on this date, so that Exact books it (sales invoices only).
     print_date: date | None = None
     via_peppol: bool = False  # deliver the printed invoice through Peppol
+    # Returns which other document holds, or may hold, an entry of Exact (its GUID).
+    owner_of: Callable[[str], str | None] = lambda _: None
     # Called with the sign of a credit note's quantities that Exact took; None when only one may be
     # tried.
     remember_sign: Callable[[CreditNoteQuantity], None] | None = None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from target_exact_online.ledger.database import reading
-from target_exact_online.ledger.rows import SUMMARY_STREAM, opened, row_of
+from target_exact_online.ledger.rows import DAY, SUMMARY_STREAM, opened, row_of
 from target_exact_online.ledger.runs import dead_runs
 from target_exact_online.ledger.tables import (
     IN_NO_ENTRY,
@@ -163,26 +163,60 @@ def owners(ledger: Ledger, division: int, exact_ids: Iterable[str]) -> dict[str,
     return held
 
 
-def unanswered(ledger: Ledger, division: int, stream: str) -> str | None:
-    """Return a document that may be in Exact and that no run has in hand, or None."""
+def unanswered(ledger: Ledger, division: int, stream: str, your_ref: str | None) -> str | None:
+    """Return a document that may be in Exact and that no run has in hand, or None.
+
+    Args:
+        ledger: The audit trail.
+        division: Its company.
+        stream: Its stream.
+        your_ref: Its reference, as the shop gave it; None: any.
+    """
     query = sa.select(documents.c.document_key).where(
+        MAY_BE_IN_EXACT,
         documents.c.division == division,
         documents.c.stream == stream,
-        documents.c.may_be_in_exact,
         documents.c.claimed_by.is_(None),
+        sa.true() if your_ref is None else documents.c.your_ref == your_ref,
     )
     with reading(ledger.engine) as connection:
         return connection.scalar(query.order_by(documents.c.document_key).limit(1))
 
 
-def last_answer(ledger: Ledger, division: int, stream: str) -> datetime | None:
-    """Return when Exact last said that it has a document of this stream (its clock, UTC)."""
-    query = sa.select(sa.func.max(documents.c.answered_at)).where(
-        documents.c.division == division, documents.c.stream == stream
+class Answer(NamedTuple):
+    """When Exact said that it has a document (its clock, UTC), and the document's GUID."""
+
+    at: datetime
+    exact_id: str | None
+
+
+def last_answer(ledger: Ledger, division: int, stream: str) -> Answer | None:
+    """Return Exact's last word that it has a document of this stream, or None."""
+    query = (
+        sa.select(documents.c.answered_at, documents.c.exact_id)
+        .where(
+            documents.c.division == division,
+            documents.c.stream == stream,
+            documents.c.answered_at.is_not(None),
+        )
+        .order_by(documents.c.answered_at.desc())
+        .limit(1)
     )
     with reading(ledger.engine) as connection:
-        moment: datetime | None = connection.scalar(query)
-        return moment
+        row = connection.execute(query).one_or_none()
+    return None if row is None else Answer(*row)
+
+
+def posted_days(ledger: Ledger, division: int, day: str) -> Sequence[str]:
+    """Return the references of a day's entries that Exact has, as far as the ledger knows."""
+    query = sa.select(documents.c.your_ref).where(
+        documents.c.division == division,
+        documents.c.kind == DAY,
+        documents.c.entry_date == day,
+        documents.c.state == "posted",
+    )
+    with reading(ledger.engine) as connection:
+        return connection.scalars(query).all()
 
 
 def number_of(ledger: Ledger, document_key: str) -> int | None:

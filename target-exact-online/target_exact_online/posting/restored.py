@@ -15,25 +15,37 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import sqlalchemy as sa
 
 from target_exact_online import documents
 from target_exact_online.documents import finding, journal_entry
+from target_exact_online.exceptions import DocumentRefusedError, Problem
 from target_exact_online.ledger import queries
 from target_exact_online.ledger.database import insert, reading
+from target_exact_online.ledger.rows import DAY, describe
 from target_exact_online.ledger.tables import known_references
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from target_exact_online.company import Company
     from target_exact_online.documents.prepared import Found, Prepared
     from target_exact_online.ledger.rows import Document
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.posting.backlog import Backlog
+    from target_exact_online.posting.gate import Gate
 
 _LOGGER = logging.getLogger("target-exact-online")
 _EVER_SINCE = datetime(2000, 1, 1, tzinfo=UTC)
 # Exact may compare with local time, and a document is answered a moment after it was created.
 _MARGIN = timedelta(hours=3)
+_DAYS = "general_journal_entries"
+_ALONE = ("sales_entries", "sales_invoices")
+_COMPARE = (
+    "Compare it with the shop's documents of that day. Skip this one if it is booked; else give "
+    "what Exact has another reference, or delete it there, and replay this one."
+)
 _SHOPS_CLOCK = timedelta(hours=26)  # the shop's clock and zone against Exact's
 
 
@@ -58,8 +70,15 @@ class Restored:
     ledger: Ledger  # the audit trail
     company: Company  # is asked
     backlog: Backlog  # what is sent next: its references are asked for together
+    gate: Gate  # whether calls may be made
+    index_lag: timedelta  # how long Exact's lists may lag behind what it has stored
     _looks: dict[tuple[int, str], _Look] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember when the run began."""
+        self._began = self.gate.monotonic()
 
     def is_suspect(self, document: Document, ready: Prepared) -> bool:
         """Tell whether Exact must be asked for a document that this ledger has not sent.
@@ -72,13 +91,61 @@ class Restored:
         with self._lock:
             look = self._looked(ready.division, ready.stream)
             names = journal_entry.references(ready.reference, ready.day)
-            if look.references.intersection(names):
-                return True
-            if not _is_older(document, look.all_until):
-                return False
-            if ready.reference not in look.asked:
-                self._ask(look, ready, names)
+            unasked = ready.reference not in look.references | look.asked
+            if unasked and _is_older(document, look.all_until):
+                ahead = [one.document.record for one in self.backlog.ahead()]
+                wanted = [*names, *map(finding.reference_of, ahead)][: documents.MAX_TOGETHER]
+                self._ask(look, ready.division, ready.stream, wanted)
             return bool(look.references.intersection(names))
+
+    def check_day(self, document: Document, ready: Prepared) -> None:
+        """Refuse what may be booked the other way: alone, or in an entry of its day.
+
+        Raises:
+            DocumentRefusedError: It may be.
+            RetriableError: Exact cannot be asked now.
+        """
+        if ready.stream in _ALONE:
+            with self._lock:
+                there = self._days(document, ready.division)
+        elif document.source.get("kind") == DAY:
+            with self._lock:
+                there = [text for stream in _ALONE for text in self._alone(stream, document)]
+        else:
+            return
+        if there:
+            named = ", ".join(there)
+            what = f"Exact has {named}, which this ledger does not know: it may be booked already"
+            raise DocumentRefusedError([Problem("document", what, _COMPARE)])
+
+    def _days(self, document: Document, division: int) -> list[str]:
+        """Return the entries of a document's day that Exact has and this ledger does not know."""
+        facts = describe(document)
+        start = f"{facts['entry_date']} {facts['store_code'] or '-'} "[: finding.KEPT]
+        look = self._looked(division, _DAYS)
+        known = any(one.startswith(start) for one in look.references)
+        if not known and (start in look.asked or not _is_older(document, look.all_until)):
+            return []
+        look.asked.add(start)
+        posted = queries.posted_days(self.ledger, division, facts["entry_date"])
+        there = documents.having(_DAYS, division, [start], self.company.client)
+        look.references |= there
+        return sorted(there - set(map(finding.stored_reference, posted)))
+
+    def _alone(self, stream: str, entry: Document) -> Iterator[str]:
+        """Yield what Exact has alone and this ledger does not know, of the documents of a day."""
+        division, client = entry.division, self.company.client
+        members = [one.document for one in queries.members(self.ledger, entry.document_key)]
+        look = self._told(division, stream, members)
+        for one in members:
+            if (reference := finding.reference_of(one.record)) not in look.references:
+                continue
+            sent = documents.recall(stream, one.record, one.document_key, division, _EVER_SINCE)
+            found = documents.find(msgspec.structs.replace(sent, reference=reference), client)
+            owners = queries.owners(self.ledger, division, [row.exact_id for row in found])
+            for row in found:
+                if row.exact_id not in owners:
+                    yield f"{one.number} as {row.number or row.exact_id}"
 
     def look(self, division: int, stream: str) -> None:
         """Look what Exact has that this ledger does not, once in a run.
@@ -106,10 +173,12 @@ class Restored:
 
     def _look(self, division: int, stream: str) -> _Look:
         first, looked_at = self._first_look(division, stream)
-        last = queries.last_answer(self.ledger, division, stream) or looked_at
+        answered = queries.last_answer(self.ledger, division, stream)
+        last = answered.at if answered else looked_at
         if last is None:
             return first
-        found = documents.since(stream, division, last - _MARGIN, self.company.client)
+        witness = answered and answered.exact_id
+        found = self._since(stream, division, last - _MARGIN, witness, first.references)
         if found is None:
             until = self.company.client.now()
             self._keep(division, stream, first.references, complete=False)
@@ -133,6 +202,35 @@ class Restored:
         first.references |= unknown
         return first
 
+    def _since(
+        self, stream: str, division: int, moment: datetime, witness: str | None, known: set[str]
+    ) -> list[Found] | None:
+        """Return what was created since a moment, or None when that is too much to read.
+
+        What has not the document that this ledger knows may be the answer to another question, and
+        of what is news the last may not be in Exact's lists yet: both answers count.
+
+        Args:
+            stream: What is asked for.
+            division: The company.
+            moment: The moment (UTC).
+            witness: The GUID of what this ledger knows to be there, or None.
+            known: References of what it knows that it lacks.
+        """
+        found = documents.since(stream, division, moment, self.company.client)
+        if not found:
+            return found
+        owners = queries.owners(self.ledger, division, [one.exact_id for one in found])
+        news = {one.reference for one in found if one.exact_id not in owners}
+        if news <= known and any(one.exact_id == witness for one in found):
+            return found
+        passed = self.gate.monotonic() - self._began
+        self.gate.wait(self.index_lag.total_seconds() - passed)
+        again = documents.since(stream, division, moment, self.company.client)
+        if again is None:
+            return None
+        return list({one.exact_id: one for one in (*found, *again)}.values())
+
     def _first_look(self, division: int, stream: str) -> tuple[_Look, datetime | None]:
         """Return what was there when the ledger was new to the stream; asked once, and kept.
 
@@ -148,7 +246,7 @@ class Restored:
             if queries.last_answer(self.ledger, division, stream) is not None:
                 # Posted by an older version, which looked when it was new.
                 return _Look(set()), None
-            read = documents.since(stream, division, _EVER_SINCE, self.company.client)
+            read = self._since(stream, division, _EVER_SINCE, None, set())
             references = {one.reference for one in read or ()} - {""}
             row = self._keep(division, stream, references, complete=read is not None)
         references = set(json.loads(row.found))
@@ -188,15 +286,20 @@ class Restored:
             connection.execute(known_references.update().where(here).values(changes))
             return connection.execute(kept).one()
 
-    def _ask(self, look: _Look, ready: Prepared, names: list[str]) -> None:
-        """Ask for the references of this document and of those that are sent next, together."""
-        ahead = (finding.reference_of(one.document.record) for one in self.backlog.ahead())
-        wanted = list(dict.fromkeys((*names, *filter(None, ahead))))
-        asked = [one for one in wanted if one not in look.asked][: documents.MAX_TOGETHER]
-        look.references |= documents.having(
-            ready.stream, ready.division, asked, self.company.client
-        )
-        look.asked |= set(asked)
+    def _told(self, division: int, stream: str, some: Sequence[Document]) -> _Look:
+        """Return what is known, with whether Exact has these documents, as far as it matters."""
+        look = self._looked(division, stream)
+        older = [one for one in some if _is_older(one, look.all_until)]
+        self._ask(look, division, stream, [finding.reference_of(one.record) for one in older])
+        return look
+
+    def _ask(self, look: _Look, division: int, stream: str, references: Iterable[str]) -> None:
+        """Ask for those references of which it is not known whether Exact has them."""
+        wanted = [one for one in dict.fromkeys(references) if one and one not in look.asked]
+        for start in range(0, len(wanted), documents.MAX_TOGETHER):
+            some = wanted[start : start + documents.MAX_TOGETHER]
+            look.references |= documents.having(stream, division, some, self.company.client)
+            look.asked |= set(some)
 
 
 def _is_older(document: Document, moment: datetime | None) -> bool:

@@ -13,8 +13,9 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from exact_online.errors import (
@@ -30,7 +31,7 @@ from exact_online.errors import (
 from target_exact_online.documents import journal_entry, sales_invoice
 from target_exact_online.exceptions import NotSeenError, NotYetError
 from target_exact_online.ledger import queries
-from target_exact_online.ledger.rows import SUMMARY_STREAM
+from target_exact_online.ledger.rows import SUMMARY_STREAM, describe
 from target_exact_online.ledger.store import NO_FACTS, Facts
 from target_exact_online.posting.events import (
     Answered,
@@ -220,9 +221,8 @@ class Posting:
         try:
             if not ours and not self.settling.restored.is_suspect(waiting.document, ready):
                 return False
-        except RetriableError as error:
-            self.gate.hold(error)
-            self._take(waiting, NotNow(str(error)))
+        except TargetError as error:
+            self._take(waiting, self._unready(waiting, error))
             return True
         now = datetime.now(UTC)
         step = self.ledger.move(
@@ -254,6 +254,11 @@ class Posting:
 
     def _tried(self, waiting: Waiting, ready: Prepared, turn: Turn) -> bool:
         key = waiting.row.document_key
+        try:
+            self.settling.restored.check_day(waiting.document, ready)
+        except TargetError as error:
+            self._take(waiting, self._unready(waiting, error))
+            return True
         now = datetime.now(UTC)
         intent = Intended(self.run.run_id, now)
         facts = Facts(sent=encode_sent(ready.sent(now)))
@@ -276,6 +281,8 @@ class Posting:
     def _call(self, waiting: Waiting, ready: Prepared) -> tuple[Event, Facts]:
         """Make the call, and name what came of it; nothing here raises."""
         run_id = self.run.run_id
+        if ready.reference:  # else a relation: many documents have the same
+            ready = replace(ready, owner_of=partial(self._owner, waiting, ready))
         try:
             stored = self.company.send(ready)
         except ExactError as error:
@@ -284,10 +291,6 @@ class Posting:
         except BaseException as error:  # noqa: BLE001  # raised again once the ledger knows
             self.gate.fail(error)
             reason = str(error) or type(error).__name__
-            return Lost(run_id, reason, datetime.now(UTC)), NO_FACTS
-        owner = self._owner(waiting, ready, stored.exact_id)
-        if owner is not None:
-            reason = f"Exact's answer may be that of {owner}. It is asked before it is sent again."
             return Lost(run_id, reason, datetime.now(UTC)), NO_FACTS
         for text in stored.warnings:
             self.summary.warn(waiting.document, text)
@@ -302,16 +305,15 @@ class Posting:
     def _owner(self, waiting: Waiting, ready: Prepared, exact_id: str) -> str | None:
         """Return which other document holds, or may hold, what an answer names.
 
-        An entry belongs to one document. The answer of a journal entry has no reference in it: it
-        is not told from that of an entry whose own answer was lost.
+        An entry belongs to one document. An answer is not told from that of a document with the
+        same reference whose own answer was lost; that of a journal entry has no reference in it.
         """
-        if not ready.reference:
-            return None  # a relation: many documents have the same
-        key = waiting.row.document_key
-        owner = queries.owners(self.ledger, ready.division, [exact_id]).get(exact_id, key)
-        if owner == key and not ready.kind.has_reference:
-            owner = queries.unanswered(self.ledger, ready.division, ready.stream) or key
-        return None if owner == key else owner
+        owner = queries.owners(self.ledger, ready.division, [exact_id]).get(exact_id)
+        if owner is None or owner == waiting.row.document_key:
+            mine = describe(waiting.document)["your_ref"]
+            reference = mine if ready.kind.has_reference else None
+            owner = queries.unanswered(self.ledger, ready.division, ready.stream, reference)
+        return owner
 
     def _not_stored(self, error: ExactError) -> Event:
         now = datetime.now(UTC)
