@@ -398,7 +398,7 @@ def things(context: SandboxContext) -> list[Thing]:
                         credit.quantize(Decimal("0.01")),
                         by_people,
                         printed,
-                        marker if stream == shops.JOURNALS else str(row[number]),
+                        marker if stream == shops.JOURNALS else str(row.get(number) or row[key]),
                     )
                 )
     return found

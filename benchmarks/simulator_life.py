@@ -335,7 +335,10 @@ class Life:
         what = self.rng.choice(("edit", "delete", "type"))
         with contextlib.suppress(BookkeeperError):  # the period is closed
             if what == "edit":
-                person.edit(one.key, {1: {"amount": 1, "vat_amount": 0}})
+                # Without a link, a credit that is a debit by now is another document's by all that
+                # Exact tells: a person who makes it so leaves nothing to be found.
+                sign = 1 if one.amount > 0 or self.rates.linked else -1
+                person.edit(one.key, {1: {"amount": sign, "vat_amount": 0}})
                 self.doings.edited.add(one.key)
             elif what == "delete":
                 person.delete(one.key)
