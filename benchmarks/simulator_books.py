@@ -36,6 +36,7 @@ _JOURNAL_LINES = "generaljournalentry/GeneralJournalEntryLines"
 _CLEARING = "1240"
 _OPEN = ("held", "parked", "failed", "skipped")
 _PROCESSED = 50
+_DIFFERS = "with the reference"
 _UNKNOWN = "which this ledger does not know"
 
 
@@ -356,7 +357,7 @@ class _Comparison:
 
 
 def _is_parked_different(row: dict[str, Any]) -> bool:
-    return row["state"] == "parked" and row["may_be_in_exact"] and "Compare both" in row["error"]
+    return row["state"] == "parked" and row["may_be_in_exact"] and _DIFFERS in row["error"]
 
 
 def things(context: SandboxContext) -> list[Thing]:
