@@ -246,6 +246,11 @@ class Posting:
     def _sent(self, waiting: Waiting, ready: Prepared) -> bool:
         """Send a document; return False when somebody else changed or took it."""
         try:
+            self.settling.restored.check_day(waiting.document, ready)
+        except TargetError as error:
+            self._take(waiting, self._unready(waiting, error))
+            return True
+        try:
             with self.gate.trying() as turn:
                 return self._tried(waiting, ready, turn)
         except NotNowError as error:  # before anything was begun
@@ -254,11 +259,6 @@ class Posting:
 
     def _tried(self, waiting: Waiting, ready: Prepared, turn: Turn) -> bool:
         key = waiting.row.document_key
-        try:
-            self.settling.restored.check_day(waiting.document, ready)
-        except TargetError as error:
-            self._take(waiting, self._unready(waiting, error))
-            return True
         now = datetime.now(UTC)
         intent = Intended(self.run.run_id, now)
         facts = Facts(sent=encode_sent(ready.sent(now)))
