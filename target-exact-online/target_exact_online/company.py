@@ -13,6 +13,7 @@ from target_exact_online import documents
 from target_exact_online.documents import relation, sales_order
 from target_exact_online.documents.begun import Begun
 from target_exact_online.documents.prepared import DocumentSettings, Stored
+from target_exact_online.exceptions import ChangedByPeopleError, NotSeenError, NotYetError
 from target_exact_online.ledger.locks import exclusive
 from target_exact_online.master_data import MasterData
 from target_exact_online.relations import Relations
@@ -116,13 +117,20 @@ class Company:
             sent = self.relations.known(self.prepare(before))
         except DocumentRefusedError:
             sent = None  # what it refers to has changed since
-        prepared = self.complete(self.prepare(newer))
-        with exclusive(self.engine, f"{prepared.division}:{exact_id}"):
-            try:
-                return sales_order.update(prepared, sent, exact_id, self.client, self._begun)
-            except DocumentRefusedError as error:
-                self._distrust(prepared, error)
+        try:
+            prepared = self.complete(self.prepare(newer))
+            with exclusive(self.engine, f"{prepared.division}:{exact_id}"):
+                try:
+                    return sales_order.update(prepared, sent, exact_id, self.client, self._begun)
+                except DocumentRefusedError as error:
+                    self._distrust(prepared, error)
+                    raise
+        except DocumentRefusedError as error:
+            for_good = isinstance(error, (ChangedByPeopleError, NotSeenError))
+            if for_good or not self._begun.versions(before.division, exact_id):
                 raise
+            msg = f"Its order in Exact may be changed in part: {error}"
+            raise NotYetError(msg, sales_order.KIND.resource, self.client.now()) from error
 
     def period(self, prepared: Prepared) -> tuple[int, int] | None:
         """Return Exact's financial year and period of a document, if master data has them."""

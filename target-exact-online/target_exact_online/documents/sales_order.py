@@ -180,7 +180,7 @@ def _check_changeable(prepared: Prepared, order: dict[str, Any]) -> None:
     if order.get("Status") != _OPEN:
         what = f"Order {number} is already delivered, invoiced or cancelled in Exact"
         advice = "Compare both, and change it in Exact by hand if that is needed."
-        raise DocumentRefusedError([Problem("document", what, advice)])
+        raise ChangedByPeopleError([Problem("document", what, advice)])
     if not values.same(prepared.payload.get("OrderedBy"), order.get("OrderedBy")):
         what = f"The debtor of order {number} changed, and Exact does not allow that"
         advice = "Delete the order in Exact, then replay the document with --again."
