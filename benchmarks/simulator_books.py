@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -92,7 +93,7 @@ class Books:
         context: The sandbox.
         ledger: The ledger.
         doings: What people did.
-        linked: Whether entries carry their document's key: then none is taken for another one.
+        linked: Whether sales entries carry their document's key: then none is taken for another.
         unknowing: Markers of what Exact had when an older ledger was restored: the ledger may not
             know it until it is looked at again.
         restored: An older ledger was restored at least once.
@@ -152,7 +153,8 @@ class _Comparison:
             (row["document_key"].partition("@")[0], row["division"]): row for row in self.rows
         }
         self.entries = {row["document_key"]: row for row in self.rows if row["kind"] == "day"}
-        self.twins = set() if self.books.linked else _twins(self.fed)
+        # Only sales entries carry the link.
+        self.twins = _twins(self.fed, {shops.ENTRIES} if self.books.linked else set())
         self.owners: dict[str, str] = {}
         for row in self.rows:
             key, exact_id = row["document_key"], row["exact_id"]
@@ -328,12 +330,6 @@ class _Comparison:
             for row in self.entries.values()
             if self._day_differs(row)
         ]
-        # A person skipped what may be in the entry of its day.
-        told += [
-            (one.division, f"{one.on} {one.store} ")
-            for one in self.fed
-            if one.marker in self.books.doings.skipped
-        ]
         for thing in self.things:
             if thing.by_people or thing.key in self.owners or thing.stream != shops.JOURNALS:
                 continue
@@ -341,8 +337,28 @@ class _Comparison:
                 thing.division == division and thing.marker.startswith(reference)
                 for division, reference in told
             ) or any(self._may_be_booked(row) and self._names(row, thing) for row in self.rows)
-            if not compared and not thing.marker.startswith("SIM"):
+            if thing.marker.startswith("SIM") or self._is_of_unbooked(thing):
+                continue
+            if not compared:
                 self._say("doubled", f"day's entry {thing.marker} {thing.key} of no document")
+
+    def _is_of_unbooked(self, thing: Thing) -> bool:
+        """Tell whether versions of documents that are booked nowhere else make up a day's entry."""
+        options = [
+            {
+                Decimal(0),
+                *(one["totals"]["amount"] for name, one in fed.versions if name == shops.DAILY),
+            }
+            for fed in self.fed
+            if fed.division == thing.division
+            and thing.marker.startswith(f"{fed.on} {fed.store} ")
+            and (self.row_of.get((fed.key, fed.division)) or {}).get("state") != "posted"
+        ]
+        return any(
+            sum(x for x in chosen if x > 0) == thing.amount
+            and sum(x for x in chosen if x < 0) == thing.credit
+            for chosen in itertools.product(*options)
+        )
 
     def _relations(self) -> None:
         connection = self.books.context.database.connection()
@@ -405,7 +421,7 @@ def things(context: SandboxContext) -> list[Thing]:
     return found
 
 
-def _twins(fed: list[Fed]) -> set[str]:
+def _twins(fed: list[Fed], linked: set[str]) -> set[str]:
     """Return those whose entries nobody can tell apart: all that Exact has of them is alike."""
     groups: dict[tuple[Any, ...], list[Fed]] = defaultdict(list)
     for one in fed:
@@ -415,5 +431,7 @@ def _twins(fed: list[Fed]) -> set[str]:
         for group in groups.values()
         for one in group
         for other in group
-        if one is not other and one.amounts() & other.amounts() and one.streams & other.streams
+        if one is not other
+        and one.amounts() & other.amounts()
+        and (one.streams & other.streams) - linked
     }
