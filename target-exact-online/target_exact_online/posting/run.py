@@ -221,7 +221,7 @@ class Posting:
         try:
             if not ours and not self.settling.restored.is_suspect(waiting.document, ready):
                 return False
-        except TargetError as error:
+        except ExactError as error:
             self._take(waiting, self._unready(waiting, error))
             return True
         now = datetime.now(UTC)
@@ -247,7 +247,7 @@ class Posting:
         """Send a document; return False when somebody else changed or took it."""
         try:
             self.settling.restored.check_day(waiting.document, ready)
-        except TargetError as error:
+        except ExactError as error:
             self._take(waiting, self._unready(waiting, error))
             return True
         try:
