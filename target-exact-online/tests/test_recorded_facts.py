@@ -328,6 +328,13 @@ def test_a_ledger_that_had_posted_nothing_yet_is_restored(
     assert references(sandbox) == once(1, 2, 9)
 
 
+def alone(sales_entry: SalesEntry, number: int, store: str, **changes: Any) -> dict[str, Any]:
+    """An invoice of 121.00 of a store view."""
+    record = sales_entry(number, document_key=f"shop:{store}:invoice:{number:09}", **changes)
+    record["source"]["store_code"] = store
+    return record
+
+
 def of_day(number: int, **changes: Any) -> dict[str, Any]:
     """An invoice of 121.00 for the entry of its day."""
     return {
@@ -365,13 +372,10 @@ def test_a_document_may_be_in_a_days_entry_that_a_lost_ledger_does_not_know(
     target.post_here([of_day(1), of_day(2)], "summary_documents")
     forget(target)
 
-    def alone(number: int, store: str, **changes: Any) -> dict[str, Any]:
-        record = sales_entry(number, document_key=f"shop:{store}:invoice:{number:09}", **changes)
-        record["source"]["store_code"] = store
-        return record
-
-    other_day = alone(4, "nl", entry_date="2026-02-11")
-    outcome = target.post_here([alone(1, "nl"), alone(3, "be"), other_day])
+    other_day = alone(sales_entry, 4, "nl", entry_date="2026-02-11")
+    outcome = target.post_here(
+        [alone(sales_entry, 1, "nl"), alone(sales_entry, 3, "be"), other_day]
+    )
     (parked,) = outcome.report["parked"]
     assert "2026-02-10 nl EUR" in parked["reason"]
     assert references(sandbox) == once(3, 4)
@@ -386,8 +390,22 @@ def test_a_document_may_be_in_a_days_entry_that_a_lost_ledger_does_not_know(
     assert references(sandbox) == once(1, 3, 4)
     # Once the ledger knows the entry it knows what is in it.
     target.post_here([of_day(1), of_day(2)], "summary_documents")
-    target.post_here([alone(7, "nl")])
+    target.post_here([alone(sales_entry, 7, "nl")])
     assert references(sandbox) == once(1, 3, 4, 7)
+
+
+def test_a_twins_entry_is_not_taken_for_a_document_that_may_be_in_its_day(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    """Else the twin, whose entry is taken then, is booked once more."""
+    target.post_here([alone(sales_entry, 1, "be")])
+    target.post_here([of_day(1)], "summary_documents")
+    forget(target)
+    (parked,) = target.post_here([alone(sales_entry, 1, "nl")]).report["parked"]
+    assert "2026-02-10 nl EUR" in parked["reason"]
+    target.post_here([alone(sales_entry, 1, "be", rules_version="2")])
+    assert references(sandbox) == once(1)
+    assert len(entries_of(target)) == 2
 
 
 @pytest.mark.parametrize("most", [600, 0])

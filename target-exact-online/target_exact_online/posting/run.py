@@ -221,6 +221,9 @@ class Posting:
         try:
             if not ours and not self.settling.restored.is_suspect(waiting.document, ready):
                 return False
+            if not ours and "ExternalLinkReference" not in ready.payload:
+                # What is there with its reference may be a twin's, while its day has it.
+                self.settling.restored.check_day(waiting.document, ready)
         except ExactError as error:
             self._take(waiting, self._unready(waiting, error))
             return True
