@@ -13,7 +13,7 @@ from exact_online.client import division_of
 from exact_online.errors import ExactError, NotNowError, TransientApiError
 from target_exact_online import copies
 from target_exact_online.company import open_company
-from target_exact_online.desk import report
+from target_exact_online.desk import report, telemetry
 from target_exact_online.desk.progress import Progress
 from target_exact_online.ledger import queries
 from target_exact_online.ledger.runs import Run
@@ -81,6 +81,7 @@ def run_target(
         error = fatal
         raise
     finally:
+        telemetry.tell(summary, config.get("division"), exit_code, error)
         if config.get("report_file"):
             report.write(config["report_file"], summary, exit_code, error)
             report.tell(config, logger)
