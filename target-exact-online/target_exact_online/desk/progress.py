@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import Progress as RichProgress
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
     import logging
+
+    from rich.status import Status
 
     from target_exact_online.summary import Summary
 
@@ -29,16 +29,9 @@ class Progress:
         self._logger = logger
         self._samples = [(time.monotonic(), 0)]
         self._logged_at = time.monotonic()
-        self._live: RichProgress | None = None
+        self._live: Status | None = None
         if sys.stderr.isatty():
-            self._live = RichProgress(
-                SpinnerColumn(),
-                TextColumn("{task.description}"),
-                TimeElapsedColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._task = self._live.add_task("connecting to Exact Online", total=None)
+            self._live = Console(stderr=True, markup=False).status("connecting to Exact Online")
             self._live.start()
 
     def close(self) -> None:
@@ -56,7 +49,7 @@ class Progress:
         if self._live is None:
             self._logger.info("Progress: %s", line)
         else:
-            self._live.update(self._task, description=line)
+            self._live.update(line)
 
     def _line(self, now: float, queued: int) -> str:
         summary = self._summary
