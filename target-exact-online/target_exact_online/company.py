@@ -172,13 +172,8 @@ def open_company(
 ) -> Company:
     """Connect to the company that the settings name; nothing is called yet.
 
-    Args:
-        config: The target's settings.
-        engine: The ledger's engine, where budget and master data are kept.
-        number_of: Returns the number that Exact gave a document, by its key.
-        session: As for `exact_online.client.open_client`, like the two below.
-        clock: Seconds since 1970 on this machine.
-        sleep: Waits.
+    Budget and master data are kept in the ledger's database; ``number_of`` returns the number that
+    Exact gave a document, by its key. The rest is as for `exact_online.client.open_client`.
 
     Raises:
         ConfigError: A setting is missing or wrong.

@@ -50,13 +50,7 @@ def run_target(
     read: Callable[[Outbox], None],
     write_state: Callable[[dict[str, Any]], None],
 ) -> int:
-    """Read all messages and post their documents.
-
-    Args:
-        config: The settings, validated.
-        logger: Where the summary goes.
-        read: Reads all messages into the outbox, and waits until they are posted or held.
-        write_state: Writes one STATE for the tap.
+    """Read all messages into the outbox, until they are posted or held, and tell the summary.
 
     Returns:
         The exit code: 0, 3 when documents need somebody (setting ``fail_on``), or 128 plus the

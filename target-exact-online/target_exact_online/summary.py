@@ -81,14 +81,7 @@ class Summary:
         reason: str = "",
         next_retry_at: datetime | None = None,
     ) -> None:
-        """Count what became of a document; effects that tell nothing count nothing.
-
-        Args:
-            effect: What is to be told.
-            document: The document.
-            reason: Why, for people.
-            next_retry_at: When one that failed is tried again by itself (UTC), if it is.
-        """
+        """Count what became of a document, why, and when it is tried again by itself (UTC)."""
         key, line = document.document_key, _line(document, reason)
         with self._lock:
             match effect:

@@ -131,11 +131,7 @@ class Copies:
     def _attached(self, calls: Calls, one: Copy, customer: str | None, asked_at: datetime) -> str:
         """Make what is missing of a copy, and return the GUID of Exact's document.
 
-        Args:
-            calls: Makes the calls.
-            one: The copy.
-            customer: The account of its entry; None: Exact did not show the entry.
-            asked_at: When Exact was asked for the entry (UTC).
+        Exact was asked for its entry at some moment (UTC); without a customer it did not show it.
 
         Raises:
             ExactError: By type; what may be in Exact is recorded.

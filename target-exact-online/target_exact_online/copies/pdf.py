@@ -49,13 +49,7 @@ _COLUMNS = (
 
 
 def make(record: dict[str, Any], *, exact_number: str | None, made_at: datetime) -> bytes:
-    """Return the PDF copy of an invoice or credit memo.
-
-    Args:
-        record: The record of stream ``sales_entries``, amounts as ``Decimal``.
-        exact_number: The number of its entry in Exact, if known.
-        made_at: What the copy is dated (UTC).
-    """
+    """Return the PDF copy of a record of ``sales_entries``, dated at some moment (UTC)."""
     pdf = _Copy(record)
     pdf.set_creation_date(made_at)
     pdf.set_title(pdf.readable(subject(record)))

@@ -173,13 +173,7 @@ def replay(ledger: Ledger, search: Search, *, again: bool = False, dry_run: bool
 
 
 def attach(ledger: Ledger, search: Search, *, dry_run: bool) -> list[str]:
-    """Have PDF copies that wait, or were given up, tried by the next run; return their documents.
-
-    Args:
-        ledger: The audit trail.
-        search: Which documents.
-        dry_run: Only say which.
-    """
+    """Have PDF copies that wait, or were given up, tried by the next run; return whose."""
     by = getpass.getuser()
     with ledger.engine.begin() as connection:
         return copies.try_again(connection, ledger.keys, search.condition(), by, dry_run=dry_run)

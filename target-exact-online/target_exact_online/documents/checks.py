@@ -109,10 +109,7 @@ class Checks:
     ) -> dict[str, Any]:
         """Return the optional texts that a record has and Exact can keep, under Exact's names.
 
-        Args:
-            record: Our fields.
-            fields: Our field to Exact's property and the length Exact keeps.
-            where: Whose fields they are.
+        For each of our fields are given Exact's property, and the length that Exact keeps.
         """
         texts = {
             target: self.optional(record, name, f"{where}, {name}", longest=longest)

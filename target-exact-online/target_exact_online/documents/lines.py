@@ -85,12 +85,7 @@ def vat(draft: Draft, line: Line, default: str, name: str) -> dict[str, Any]:
     """Return VAT code and pinned VAT amount, right for net amounts and the shop's percentage.
 
     Without a code Exact takes a default and adds VAT that nobody charged; that is refused, too.
-
-    Args:
-        draft: The document.
-        line: The line.
-        default: The VAT code that Exact would take, or an empty string.
-        name: Exact's property for the VAT amount of this line.
+    The name is Exact's property for the VAT amount of this line.
     """
     found = _vat_code(draft, line, default)
     if found is None:

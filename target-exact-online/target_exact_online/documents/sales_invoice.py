@@ -306,12 +306,7 @@ class Compared:
 def compare(printed: Sequence[tuple[Sent, str]], client: ExactClient) -> list[Compared]:
     """Read the entries of printed invoices, many per call, and compare them line by line.
 
-    Args:
-        printed: Invoices with their GUIDs in Exact.
-        client: Makes the calls.
-
-    Returns:
-        One answer for each, in the same order.
+    The invoices come with their GUIDs in Exact; the answers are in their order.
     """
     answers: dict[str, Compared] = {}
     for division in {sent.division for sent, _ in printed}:

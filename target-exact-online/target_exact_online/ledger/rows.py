@@ -82,14 +82,7 @@ def opened(
     column: str = "payload",
     stream: str | None = None,
 ) -> Document:
-    """Return a version that a row holds; without content when it was anonymised.
-
-    Args:
-        keys: The ledger's keys.
-        values: The row's columns.
-        column: Where the version is.
-        stream: Its stream, when it is not the row's.
-    """
+    """Return the version in a column of a row; without content when it was anonymised."""
     stored = values[column]
     return Document(
         {} if stored is None else payload.decode(keys.decrypt(stored)),

@@ -53,12 +53,7 @@ class Intake:
     _ended: threading.Event = field(default_factory=threading.Event)
 
     def put(self, item: Document | Checkpoint | None, check: Callable[[], None]) -> None:
-        """Queue a document, a STATE or the end, waiting for room.
-
-        Args:
-            item: None ends the input.
-            check: Raises what ended the run, while there is no room.
-        """
+        """Queue a document, a STATE or the end (None); ``check`` raises while there is no room."""
         while True:
             check()
             try:

@@ -208,14 +208,8 @@ class Restored:
         """Return what was created since a moment, or None when that is too much to read.
 
         What has not the document that this ledger knows may be the answer to another question, and
-        of what is news the last may not be in Exact's lists yet: both answers count.
-
-        Args:
-            stream: What is asked for.
-            division: The company.
-            moment: The moment (UTC).
-            witness: The GUID of what this ledger knows to be there, or None.
-            known: References of what it knows that it lacks.
+        of what is news the last may not be in Exact's lists yet: both answers count. The witness is
+        the GUID of that document; known are the references of what the ledger knows that it lacks.
         """
         found = documents.since(stream, division, moment, self.company.client)
         if not found:
@@ -259,13 +253,9 @@ class Restored:
     def _keep(
         self, division: int, stream: str, references: set[str], *, complete: bool
     ) -> sa.Row[tuple[object, ...]]:
-        """Add references to those that are kept.
+        """Add references to those that are kept of what Exact has and this ledger does not.
 
-        Args:
-            division: The company.
-            stream: What they are of.
-            references: What Exact has and this ledger does not.
-            complete: They are all; else whatever the shop has by now is asked for.
+        If they are not complete, whatever the shop has by now is asked for.
         """
         here = (known_references.c.division == division) & (known_references.c.stream == stream)
         with self.ledger.engine.begin() as connection:

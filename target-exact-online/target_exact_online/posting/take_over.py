@@ -68,11 +68,7 @@ class Settling:
             self.ledger.move(self.run, key, TakenOver(self.run.run_id, datetime.now(UTC)))
 
     def settle(self, *, wait: bool) -> None:
-        """Ask for each document whose time has come.
-
-        Args:
-            wait: Wait until the last of them can be asked for.
-        """
+        """Ask for each document whose time has come, or ``wait`` until that of the last has."""
         began = self.run.started_at
         while not self.gate.closed:
             rests = []
@@ -92,15 +88,10 @@ class Settling:
     def ask(
         self, waiting: Waiting, *, ours: bool = True, rows: Sequence[FoundRow] | None = None
     ) -> Step | None:
-        """Ask for one document, and record the answer.
+        """Ask for one document that may be in Exact, and record the answer; None: there is none.
 
-        Args:
-            waiting: The document; it may be in Exact.
-            rows: What was read of its reference just now, instead of asking.
-            ours: A call of ours may have stored it; else it was there before this ledger knew.
-
-        Returns:
-            What became of it; None when nothing is known yet.
+        What was read of its reference just now (``rows``) serves as well. If no call of ours may
+        have stored it, it was there before this ledger knew.
         """
         key = waiting.row.document_key
         self._asked[key] = self._asked.get(key, 0) + 1
