@@ -150,9 +150,6 @@ CONFIG: dict[str, Any] = _OWN | {"properties": CLIENT_SETTINGS | _OWN["propertie
 def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings in which what is missing has its default.
 
-    Args:
-        config: Settings as they were given.
-
     Raises:
         ConfigError: `ledger_schema` is given for a ledger that is no PostgreSQL database.
     """

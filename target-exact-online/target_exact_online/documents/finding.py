@@ -91,16 +91,18 @@ def compared(kind: Kind, sent: Sent, row: dict[str, Any]) -> Found | None:
         differences.insert(0, f"the journal is {there} instead of {sent.journal}")
     if amount is not None and amount != Decimal(sent.amount):
         differences.insert(0, f"the amount is {amount} instead of {sent.amount}")
+    return _found(kind, row, same=not differences, differences=tuple(differences), linked=linked)
+
+
+def _found(kind: Kind, row: dict[str, Any], **compared: Any) -> Found:
     return Found(
         exact_id=str(row.get(kind.id)),
         number=number_of(row, kind.number),
         reference=str(row.get("YourRef") or ""),
-        amount=amount or Decimal(0),
-        same=not differences,
-        differences=tuple(differences),
+        amount=values.total(row) or Decimal(0),
         processed=row.get("Status") == PROCESSED,
-        linked=linked,
         row=row,
+        **compared,
     )
 
 
@@ -133,17 +135,7 @@ def since(
     )
     if len(rows) > MOST_ROWS:
         return None
-    return [
-        Found(
-            exact_id=str(row.get(kind.id)),
-            number=number_of(row, kind.number),
-            reference=str(row.get("YourRef") or ""),
-            amount=values.total(row) or Decimal(0),
-            processed=row.get("Status") == PROCESSED,
-            row=row,
-        )
-        for row in rows
-    ]
+    return [_found(kind, row) for row in rows]
 
 
 def having(kind: Kind, division: int, references: Collection[str], client: ExactClient) -> set[str]:

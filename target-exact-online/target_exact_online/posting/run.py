@@ -33,19 +33,7 @@ from target_exact_online.exceptions import NotSeenError, NotYetError
 from target_exact_online.ledger import queries
 from target_exact_online.ledger.rows import SUMMARY_STREAM, describe
 from target_exact_online.ledger.store import NO_FACTS, Facts
-from target_exact_online.posting.events import (
-    Answered,
-    ChangeBegun,
-    Changed,
-    Compared,
-    Intended,
-    Lost,
-    NotChanged,
-    NotNow,
-    NotSent,
-    Refused,
-    Suspected,
-)
+from target_exact_online.posting import events
 from target_exact_online.posting.state import CHANGEABLE_STREAM, Effect, may_send
 from target_exact_online.posting.take_over import Settling, encode_sent, spread, tell_all
 
@@ -158,7 +146,7 @@ class Posting:
                 self._take(waiting, self._not_stored(error))
                 return
             if self.gate.blocks(ready.kind.resource):
-                self._take(waiting, NotNow("A limit of Exact is spent"))
+                self._take(waiting, events.NotNow("A limit of Exact is spent"))
                 return
             if self._asked_first(waiting, ready) or self._sent(waiting, ready):
                 return
@@ -189,23 +177,20 @@ class Posting:
         """Return what it means that a document cannot be prepared."""
         now = datetime.now(UTC)
         if isinstance(error, DocumentRefusedError):
-            return Refused(str(error), now)
-        if isinstance(error, TransientApiError):
-            self.gate.hold(error)
-            return NotNow(str(error))
+            return events.Refused(str(error), now)
         if isinstance(error, RetriableError):
             self.gate.hold(error)
-            return NotNow(str(error))
+            return events.NotNow(str(error))
         if isinstance(error, ConfigError) and waiting.document.division != self.company.division:
             # A rule names a company that cannot be used: that stops nobody else.
-            return Refused(f"{error} (division)", now)
+            return events.Refused(f"{error} (division)", now)
         if isinstance(error, ExactError):
             self.gate.fail(error)
-            return NotNow(str(error))
+            return events.NotNow(str(error))
         # A poisonous record must not stop the others.
         key = waiting.row.document_key
         _LOGGER.debug("Preparing %s failed", key, exc_info=error)
-        return Refused(
+        return events.Refused(
             f"The target failed on this document ({type(error).__name__}). "
             "Report it with the document's key; run with LOGLEVEL=DEBUG for the details.",
             now,
@@ -231,7 +216,7 @@ class Posting:
         step = self.ledger.move(
             self.run,
             waiting.row.document_key,
-            Suspected(now),
+            events.Suspected(now),
             Facts(sent=encode_sent(ready.sent(now))),
             expected=waiting.row.last_seq,
         )
@@ -263,20 +248,20 @@ class Posting:
     def _tried(self, waiting: Waiting, ready: Prepared, turn: Turn) -> bool:
         key = waiting.row.document_key
         now = datetime.now(UTC)
-        intent = Intended(self.run.run_id, now)
+        intent = events.Intended(self.run.run_id, now)
         facts = Facts(sent=encode_sent(ready.sent(now)))
         step = self.ledger.move(self.run, key, intent, facts, expected=waiting.row.last_seq)
         if step is None or not step.row.may_be_in_exact:
             return False
         event, facts = self._call(waiting, ready)
-        if isinstance(event, Lost | NotSent):
+        if isinstance(event, events.Lost | events.NotSent):
             turn.failed(event.reason)
-        elif not isinstance(event, NotNow):
+        elif not isinstance(event, events.NotNow):
             turn.worked()
         done = self.ledger.move(self.run, key, event, facts)
         if done is not None:
             tell_all(self.summary, self.ledger, waiting.document, done)
-        if isinstance(event, Answered):
+        if isinstance(event, events.Answered):
             for text in ready.warnings:
                 self.summary.warn(waiting.document, text)
         return True
@@ -294,7 +279,7 @@ class Posting:
         except BaseException as error:  # noqa: BLE001  # raised again once the ledger knows
             self.gate.fail(error)
             reason = str(error) or type(error).__name__
-            return Lost(run_id, reason, datetime.now(UTC)), NO_FACTS
+            return events.Lost(run_id, reason, datetime.now(UTC)), NO_FACTS
         for text in stored.warnings:
             self.summary.warn(waiting.document, text)
         number = None if stored.number is None else str(stored.number)
@@ -303,7 +288,7 @@ class Posting:
             period=self.company.period(ready),
             entry_date=ready.document_date.isoformat(),
         )
-        return Answered(run_id, stored.exact_id, number), facts
+        return events.Answered(run_id, stored.exact_id, number), facts
 
     def _owner(self, waiting: Waiting, ready: Prepared, exact_id: str) -> str | None:
         """Return which other document holds, or may hold, what an answer names.
@@ -321,17 +306,17 @@ class Posting:
     def _not_stored(self, error: ExactError) -> Event:
         now = datetime.now(UTC)
         if isinstance(error, DocumentRefusedError):
-            return Refused(str(error), now, by_exact=True)
+            return events.Refused(str(error), now, by_exact=True)
         if isinstance(error, OutcomeUnknownError):
             reason = f"{error}. Exact is asked for it before it is sent again."
-            return Lost(self.run.run_id, reason, now)
+            return events.Lost(self.run.run_id, reason, now)
         if isinstance(error, TransientApiError):
-            return NotSent(str(error), now, spread(), self.settling.max_attempts)
+            return events.NotSent(str(error), now, spread(), self.settling.max_attempts)
         if isinstance(error, RetriableError):
             self.gate.hold(error)
-            return NotNow(str(error))
+            return events.NotNow(str(error))
         self.gate.fail(error)  # configuration or authorisation: nothing was stored
-        return NotNow(str(error))
+        return events.NotNow(str(error))
 
     def _take(self, waiting: Waiting, event: Event) -> Step | None:
         """Record what was decided about a document that was not sent."""
@@ -353,7 +338,7 @@ class Posting:
     def _change(self, key: str) -> bool:
         """Change one order; return False when Exact cannot be asked now."""
         posted = queries.look_up(self.ledger, key)
-        self.ledger.move(self.run, key, ChangeBegun())
+        self.ledger.move(self.run, key, events.ChangeBegun())
         newer = queries.changing_version(self.ledger, key)
         if posted is None or newer is None or posted.row.exact_id is None:
             return True
@@ -374,7 +359,9 @@ class Posting:
                 return self._change(key)
         return True
 
-    def _updated(self, posted: Waiting, newer: Document, exact_id: str) -> Changed | NotChanged:
+    def _updated(
+        self, posted: Waiting, newer: Document, exact_id: str
+    ) -> events.Changed | events.NotChanged:
         """Make one order in Exact what it should be, and say what came of it."""
         try:
             stored = self.company.update(posted.document, newer, exact_id)
@@ -382,10 +369,10 @@ class Posting:
             if self._is_fresh(posted):  # Exact's lists lag: absence is no proof yet
                 soon = posted.updated_at + self.company.absent_after
                 raise NotYetError(str(error), CHANGEABLE_STREAM, soon) from error
-            return NotChanged(str(error))
+            return events.NotChanged(str(error))
         except DocumentRefusedError as error:
-            return NotChanged(str(error))
-        return Changed(None if stored.number is None else str(stored.number))
+            return events.NotChanged(str(error))
+        return events.Changed(None if stored.number is None else str(stored.number))
 
     def _is_fresh(self, waiting: Waiting) -> bool:
         """Tell whether something happened to a document so late that Exact may not show it yet."""
@@ -418,7 +405,7 @@ class Posting:
                 f"{'; '.join(answer.differences)}. Compare items and GL accounts in Exact, and "
                 "correct it there."
             )
-        event = Compared(number, reason)
+        event = events.Compared(number, reason)
         step = self.ledger.move(
             self.run, waiting.row.document_key, event, expected=waiting.row.last_seq
         )
