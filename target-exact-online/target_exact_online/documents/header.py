@@ -109,14 +109,7 @@ def begin(
 ) -> Draft:
     """Begin with what decides about the rest: journal, date, currency and rate.
 
-    Args:
-        kind: What it becomes.
-        record: The record of contract 2.
-        master: The master data of its division.
-        settings: What may be created or moved.
-        date_field: The record's field with the date.
-        journal_type: Exact's type of the journal that it needs; None: it needs none.
-        takes_rate: False: Exact has no place for a rate on this kind of document.
+    A kind that needs no journal has no type of journal; on some Exact has no place for a rate.
     """
     draft = Draft(kind, record, master, settings)
     if journal_type is not None:

@@ -164,14 +164,7 @@ def owners(ledger: Ledger, division: int, exact_ids: Iterable[str]) -> dict[str,
 
 
 def unanswered(ledger: Ledger, division: int, stream: str, your_ref: str | None) -> str | None:
-    """Return a document that may be in Exact and that no run has in hand, or None.
-
-    Args:
-        ledger: The audit trail.
-        division: Its company.
-        stream: Its stream.
-        your_ref: Its reference, as the shop gave it; None: any.
-    """
+    """Return a document with the shop's reference, or any, that may be in Exact and is nobody's."""
     query = sa.select(documents.c.document_key).where(
         MAY_BE_IN_EXACT,
         documents.c.division == division,

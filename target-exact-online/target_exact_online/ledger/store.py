@@ -172,13 +172,8 @@ class Ledger:
     def build_entry(self, run: Run, entry: Document, members: Mapping[str, int]) -> Step | None:
         """Take the entry of a day into the ledger, with the documents that are part of it.
 
-        Args:
-            run: The run that built it.
-            entry: The entry.
-            members: The ledger's names of the documents behind it, and their last events.
-
-        Returns:
-            What became of it; None when one of the documents changed meanwhile: build it again.
+        These are given by name with their last events; None: one of them changed meanwhile, build
+        it again.
         """
         with run.transaction() as connection:
             pen = _Pen(connection, self.keys, {"run": run.run_id})
