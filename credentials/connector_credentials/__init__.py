@@ -1,5 +1,6 @@
 """Encrypted store of connector credentials, with locks and rotation."""
 
+from connector_credentials._durable import whole_file
 from connector_credentials.checks import Finding
 from connector_credentials.exceptions import CredentialStoreError, SettingsError
 from connector_credentials.keys import derive_key, generate_key
@@ -24,4 +25,5 @@ __all__ = [
     "protect",
     "read_settings",
     "redact",
+    "whole_file",
 ]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from connector_credentials import clean
+from connector_credentials import clean, whole_file
 from exact_online.errors import ConfigError
 from target_exact_online._money import digits
 
@@ -56,16 +56,8 @@ def write(path: str, summary: Summary, exit_code: int, error: BaseException | No
     """
     told = as_dict(summary, exit_code, error)
     text = json.dumps(told, indent=2, default=datetime.isoformat) + "\n"
-    with _writing(path):
-        # Beside it and then moved: mode 0600 from the first byte, and never half a report.
-        handle, aside = tempfile.mkstemp(dir=Path(path).parent, prefix=".report-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(aside).replace(path)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
+    with _writing(path), whole_file(Path(path)) as file:
+        file.write(text.encode())
 
 
 def tell(config: Mapping[str, Any], logger: logging.Logger) -> None:

@@ -19,21 +19,13 @@ def tell(
     """Send what became of a run, when an ``OTEL_…`` variable asks for it; a failure fails no run.
 
     Only figures and words of our own are sent: no numbers of documents, names or messages.
-
-    Args:
-        summary: The counts.
-        division: Exact's company, where one is set.
-        exit_code: How the run ends.
-        error: What ended it, or None.
     """
     if not any(name.startswith("OTEL_") for name in os.environ):
         return
     try:
         # Imported here: few have it, and it costs a third of a second.
         from opentelemetry import metrics, trace  # noqa: PLC0415
-        from opentelemetry.instrumentation.auto_instrumentation import (  # noqa: PLC0415
-            initialize,
-        )
+        from opentelemetry.instrumentation import auto_instrumentation  # noqa: PLC0415
     except ImportError:
         _logger.warning(
             "OTEL_ variables are set, but OpenTelemetry is not installed: install "
@@ -42,7 +34,7 @@ def tell(
         return
     os.environ.setdefault("OTEL_SERVICE_NAME", _NAME)
     try:
-        initialize()
+        auto_instrumentation.initialize()
         attributes = {
             "exact_online.outcome": summary.outcome(exit_code, error),
             "exact_online.division": division or 0,

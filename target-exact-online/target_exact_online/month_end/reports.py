@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from connector_credentials import whole_file
 from exact_online.errors import ConfigError
 from target_exact_online.month_end.model import to_json
 
@@ -79,14 +79,8 @@ def _writers() -> dict[str, Callable[[Result, IO[bytes]], None]]:
 def _whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file for its owner alone, beside its place and then moved there."""
     try:
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".month-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                write(file)
-            Path(aside).replace(path)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
+        with whole_file(path) as file:
+            write(file)
     except OSError as failure:
         raise _unwritable(path, str(failure.strerror)) from failure
 
