@@ -35,6 +35,10 @@ DEFAULTS: dict[str, Any] = {
     "exact.changed_fields": {},  # resource -> {header field: value} that the server puts there
     "exact.local_time": True,  # moments are Dutch wall clock time, as the real server writes them
     "exact.refused_filters": {},  # resource -> fields by which lists of it cannot be filtered
+    # How strict the server is; each default is the strictest that anybody has met.
+    "exact.double_slashes": "refused",  # in paths: refused, or merged as web servers do
+    "exact.select_needed": "lists",  # by all lists, by bulk ones only (as documented), or never
+    "exact.filter_needed": True,  # by lists that have a sync twin; the real server: since 2021/22
     "exact.refused_methods": {},  # resource -> HTTP methods that the company does not allow
 }
 
@@ -44,6 +48,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "exact.credit_note_quantity": ("positive", "negative"),
     "exact.variable_rate": ("mandatory", "optional"),
     "exact.order_amount_without_price": ("ignored", "counts"),
+    "exact.double_slashes": ("refused", "merged"),
+    "exact.select_needed": ("lists", "bulk", "never"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -564,7 +565,18 @@ def test_an_older_ledger_needs_to_know_its_company(ledger_url: str) -> None:
         Ledger.open(ledger_url)
 
 
-def test_what_is_forgotten_is_nowhere_in_the_file(tmp_path: Path) -> None:
+def test_what_is_forgotten_is_nowhere_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where SQLite was built without overwriting, as it is by default."""
+    connect = sqlite3.connect
+
+    def built_otherwise(*args: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*args, **options)
+        connection.execute("PRAGMA secure_delete=OFF")
+        return connection
+
+    monkeypatch.setattr("sqlite3.dbapi2.connect", built_otherwise)
     ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
     run = Run(ledger.engine)
     ledger.arrive(run, [document(f"d{number}", description="x" * 900) for number in range(40)])

@@ -183,18 +183,29 @@ def _read_token(text: str | None) -> Any:
         raise BadRequestError(message) from None
 
 
-def check_select(options: Options) -> None:
+def check_select(resource: Resource, options: Options, needed: str) -> None:
     """Refuse lists that do not say what they want.
+
+    Args:
+        resource: What is read.
+        options: Checked query options.
+        needed: By all ``lists``, by ``bulk`` ones, or ``never``.
 
     Raises:
         BadRequestError: There is neither ``$select`` nor ``$top=1``.
     """
+    if needed == "never" or (needed == "bulk" and not resource.is_bulk()):
+        return
     if options.select is None and options.top != 1:
         raise BadRequestError(_SELECT_NEEDED)
 
 
 def check_filter(
-    resource: Resource, options: Options, refused: frozenset[str] = frozenset()
+    resource: Resource,
+    options: Options,
+    refused: frozenset[str] = frozenset(),
+    *,
+    needed: bool = True,
 ) -> None:
     """Refuse lists without the filter they need, and filters the server does not run.
 
@@ -202,6 +213,7 @@ def check_filter(
         resource: What is read.
         options: Checked query options.
         refused: Further fields that this server does not filter by here.
+        needed: Lists that have a sync twin want a filter.
 
     Raises:
         BadRequestError: A filter is missing, or names a field that cannot be filtered.
@@ -218,7 +230,7 @@ def check_filter(
     mandatory = _MANDATORY.get(resource.path)
     if mandatory is not None and mandatory not in used:
         _filter_needed([mandatory])
-    if twin in _FILTER_NEEDED and not used:
+    if needed and twin in _FILTER_NEEDED and not used:
         _filter_needed(sorted(allowed_names or {resource.key, "Modified"}))
     if allowed_names is None:
         unknown = {name for name in used if render.looked_up(name)}

@@ -73,11 +73,18 @@ def get(context: SandboxContext, call: Call, caller: Caller, target: Target) -> 
     options = _as_kept(context, call, resource, options)
     if parent is None:
         refused = context.database.setting("exact.refused_filters", {})
-        odata.check_filter(resource, options, frozenset(refused.get(resource.path, ())))
+        odata.check_filter(
+            resource,
+            options,
+            frozenset(refused.get(resource.path, ())),
+            needed=context.database.setting("exact.filter_needed", default=True),
+        )
     if target.count:
         return _count(context, call, target, options)
     if parent is None:
-        odata.check_select(options)
+        odata.check_select(
+            resource, options, context.database.setting("exact.select_needed", "lists")
+        )
     database, division = context.database, target.division
     derived.refresh(database, resource.path, division, call.moment)
     page = query.fetch(database, resource, division, options, parent=parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -88,10 +89,13 @@ class ExactOnline:
 
     def _call(self, scope: Scope, body: bytes) -> Call:
         headers = asgi.headers_of(scope)
+        path = scope["path"]
+        if "//" in path and self._context.database.setting("exact.double_slashes") == "merged":
+            path = re.sub("/+", "/", path)
         host, port = scope["server"]
         return Call(
             method=scope["method"],
-            path=scope["path"],
+            path=path,
             query=scope["query_string"].decode("latin-1"),
             headers=headers,
             body=body,

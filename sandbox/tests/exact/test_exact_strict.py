@@ -306,6 +306,24 @@ def test_check_digits_of_vat_numbers(exact: Any, number: str, country: str, good
         assert answer.json()["error"]["message"]["value"] == "Ongeldig: Btw-nummer"
 
 
+@pytest.mark.parametrize(
+    ("path", "odata", "setting", "value", "before", "after"),
+    [
+        ("/financial/Journals", {"select": "Code"}, "double_slashes", "merged", 404, 200),
+        ("financial/Journals", {}, "select_needed", "bulk", 400, 200),
+        ("bulk/Financial/GLAccounts", {}, "select_needed", "bulk", 400, 400),
+        ("crm/Accounts", {"select": "ID"}, "filter_needed", False, 400, 200),
+        ("sync/CRM/Accounts", {"select": "ID"}, "filter_needed", False, 400, 400),
+    ],
+)
+def test_how_strict_the_server_is_can_be_set(
+    fresh: Any, path: str, odata: Any, setting: str, value: Any, before: int, after: int
+) -> None:
+    assert fresh.get(path, **odata).status_code == before
+    fresh.handle.set(f"exact.{setting}", value)
+    assert fresh.get(path, **odata).status_code == after
+
+
 def test_expired_tokens_count_as_errors(fresh: Any) -> None:
     fresh.handle.set("exact.error_limit", 3)
     fresh.handle.advance(601)
