@@ -5,13 +5,14 @@ run out between the runs by the sandbox's clock. An untouched quarter must agree
 calls. Then ten things happen, one after the other, that an accountant must be told of; after each
 of them the months are compared again. At last lines of the mirror are changed at random.
 
-    uv run benchmarks/month_end.py [--documents 30000] [--days 90] [--mutations 1000] [--json]
+    uv run benchmarks/month_end.py [--documents 30000] [--days 90] [--mutations 1000]
+                                   [--large 100000] [--json]
 
 Figures: `planted_found` (of 10, each with exactly its classes), `false_findings` (anything else),
 `remainder` (cents that no class explains), `calls_when_equal` (of the dearest month),
 `calls_per_1000_lines` (calls beyond 20, by lines read), `unclassified` (bridges with a remainder,
 or changed entries without a finding, after the random changes), `seconds` and `peak_mb` of one
-comparison.
+comparison with its reports; and those of `month_end_large.py`.
 """
 
 from __future__ import annotations
@@ -39,16 +40,18 @@ from click.testing import CliRunner
 from commerce_sandbox.testing import SandboxHandle
 from target_exact_online.cli import cli
 from target_exact_online.ledger.store import Ledger
-from target_exact_online.month_end.books import Rates, Reader, owned
+from target_exact_online.month_end.books import Reader, owned
 from target_exact_online.month_end.evidence import Evidence
 from target_exact_online.month_end.lines import ExactLines
 from target_exact_online.month_end.reconcile import Comparison, Wish
-from target_exact_online.month_end.scopes import Books
+from target_exact_online.month_end.scopes import Books, Rates
 from target_exact_online.month_end.sides import Chart, Month
 from target_exact_online.month_end.tables import exact_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from target_exact_online.month_end.model import Result
 
 TARGET = Path(sys.executable).with_name("target-exact-online")
 LAST_DAY = date(2026, 10, 31)
@@ -448,7 +451,7 @@ def mutate(bench: Bench, count: int) -> int:
             connection.execute(
                 exact_lines.update().where(exact_lines.c.id == row.id).values(change)
             )
-    result = _offline(ledger)
+    result = offline(ledger)
     ledger.close()
     touched = {row.entry_id for row in chosen}
     named = {one.entry_id for one in result.findings}
@@ -456,8 +459,8 @@ def mutate(bench: Bench, count: int) -> int:
     return unexplained + len(touched - named)
 
 
-def _offline(ledger: Ledger) -> Any:
-    """Compare October with the mirror as it lies there."""
+def offline(ledger: Ledger, shop: Iterable[str | bytes] | None = None) -> Result:
+    """Compare October with the mirror as it lies there, without a call."""
     month = Month(DIVISION, 2026, 10, date(2026, 10, 1), LAST_DAY, "EUR")
     chart = Chart(receivables=frozenset({"1300"}), journal_types={"70": 20, "90": 90})
     mirror = ExactLines(ledger.engine, DIVISION, chart, moving=True)
@@ -466,7 +469,7 @@ def _offline(ledger: Ledger) -> Any:
     books = Books("EUR", chart, owned(ledger, month, chart))
     rates = Rates("EUR")
     reader = Reader(ledger, month, books, rates)
-    wish = Wish("lines", None, None, with_names=False, now=AFTER)
+    wish = Wish("lines", shop, None, with_names=False, now=AFTER)
     return Comparison(ledger, evidence, wish, reader, books, rates).run()
 
 
@@ -548,10 +551,16 @@ def main() -> int:
     parser.add_argument("--documents", type=int, default=30_000)
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--mutations", type=int, default=1_000)
+    parser.add_argument("--large", type=int, default=100_000, help="0: leave the large month out")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="month-end-") as folder:
         figures = run(options.documents, options.days, options.mutations, Path(folder))
+    if options.large:
+        command = [sys.executable, str(Path(__file__).with_name("month_end_large.py")), "--json"]
+        command += ["--documents", str(options.large)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        figures |= {"large": json.loads(done.stdout)}
     if options.json:
         print(json.dumps(figures))
     else:

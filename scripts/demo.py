@@ -469,7 +469,8 @@ def show(summary: dict[str, Any], home: Path) -> None:
             console.print(
                 f"{state.capitalize()} {line['document_key']}: {line['reason']}", soft_wrap=True
             )
-    console.print(f"The month as its accountant gets it: {Path(summary['month']['html']).as_uri()}")
+    page = Path(summary["month"]["html"]).as_uri()
+    console.print(f"The month as its accountant gets it: {page}", soft_wrap=True)
     console.print(
         f"Look further in {os.path.relpath(home)}: *.log is what Meltano said, *.report.json "
         "what the target did, ledger.db the audit trail.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -14,6 +15,12 @@ import filelock
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+_SPEC = importlib.util.spec_from_file_location("demo", ROOT / "scripts" / "demo.py")
+assert _SPEC is not None
+assert _SPEC.loader is not None
+program = importlib.util.module_from_spec(_SPEC)
+sys.modules["demo"] = program  # its data classes look their module up
+_SPEC.loader.exec_module(program)
 
 
 def demo(folder: Path, summary: Path) -> dict[str, Any]:
@@ -30,9 +37,17 @@ def demo(folder: Path, summary: Path) -> dict[str, Any]:
     return result
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a demo that has run once."""
+    folder = tmp_path_factory.mktemp("demo") / "demo"
+    demo(folder, folder.parent / "first.json")
+    return folder
+
+
 @pytest.mark.timeout(900)
-def test_the_demo_books_the_shop_and_again_posts_nothing_twice(tmp_path: Path) -> None:
-    first = demo(tmp_path / "demo", tmp_path / "first.json")
+def test_the_demo_books_the_shop_and_again_posts_nothing_twice(folder: Path) -> None:
+    first = json.loads((folder.parent / "first.json").read_text())
     assert first["balanced"] is True
     assert first["debtor_balance"] == first["shop_total"]
     assert set(first["shop_total"]) == {"EUR", "GBP"}
@@ -53,11 +68,35 @@ def test_the_demo_books_the_shop_and_again_posts_nothing_twice(tmp_path: Path) -
     assert len(lines) > 4
     assert sum(lines) == 0
 
-    again = demo(tmp_path / "demo", tmp_path / "again.json")
+    again = demo(folder, folder.parent / "again.json")
     assert again["posted_now"] == 0
     assert again["posted"] == first["posted"]
     assert again["balanced"] is True
     assert again["api_calls"] <= 2
+
+
+@pytest.mark.timeout(900)
+def test_a_night_finds_what_somebody_deleted_in_an_earlier_month(folder: Path) -> None:
+    first = json.loads((folder.parent / "first.json").read_text())
+    with program.running_sandbox(folder) as sandbox:
+        environment = program.prepare(sandbox, folder)
+        assert night(folder, environment) == 0, (folder / "compare-posted.log").read_text()
+        entry = next(
+            one
+            for one in sandbox.exact("salesentry/SalesEntries")
+            if f"{one['ReportingYear']}-{one['ReportingPeriod']:02}" == first["month"]["month"]
+        )
+        sandbox.bookkeeper("Bea").delete(entry["EntryID"])
+        assert night(folder, environment) != 0
+    log = (folder / "compare-posted.log").read_text()
+    assert "E1 Deleted in Exact" in log
+    assert entry["YourRef"].strip() in log
+
+
+def night(folder: Path, environment: dict[str, str]) -> int:
+    with program.meltano("compare-posted", environment, folder) as process:
+        pass
+    return int(process.returncode)
 
 
 def test_two_demos_in_one_folder_say_so(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ SCOPES = (
     Scope("create_accounts", "Crm accounts", "manage", "new relations, addresses, contacts"),
     Scope("create_items", "Logistics items", "manage", "new items"),
     Scope("attach_documents", "Organization documents", "manage", "PDF copies"),
+    Scope("month-end", "Financial receivables", "read", "open items"),
+    Scope("month-end", "Financial payables", "read", "debtors by age, left out without it"),
     Scope("webhooks", "Organization administration", "manage", "subscriptions"),
 )
 

@@ -21,6 +21,10 @@ READ = {
     ],
     "sales_invoice": ["sync/Logistics/Items", "salesentry/SalesEntries"],
     "sales orders": ["sync/Logistics/Items"],
+    "month-end": [
+        "read/financial/OutstandingInvoicesOverview", "read/financial/ReceivablesList",
+        "read/financial/AgingOverview",
+    ],
 }  # fmt: skip
 MANAGED = {
     "sales_entry": ["salesentry/SalesEntries"],

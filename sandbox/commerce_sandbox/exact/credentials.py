@@ -30,9 +30,9 @@ TOKEN_CALLS_PER_DAY = 200
 
 ALL_SCOPES = frozenset({
     "crm accounts", "financial accounting", "financial cashflow", "financial costcenters",
-    "financial currencies", "financial generalledgers", "financial receivables",
-    "logistics items", "organization administration", "organization documents",
-    "sales invoices", "sales orders",
+    "financial currencies", "financial generalledgers", "financial payables",
+    "financial receivables", "logistics items", "organization administration",
+    "organization documents", "sales invoices", "sales orders",
 })  # fmt: skip
 
 

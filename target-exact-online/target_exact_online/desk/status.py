@@ -17,6 +17,7 @@ from exact_online.tokens import REFRESH_LIFE_DAYS, WARN_FROM_DAY
 from target_exact_online.desk.commands import open_ledger
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import documents, runs
+from target_exact_online.month_end.tables import reconciliations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,6 +67,7 @@ def examine(ledger: Ledger, config: dict[str, Any], longest: timedelta) -> Itera
             .where(runs.c.calls_left.is_not(None))
             .order_by(runs.c.started_at.desc())
         )
+        yield from _months(connection)
     if left is not None:
         yield Finding("ok", "calls", f"{left} were left after the last run", left)
     yield _login(config, now)
@@ -91,6 +93,28 @@ def _runs(connection: sa.Connection, now: datetime, longest: timedelta) -> Itera
         yield Finding(
             "critical" if late else "ok", f"run: {stream}", f"last good run {said}{more}", last
         )
+
+
+def _months(connection: sa.Connection) -> Iterator[Finding]:
+    """Yield the last comparison of each company, and of earlier months what nobody has settled."""
+    known = reconciliations.c
+    month = (known.division, known.year, known.period)
+    rows = connection.execute(
+        sa.select(*month, known.made_at, known.outcome, known.status).order_by(
+            *(one.desc() for one in month), known.made_at.desc()
+        )
+    )
+    seen: set[tuple[int, ...]] = set()
+    for division, year, period, made_at, outcome, state in rows:
+        is_latest = all(one[0] != division for one in seen)
+        good = outcome == "agrees" or (outcome == "differs" and state == "signed")
+        if (division, year, period) not in seen and (is_latest or not good):
+            told = f"division {division} {outcome}, compared {made_at:%Y-%m-%d %H:%M} UTC, "
+            told += "signed off" if state == "signed" else "not signed off"
+            told += "" if good else f": reconcile --month {year}-{period:02}"
+            level: Level = "ok" if good else "warning"
+            yield Finding(level, f"month {year}-{period:02}", told, made_at)
+        seen.add((division, year, period))
 
 
 def _login(config: Mapping[str, Any], now: datetime) -> Finding:

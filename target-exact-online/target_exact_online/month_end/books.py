@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from sys import intern
@@ -19,7 +19,7 @@ from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.postings import lines_of
 from target_exact_online.ledger.rows import Document
 from target_exact_online.ledger.tables import documents, postings
-from target_exact_online.month_end.scopes import Books, Owned
+from target_exact_online.month_end.scopes import Books, Owned, Rates
 from target_exact_online.month_end.sides import SALES, ZERO, Booked, Line, cents
 
 if TYPE_CHECKING:
@@ -48,32 +48,6 @@ _POSTING = tuple(
         *("amount", "vat_amount", "amount_dc", "role", "derived"),
     )
 )
-_CENT = Decimal("0.01")
-
-
-@dataclass(slots=True)
-class Rates:
-    """Rates of documents for which none was recorded.
-
-    Attributes:
-        currency: The company's own.
-        known: Returns Exact's rate for a currency on a day (ISO), or None.
-        missing: Currencies without a rate, with how many lines.
-    """
-
-    currency: str
-    known: Callable[[str, str], Decimal | None] = lambda _currency, _day: None
-    missing: dict[str, int] = field(default_factory=dict)
-
-    def own(self, amount: Decimal, currency: str, day: str, rate: Decimal | None = None) -> Decimal:
-        """Return an amount in the company's currency."""
-        if currency == self.currency:
-            return amount
-        rate = rate if rate is not None else self.known(currency, day)
-        if rate is None:
-            self.missing[currency] = self.missing.get(currency, 0) + 1
-            return ZERO
-        return (amount * rate).quantize(_CENT)
 
 
 def text_hash(text: str) -> str:

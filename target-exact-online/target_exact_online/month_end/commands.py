@@ -20,6 +20,7 @@ from target_exact_online.month_end.run import (
     DEPTHS,
     SOURCES,
     Order,
+    changed_months,
     compare,
     mirror_of,
     month_of,
@@ -73,6 +74,11 @@ class _Reconcile(click.Group):
     show_default=True,
     help="From which difference on the exit code is 3.",
 )
+@click.option(
+    "--changed-months",
+    is_flag=True,
+    help="Also compare again each earlier month that has changed since it was compared.",
+)
 @click.pass_context
 def reconcile(ctx: click.Context, /, **options: Any) -> None:
     """Compare a month: shop, ledger and Exact, every cent explained."""
@@ -82,10 +88,19 @@ def reconcile(ctx: click.Context, /, **options: Any) -> None:
         msg = "Name the month: --month 2026-10."
         raise click.UsageError(msg)
     files = Files.of(options)
+    ledger = open_ledger(ctx.obj)
     result = _compare(ctx.obj, options)
-    sign_off.keep(open_ledger(ctx.obj), result)
+    sign_off.keep(ledger, result)
     show(result, files)
-    sys.exit(exit_code(result, options["fail_on"]))
+    codes = {exit_code(result, options["fail_on"])}
+    for day in changed_months(ledger, result) if options["changed_months"] else ():
+        click.echo()
+        again = options | {"month": f"{day:%Y-%m}", "shop": None}
+        earlier = _compare(ctx.obj, again)
+        sign_off.keep(ledger, earlier)
+        show(earlier, Files())
+        codes.add(exit_code(earlier, options["fail_on"]))
+    sys.exit(EXIT_NOT_DONE if EXIT_NOT_DONE in codes else max(codes))
 
 
 def show(result: Result, files: Files, *, err: bool = False) -> None:

@@ -15,10 +15,10 @@ from exact_online.errors import ConfigError
 from target_exact_online.master_data import NotUsableError
 from target_exact_online.month_end import lines
 from target_exact_online.month_end.audit_file import AuditLines, open_audit_file
-from target_exact_online.month_end.exact import BalanceRow, Reading
+from target_exact_online.month_end.exact import Reading
 from target_exact_online.month_end.lines import ExactLines
 from target_exact_online.month_end.model import Calls, Filed
-from target_exact_online.month_end.sides import Chart, Month
+from target_exact_online.month_end.sides import BalanceRow, Chart, Month
 from target_exact_online.month_end.tables import exact_lines
 
 if TYPE_CHECKING:

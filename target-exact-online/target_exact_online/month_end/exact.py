@@ -6,18 +6,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
-
-import sqlalchemy as sa
 
 from exact_online import odata
-from exact_online.errors import FatalError, NotNowError, RequestRefusedError
-from target_exact_online.ledger.database import reading
+from exact_online.errors import (
+    AuthorizationRequiredError,
+    FatalError,
+    NotNowError,
+    RequestRefusedError,
+)
 from target_exact_online.month_end import lines
-from target_exact_online.month_end.books import text_hash
+from target_exact_online.month_end.mirror import (
+    as_day,
+    as_text,
+    columns,
+    note_deleted,
+    state_of,
+    utc,
+    write_state,
+)
 from target_exact_online.month_end.model import Filed
-from target_exact_online.month_end.sides import Stamp, cents
-from target_exact_online.month_end.tables import exact_lines, exact_mirrors
+from target_exact_online.month_end.sides import BalanceRow, Header, Stamp, cents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from exact_online.client import ExactClient
+    from target_exact_online.month_end.mirror import MirrorState
     from target_exact_online.month_end.sides import Month
 
 BALANCE = "financial/ReportingBalance"
@@ -40,7 +49,6 @@ DELETED = "sync/Deleted"
 INVOICES = "salesinvoice/SalesInvoices"
 _OF_LINES = 1
 """``EntityType`` of transaction lines in `DELETED`."""
-_ZONE = ZoneInfo("Europe/Amsterdam")
 _PAGE = 1_000
 _OPEN, _PROCESSED = 0, 50
 _KINDS = {31: "VAT return", 32: "EC sales list"}
@@ -50,64 +58,6 @@ _FIELDS = (
     "YourRef,Description,PaymentReference,OrderNumber,InvoiceNumber,Account,Creator,"
     "CreatorFullName,Created,Modifier,ModifierFullName,Modified"
 )
-
-
-def utc(moment: datetime | None) -> datetime | None:
-    """Return what Exact calls a moment in UTC: it writes Dutch wall clock time as if it were.
-
-    Of the hour that comes twice in autumn the first is taken.
-    """
-    return None if moment is None else moment.replace(tzinfo=_ZONE).astimezone(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class BalanceRow:
-    """A sum of Exact's own.
-
-    Attributes:
-        account: Code of the GL account.
-        cost_center: Its code, or an empty string.
-        cost_unit: Its code, or an empty string.
-        type: Exact's type of the entries.
-        status: Their status.
-        count: How many lines.
-        amount: Debit minus credit, in the company's currency.
-        profit_and_loss: Whether the account is no part of the balance sheet.
-    """
-
-    account: str
-    cost_center: str
-    cost_unit: str
-    type: int
-    status: int
-    count: int
-    amount: Decimal
-    profit_and_loss: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """The header of an entry, looked up because its lines are not where they should be.
-
-    Attributes:
-        id: Its GUID.
-        number: Its number.
-        journal: Its journal.
-        date: Its date (ISO).
-        year: Financial year.
-        period: Period.
-        status: 20 open, 50 processed.
-        stamp: Who made and changed it.
-    """
-
-    id: str
-    number: str
-    journal: str
-    date: str
-    year: int
-    period: int
-    status: int
-    stamp: Stamp
 
 
 class SpentError(NotNowError):
@@ -159,14 +109,14 @@ class Reading:
         )
         return [
             BalanceRow(
-                account=_text(row["GLAccountCode"]),
-                cost_center=_text(row.get("CostCenterCode")),
-                cost_unit=_text(row.get("CostUnitCode")),
+                account=as_text(row["GLAccountCode"]),
+                cost_center=as_text(row.get("CostCenterCode")),
+                cost_unit=as_text(row.get("CostUnitCode")),
                 type=int(row.get("Type") or 0),
                 status=int(row.get("Status") or 0),
                 count=int(row.get("Count") or 0),
                 amount=cents(row["Amount"]),
-                profit_and_loss=_text(row.get("BalanceType")) == "W",
+                profit_and_loss=as_text(row.get("BalanceType")) == "W",
             )
             for row in rows
         ]
@@ -176,17 +126,17 @@ class Reading:
         rows = self._get(AGEING, select="AgeGroup,AgeGroupDescription,AmountReceivable")
         try:
             return [
-                (_text(row["AgeGroupDescription"]), cents(row["AmountReceivable"]))
+                (as_text(row["AgeGroupDescription"]), cents(row["AmountReceivable"]))
                 for row in sorted(rows, key=lambda row: int(row["AgeGroup"]))
             ]
-        except RequestRefusedError:
-            return []
+        except (AuthorizationRequiredError, RequestRefusedError):
+            return []  # it may need a right that nothing else needs
 
     def open_pairs(self) -> list[tuple[str, str, int]]:
         """Return debtors who owe nothing and have open items: code, currency, how many."""
         sums: dict[tuple[str, str], list[Decimal]] = {}
         for row in self._get(ITEMS, select="HID,AccountCode,Amount,CurrencyCode"):
-            name = (_text(row["AccountCode"]), _text(row["CurrencyCode"]))
+            name = (as_text(row["AccountCode"]), as_text(row["CurrencyCode"]))
             sums.setdefault(name, []).append(cents(row["Amount"]))
         return [(*name, len(found)) for name, found in sorted(sums.items()) if not sum(found)]
 
@@ -206,7 +156,7 @@ class Reading:
             select="ID,GLAccountCode,Amount,ReportingYear,ReportingPeriod",
             filter=f"ReportingYear le {month.year} and ({terms})",
         ):
-            code, at = _text(row["GLAccountCode"]), (row["ReportingYear"], row["ReportingPeriod"])
+            code, at = as_text(row["GLAccountCode"]), (row["ReportingYear"], row["ReportingPeriod"])
             opening, closing = found.get(code, (Decimal("0.00"), Decimal("0.00")))
             amount = cents(row["Amount"])
             if at < (month.year, month.period):
@@ -234,7 +184,7 @@ class Reading:
             select="Journal,JournalType,Status,Year,Period",
             filter=f"Year eq {month.year} and Period eq {month.period}",
         ):
-            journal = _text(row["Journal"])
+            journal = as_text(row["Journal"])
             if row.get("JournalType") is not None:
                 types[journal] = int(row["JournalType"])
             if row.get("Status") == _OPEN:
@@ -253,7 +203,7 @@ class Reading:
                 kind=_KINDS[row["Type"]],
                 year=int(row["Year"]),
                 period=int(row["Period"]),
-                frequency=_text(row.get("Frequency")) or "M",
+                frequency=as_text(row.get("Frequency")) or "M",
                 status=int(row.get("Status") or 0),
                 amount=None if row.get("Amount") is None else cents(row["Amount"]),
                 at=utc(row.get("Created")),
@@ -270,7 +220,7 @@ class Reading:
             for row in self._get(
                 OPEN_ITEMS, select="CurrencyCode,OutstandingReceivableInvoiceAmount"
             )
-            if _text(row.get("CurrencyCode")) in ("", currency)
+            if as_text(row.get("CurrencyCode")) in ("", currency)
         ]
         return sum(amounts, Decimal("0.00")) if amounts else None
 
@@ -294,12 +244,12 @@ class Reading:
             some = [odata.guid(one) for one in wanted[start : start + odata.MAX_TERMS]]
             where = odata.any_of("EntryID", some)
             for row in self._get(resource, select=select, filter=where):
-                key = _text(row["EntryID"])
+                key = as_text(row["EntryID"])
                 found[key.lower()] = Header(
                     key,
-                    _text(row.get(names[0])),
-                    _text(row.get(names[1])),
-                    _day(row.get(names[2])) if names[2] else "",
+                    as_text(row.get(names[0])),
+                    as_text(row.get(names[1])),
+                    as_day(row.get(names[2])) if names[2] else "",
                     int(row.get(names[3]) or 0),
                     int(row.get(names[4]) or 0),
                     int(row.get("Status") or 0),
@@ -320,7 +270,7 @@ class Reading:
             for row in self._get(
                 INVOICES, select="InvoiceID,Status", filter=odata.any_of("InvoiceID", some)
             ):
-                key = _text(row["InvoiceID"]).lower()
+                key = as_text(row["InvoiceID"]).lower()
                 if key in wanted and int(row.get("Status") or 0) < _PROCESSED:
                     found.append(wanted[key])
         return found
@@ -382,20 +332,20 @@ class Reading:
         Raises:
             NotNowError: Calls are spent; what was read is kept.
         """
-        state = mirror_state(engine, self.division)
+        state = state_of(engine, self.division)
 
         def keep(rows: list[dict[str, Any]]) -> None:
             state.timestamp = max(state.timestamp, *(row["timestamp"] for row in rows))
             with engine.begin() as connection:
                 lines.store(connection, self.division, rows)
-                _write_state(connection, self.division, state)
+                write_state(connection, self.division, state)
 
         where = f"Timestamp gt {state.timestamp}L"
         self._keep(self._get(SYNC, select=f"{_FIELDS},Timestamp", filter=where), keep)
         self._deletions(engine, state)
         state.complete, state.read_at = True, datetime.now(UTC)
         with engine.begin() as connection:
-            _write_state(connection, self.division, state)
+            write_state(connection, self.division, state)
 
     def _deletions(self, engine: Engine, state: MirrorState) -> None:
         where = f"Timestamp gt {state.deleted_timestamp}L and EntityType eq {_OF_LINES}"
@@ -404,122 +354,9 @@ class Reading:
         for row in self._get(DELETED, select=fields, filter=where):
             page.append(row)
             if len(page) == _PAGE:
-                _delete(engine, self.division, page, state)
+                note_deleted(engine, self.division, page, state)
                 page = []
-        _delete(engine, self.division, page, state)
-
-
-@dataclass(slots=True)
-class MirrorState:
-    """How far the mirror of a company's lines was read.
-
-    Attributes:
-        timestamp: Highest row version of a line.
-        deleted_timestamp: Highest row version of a deletion.
-        read_at: When it was last read to the end (UTC), or None.
-        complete: Whether it was ever read to the end.
-    """
-
-    timestamp: int = 1
-    deleted_timestamp: int = 1
-    read_at: datetime | None = None
-    complete: bool = False
-
-
-def mirror_state(engine: Engine, division: int) -> MirrorState:
-    """Return how far a mirror was read.
-
-    Args:
-        engine: The ledger's engine.
-        division: The company.
-    """
-    query = sa.select(exact_mirrors).where(exact_mirrors.c.division == division)
-    with reading(engine) as connection:
-        row = connection.execute(query).one_or_none()
-    if row is None:
-        return MirrorState()
-    return MirrorState(row.timestamp, row.deleted_timestamp, row.read_at, row.complete)
-
-
-def _write_state(connection: sa.Connection, division: int, state: MirrorState) -> None:
-    connection.execute(exact_mirrors.delete().where(exact_mirrors.c.division == division))
-    connection.execute(
-        exact_mirrors.insert().values(
-            division=division,
-            timestamp=state.timestamp,
-            deleted_timestamp=state.deleted_timestamp,
-            read_at=state.read_at,
-            complete=state.complete,
-        )
-    )
-
-
-def _delete(engine: Engine, division: int, rows: list[dict[str, Any]], state: MirrorState) -> None:
-    """Note which lines are gone, by whom and when."""
-    if not rows:
-        return
-    state.deleted_timestamp = max(state.deleted_timestamp, *(int(r["Timestamp"]) for r in rows))
-    gone = (
-        exact_lines.update()
-        .where(
-            exact_lines.c.division == division,
-            exact_lines.c.id == sa.bindparam("gone"),
-        )
-        .values(deleted_at=sa.bindparam("at"), deleted_by=sa.bindparam("by"))
-    )
-    with engine.begin() as connection:
-        connection.execute(
-            gone,
-            [
-                {
-                    "gone": _text(row["EntityKey"]),
-                    "at": utc(row.get("DeletedDate")) or datetime.now(UTC),
-                    "by": _text(row.get("DeletedBy")),
-                }
-                for row in rows
-            ],
-        )
-        _write_state(connection, division, state)
-
-
-def columns(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the columns of `exact_lines` for a transaction line of Exact."""
-    return {
-        "id": _text(row["ID"]),
-        "entry_id": _text(row["EntryID"]),
-        "entry_number": _text(row.get("EntryNumber")) or None,
-        "journal": _text(row.get("JournalCode")),
-        "line_no": row.get("LineNumber"),
-        "type": row.get("Type"),
-        "status": row.get("Status"),
-        "date": _day(row.get("Date")) or None,
-        "period_year": row.get("FinancialYear"),
-        "period_no": row.get("FinancialPeriod"),
-        "gl_account": _text(row["GLAccountCode"]),
-        "amount": cents(row["AmountFC"]),
-        "amount_dc": cents(row["AmountDC"]),
-        "currency": _text(row.get("Currency")) or None,
-        "rate": _text(row.get("ExchangeRate")) or None,
-        "vat_code": _text(row.get("VATCode")) or None,
-        "vat_amount": None if row.get("AmountVATFC") is None else cents(row["AmountVATFC"]),
-        "cost_center": _text(row.get("CostCenter")) or None,
-        "cost_unit": _text(row.get("CostUnit")) or None,
-        "reference": _text(row.get("YourRef"))[:64] or None,
-        "text_hash": text_hash(_text(row.get("Description"))) or None,
-        "payment_reference": _text(row.get("PaymentReference"))[:64] or None,
-        "order_number": _text(row.get("OrderNumber")) or None,
-        "invoice_number": _text(row.get("InvoiceNumber")) or None,
-        "relation": _text(row.get("Account")) or None,
-        "creator": _text(row.get("Creator")) or None,
-        "creator_name": _text(row.get("CreatorFullName"))[:255] or None,
-        "created": utc(row.get("Created")),
-        "modifier": _text(row.get("Modifier")) or None,
-        "modifier_name": _text(row.get("ModifierFullName"))[:255] or None,
-        "modified": utc(row.get("Modified")),
-        "timestamp": int(row.get("Timestamp") or 0),
-        "deleted_at": None,
-        "deleted_by": None,
-    }
+        note_deleted(engine, self.division, page, state)
 
 
 def covers(filed: Filed, month: Month) -> bool:
@@ -531,18 +368,10 @@ def covers(filed: Filed, month: Month) -> bool:
 
 def _stamp(row: dict[str, Any]) -> Stamp:
     return Stamp(
-        _text(row.get("Creator")),
-        _text(row.get("CreatorFullName")),
+        as_text(row.get("Creator")),
+        as_text(row.get("CreatorFullName")),
         utc(row.get("Created")),
-        _text(row.get("Modifier")),
-        _text(row.get("ModifierFullName")),
+        as_text(row.get("Modifier")),
+        as_text(row.get("ModifierFullName")),
         utc(row.get("Modified")),
     )
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()
-
-
-def _day(value: Any) -> str:
-    return value.date().isoformat() if isinstance(value, datetime) else _text(value)[:10]

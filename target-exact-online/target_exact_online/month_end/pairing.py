@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING
 
 from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end import classes, matching, strangers
-from target_exact_online.month_end.classes import Difference, finding
+from target_exact_online.month_end.classes import finding
 from target_exact_online.month_end.scopes import Moves, Tally
 from target_exact_online.month_end.sides import Entry
+from target_exact_online.month_end.walk import Difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from target_exact_online.month_end.books import Reader
-    from target_exact_online.month_end.exact import Header
     from target_exact_online.month_end.lines import ExactLines
     from target_exact_online.month_end.model import Finding
     from target_exact_online.month_end.people import People
     from target_exact_online.month_end.scopes import Books
-    from target_exact_online.month_end.sides import Booked, Month
+    from target_exact_online.month_end.sides import Booked, Header, Month
 
 _CHUNK = 500
 _INVOICES = "sales_invoices"

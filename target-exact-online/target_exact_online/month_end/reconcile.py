@@ -8,20 +8,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-import sqlalchemy as sa
-
 from exact_online.errors import NotNowError
 from target_exact_online.ledger import queries
-from target_exact_online.ledger.database import reading
-from target_exact_online.ledger.tables import documents, runs
 from target_exact_online.month_end import books as ledger_side
-from target_exact_online.month_end import bridge, controls, shop, statements
+from target_exact_online.month_end import bridge, controls, counts, shop, statements
 from target_exact_online.month_end.bridge import Side
 from target_exact_online.month_end.classes import YEAR_END
 from target_exact_online.month_end.model import DocumentRow, NotCompared, Result
 from target_exact_online.month_end.pairing import Pairing, as_entry
 from target_exact_online.month_end.people import People
-from target_exact_online.month_end.scopes import TOTAL, Books, Sums
+from target_exact_online.month_end.scopes import TOTAL, Books, Rates, Sums
 from target_exact_online.month_end.shop_side import ShopSide, Span, only_ledger
 
 if TYPE_CHECKING:
@@ -29,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from target_exact_online.ledger.store import Ledger
-    from target_exact_online.month_end.books import Rates, Reader
+    from target_exact_online.month_end.books import Reader
     from target_exact_online.month_end.evidence import Evidence
     from target_exact_online.month_end.model import Finding
     from target_exact_online.month_end.sides import Booked
@@ -124,7 +120,7 @@ class Comparison:
             )
             return
         span = wish.span or Span.of(month)
-        last_run = _last_run(self.ledger)
+        last_run = counts.last_run(self.ledger)
         side = ShopSide(month, self.books, self.reader, span, wish.now, last_run)
         side.read(shop.read(wish.messages, self.reader.lines))
         side.rest()
@@ -294,7 +290,7 @@ class Comparison:
         self.findings += self._controls()
         found = tuple(sorted(self.findings, key=_order))
         steps = bridge.steps_of(found)
-        ledger_count = _count_sales(self.ledger, self.reader)
+        ledger_count = counts.sales(self.ledger, month)
         shop_side = self.shop
         bridges = bridge.build(
             steps,
@@ -328,7 +324,7 @@ class Comparison:
             open_journals=evidence.open_journals,
             calls=evidence.calls(),
             not_compared=tuple(self.left_out),
-            rules_versions=_rules_versions(self.ledger, self.reader),
+            rules_versions=counts.rules_versions(self.ledger, month),
             inputs_hash=self._inputs_hash(),
             ledger_state=ledger_side.fingerprint(self.ledger, month),
             exact_state=evidence.mirror_state(),
@@ -395,35 +391,3 @@ class Comparison:
 
 def _order(one: Finding) -> tuple[int, str, str, str]:
     return _WORST[one.severity], one.code, one.document_key, one.entry
-
-
-def _last_run(ledger: Ledger) -> datetime | None:
-    query = sa.select(sa.func.max(runs.c.started_at)).where(runs.c.finished_at.is_not(None))
-    with reading(ledger.engine) as connection:
-        found: datetime | None = connection.scalar(query)
-        return found
-
-
-def _count_sales(ledger: Ledger, reader: Reader) -> int:
-    """Return how many invoices and credit memos of the month are posted."""
-    month = reader.month
-    known = (documents.c.period_year == month.year) & (documents.c.period_no == month.period)
-    day = documents.c.entry_date
-    within = (day >= month.first.isoformat()) & (day <= month.last.isoformat())
-    query = sa.select(sa.func.count()).where(
-        documents.c.division == month.division,
-        documents.c.state == "posted",
-        documents.c.kind.in_(("invoice", "credit_memo")),
-        documents.c.stream.in_(ledger_side.COMPARED_STREAMS),
-        known | (documents.c.period_year.is_(None) & within),
-    )
-    with reading(ledger.engine) as connection:
-        return int(connection.scalar(query) or 0)
-
-
-def _rules_versions(ledger: Ledger, reader: Reader) -> tuple[tuple[str, int], ...]:
-    version = documents.c.rules_version
-    query = sa.select(version, sa.func.count()).where(ledger_side.posted(reader.month))
-    with reading(ledger.engine) as connection:
-        rows = connection.execute(query.group_by(version)).tuples().all()
-    return tuple(sorted((name or "", count) for name, count in rows))

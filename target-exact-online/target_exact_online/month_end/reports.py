@@ -42,7 +42,7 @@ class Files:
         for name in NAMES:
             path = getattr(files, name)
             if path is not None and (path.is_dir() or not os.access(path.parent, os.W_OK)):
-                raise _unwritable(path, "its folder is missing or not yours")
+                raise _unwritable(path, "it is a folder, or its folder is missing or not yours")
         if files.html or files.xlsx:
             _writers()
         return files

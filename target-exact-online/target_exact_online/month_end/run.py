@@ -14,11 +14,11 @@ from target_exact_online.documents.prepared import DocumentSettings
 from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end import evidence as exact_side
 from target_exact_online.month_end import sign_off
-from target_exact_online.month_end.books import Rates, Reader
+from target_exact_online.month_end.books import Reader
 from target_exact_online.month_end.evidence import Source
 from target_exact_online.month_end.lines import ExactLines
 from target_exact_online.month_end.reconcile import Comparison, Depth, Wish
-from target_exact_online.month_end.scopes import Books
+from target_exact_online.month_end.scopes import Books, Rates
 from target_exact_online.month_end.sides import Chart, Month
 
 if TYPE_CHECKING:
@@ -130,6 +130,22 @@ def mirror_of(ledger: Ledger, month: Month) -> str:
     """
     count, state = ExactLines(ledger.engine, month.division, Chart(), moving=True).counts(month)
     return state if count else ""
+
+
+def changed_months(ledger: Ledger, compared: Result) -> Iterator[date]:
+    """Yield earlier months that are not what their newest comparison saw; makes no call.
+
+    Args:
+        ledger: The audit trail, whose mirror was brought up to date by a comparison.
+        compared: That comparison; earlier is what comes before it.
+    """
+    for month, told in sign_off.newest(ledger, compared.division):
+        if month.first >= compared.first:
+            continue
+        ours, theirs = ledger_side.fingerprint(ledger, month), mirror_of(ledger, month)
+        same = told["ledger_state"] == ours and theirs in ("", told["exact_state"])
+        if not same or told["outcome"] == "incomplete":
+            yield month.first
 
 
 @contextlib.contextmanager

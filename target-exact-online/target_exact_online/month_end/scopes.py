@@ -14,12 +14,13 @@ from target_exact_online.month_end.model import Effect
 from target_exact_online.month_end.sides import ZERO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from target_exact_online.month_end.model import Step
     from target_exact_online.month_end.sides import Chart, Line
 
 TOTAL = "total"
+CENT = Decimal("0.01")
 Scope = tuple[str, str]
 """Name of a scope, and a currency."""
 Sums = dict[Scope, Decimal]
@@ -207,3 +208,28 @@ def in_total(effects: Iterable[Effect], currency: str) -> Decimal:
     """Return what effects add to the sales as a whole, in a currency."""
     found = (one.amount for one in effects if (one.scope, one.currency) == (TOTAL, currency))
     return sum(found, Decimal("0.00"))
+
+
+@dataclass(slots=True)
+class Rates:
+    """Rates of documents for which none was recorded.
+
+    Attributes:
+        currency: The company's own.
+        known: Returns Exact's rate for a currency on a day (ISO), or None.
+        missing: Currencies without a rate, with how many lines.
+    """
+
+    currency: str
+    known: Callable[[str, str], Decimal | None] = lambda _currency, _day: None
+    missing: dict[str, int] = field(default_factory=dict)
+
+    def own(self, amount: Decimal, currency: str, day: str, rate: Decimal | None = None) -> Decimal:
+        """Return an amount in the company's currency."""
+        if currency == self.currency:
+            return amount
+        rate = rate if rate is not None else self.known(currency, day)
+        if rate is None:
+            self.missing[currency] = self.missing.get(currency, 0) + 1
+            return ZERO
+        return (amount * rate).quantize(CENT)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from target_exact_online.month_end.classes import Difference
 from target_exact_online.month_end.scopes import Moves
 from target_exact_online.month_end.sides import ZERO, Line
+from target_exact_online.month_end.walk import Difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end import cut_off, shop_classes
-from target_exact_online.month_end.classes import Difference, finding
+from target_exact_online.month_end.classes import finding
 from target_exact_online.month_end.pairing import Seen, seen
 from target_exact_online.month_end.scopes import Moves, Tally
 from target_exact_online.month_end.sides import Booked
+from target_exact_online.month_end.walk import Difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

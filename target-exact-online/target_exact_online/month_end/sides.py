@@ -318,3 +318,53 @@ class Chart:
     profit_and_loss: frozenset[str] = frozenset()
     journal_types: dict[str, int] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceRow:
+    """A sum of Exact's own.
+
+    Attributes:
+        account: Code of the GL account.
+        cost_center: Its code, or an empty string.
+        cost_unit: Its code, or an empty string.
+        type: Exact's type of the entries.
+        status: Their status.
+        count: How many lines.
+        amount: Debit minus credit, in the company's currency.
+        profit_and_loss: Whether the account is no part of the balance sheet.
+    """
+
+    account: str
+    cost_center: str
+    cost_unit: str
+    type: int
+    status: int
+    count: int
+    amount: Decimal
+    profit_and_loss: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header of an entry, looked up because its lines are not where they should be.
+
+    Attributes:
+        id: Its GUID.
+        number: Its number.
+        journal: Its journal.
+        date: Its date (ISO).
+        year: Financial year.
+        period: Period.
+        status: 20 open, 50 processed.
+        stamp: Who made and changed it.
+    """
+
+    id: str
+    number: str
+    journal: str
+    date: str
+    year: int
+    period: int
+    status: int
+    stamp: Stamp

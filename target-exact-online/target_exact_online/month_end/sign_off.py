@@ -27,7 +27,7 @@ from target_exact_online.month_end.sides import Month
 from target_exact_online.month_end.tables import reconciliations
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.month_end.model import Result
@@ -110,16 +110,8 @@ def month_of(ledger: Ledger, division: int, day: date) -> Month | None:
         division: The Exact company.
         day: A day of the month.
     """
-    made = reconciliations.c.made_at
-    query = sa.select(reconciliations).where(reconciliations.c.division == division)
-    with reading(ledger.engine) as connection:
-        rows = connection.execute(query.order_by(made.desc())).all()
-    for row in rows:
-        told = msgspec.json.decode(_opened(ledger, row.result))
-        if told["first"] <= day.isoformat() <= told["last"]:
-            first, last = date.fromisoformat(told["first"]), date.fromisoformat(told["last"])
-            return Month(division, row.year, row.period, first, last, told["currency"])
-    return None
+    months = (month for month, _ in newest(ledger, division))
+    return next((one for one in months if one.first <= day <= one.last), None)
 
 
 def content(ledger: Ledger, kept: Kept) -> dict[str, Any]:
@@ -208,9 +200,29 @@ def standing(ledger: Ledger, month: Month, *, exact_state: str = "") -> SignOff 
     changed = told.get("ledger_state") != ledger_side.fingerprint(ledger, month)
     if exact_state and told.get("exact_state"):
         changed = changed or told["exact_state"] != exact_state
-    if not changed:
-        return signed.sign_off
-    return _stale(signed.sign_off)
+    return replace(signed.sign_off, status="stale") if changed else signed.sign_off
+
+
+def newest(ledger: Ledger, division: int) -> Iterator[tuple[Month, dict[str, Any]]]:
+    """Yield every month that was compared, with its newest comparison as JSON has it.
+
+    Args:
+        ledger: The audit trail.
+        division: The Exact company.
+    """
+    table, last = reconciliations.c, sa.func.max(reconciliations.c.made_at)
+    of = sa.select(table.year, table.period, last).where(table.division == division)
+    with reading(ledger.engine) as connection:
+        found = connection.execute(of.group_by(table.year, table.period)).all()
+    for year, period, made_at in sorted(found):
+        query = sa.select(table.result).where(
+            *(table.division == division, table.year == year, table.period == period),
+            table.made_at == made_at,
+        )
+        with reading(ledger.engine) as connection:
+            told = msgspec.json.decode(_opened(ledger, connection.execute(query).scalar_one()))
+        first, last_day = map(date.fromisoformat, (told["first"], told["last"]))
+        yield Month(division, year, period, first, last_day, told["currency"]), told
 
 
 def approved(ledger: Ledger) -> set[str]:
@@ -270,15 +282,4 @@ def _kept(ledger: Ledger, row: sa.Row[Any], newest: str) -> Kept:
         row.outcome,
         row.inputs_hash,
         sign_off,
-    )
-
-
-def _stale(sign_off: SignOff) -> SignOff:
-    return SignOff(
-        status="stale",
-        signed_by=sign_off.signed_by,
-        signed_at=sign_off.signed_at,
-        note=sign_off.note,
-        inputs_hash=sign_off.inputs_hash,
-        chain_hash=sign_off.chain_hash,
     )

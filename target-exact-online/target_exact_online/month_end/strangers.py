@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from target_exact_online.month_end import matching
-from target_exact_online.month_end.classes import OWN_TYPES, YEAR_END, Difference
+from target_exact_online.month_end.classes import OWN_TYPES, YEAR_END
 from target_exact_online.month_end.scopes import Moves
+from target_exact_online.month_end.walk import Difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

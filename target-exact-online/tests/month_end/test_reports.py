@@ -6,6 +6,7 @@ import re
 import zipfile
 from datetime import datetime
 from html.parser import HTMLParser
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
@@ -48,8 +49,8 @@ def differing(company: Company) -> None:
     company.sandbox.bookkeeper("Bea Boekhouder").edit("000000001", {1: {"amount": 90}})
 
 
-def written(company: Company, *arguments: str, **files: str) -> Any:
-    options = [word for name, path in files.items() for word in (f"--{name}", path)]
+def written(company: Company, *arguments: str, **named: str) -> Any:
+    options = [word for name, path in named.items() for word in (f"--{name}", path)]
     return company.compare(*arguments, *options, "--source", "mirror")
 
 
@@ -164,3 +165,27 @@ def test_a_file_that_cannot_be_written_is_said_before_any_call(
         assert "cannot be written" in done.stderr
         assert "Traceback" not in done.stderr
         assert len(company.sandbox.requests()) == before
+
+
+def test_texts_and_bars_stand_out_from_the_paper() -> None:
+    style = files("target_exact_online.month_end").joinpath("templates/month.html.jinja")
+    colors = dict(re.findall(r"(--\w+|fill): (#\w{6})", style.read_text()))
+    texts = {name: color for name, color in colors.items() if name not in {"--line", "fill"}}
+    fills = re.findall(r"fill: (#\w{6})", style.read_text())
+    assert len(texts) >= 5
+    assert len(fills) >= 5
+    for background in ("#ffffff", "#f4f6f8"):
+        assert min(contrast(color, background) for color in texts.values()) >= 4.5
+        assert min(contrast(color, background) for color in fills) >= 3
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the ratio of two colors as WCAG has it."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(color: str) -> float:
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [one / 12.92 if one <= 0.03928 else ((one + 0.055) / 1.055) ** 2.4 for one in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -68,3 +68,44 @@ def test_a_signature_that_was_tampered_with_shows(company: Company) -> None:
     call = company.target.call
     signed = call("reconcile", "sign", "--month", "2026-10", "--note", "ok").stdout.split()[-1]
     assert call("audit", "verify", "--head", signed).exit_code == 0
+
+
+def test_a_night_looks_at_earlier_months_where_something_changed(company: Company) -> None:
+    company.post(invoice(1), invoice(2), invoice(3, day="2026-11-02"))
+    night = ("--source", "mirror", "--changed-months")
+    assert company.compare(*night, month="2026-10").exit_code == 0
+    quiet = company.compare(*night, month="2026-11", with_shop=False)
+    assert quiet.exit_code == 0
+    assert "Period 2026-10" not in quiet.stdout
+    company.sandbox.bookkeeper("Bea").delete("000000001")
+    found = company.compare(*night, month="2026-11", with_shop=False)
+    assert found.exit_code == 3
+    assert found.stdout.count("Period 2026-") == 2
+    assert "E1 Deleted in Exact: shop:nl:invoice:000000001" in found.stdout
+    assert found.result["findings"] == []  # the files are of the month that was asked for
+    assert company.compare(*night, month="2026-11", with_shop=False).exit_code == 0  # told once
+    told = company.target.call("status").stdout.splitlines()
+    assert [line.split()[:3] for line in told if " month " in line] == [
+        ["ok", "month", "2026-11"],
+        ["warning", "month", "2026-10"],  # until it agrees, or is signed as it is
+    ]
+
+
+def test_status_tells_the_last_comparison(company: Company) -> None:
+    company.post(invoice(1))
+    company.compare("--source", "mirror")
+    told = company.target.call("status").stdout
+    assert "month 2026-10" in told
+    assert "agrees" in told
+    assert "not signed off" in told
+    company.target.call("reconcile", "sign", "--month", "2026-10", "--note", "all there")
+    assert ", signed off" in company.target.call("status").stdout
+    company.sandbox.bookkeeper("Bea").delete("000000001")
+    company.compare("--source", "mirror")
+    (line,) = [
+        line
+        for line in company.target.call("status").stdout.splitlines()
+        if "month 2026-10" in line
+    ]
+    assert line.startswith("warning")
+    assert "reconcile --month 2026-10" in line

@@ -156,6 +156,10 @@ def test_what_customers_owe_is_told_by_age_without_reading_each_of_them(company:
     ages = [row[1] for row in rows(found, 8) if row[0].startswith("Age ")]
     assert ages == ["121.00", "242.00", "0.00", "0.00"]
     assert found.result["calls"]["total"] <= 15
+    company.sandbox.set("exact.missing_scopes", ["financial payables"])
+    refused = company.compare()
+    assert refused.exit_code == 0, refused.stderr
+    assert [row for row in rows(refused, 8) if row[0].startswith("Age ")] == []
 
 
 def test_a_debtor_who_owes_nothing_may_have_items_that_nobody_matched(company: Company) -> None:
