@@ -142,6 +142,16 @@ class Column:
     kind: CellKind = "text"
 
 
+def columns(*told: str) -> tuple[Column, ...]:
+    """Return columns.
+
+    Args:
+        told: The name of each, with its kind when it is no text: ``Amount:money``.
+    """
+    parts = (one.partition(":") for one in told)
+    return tuple(Column(name=name, kind=kind or "text") for name, _, kind in parts)  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """A control statement.

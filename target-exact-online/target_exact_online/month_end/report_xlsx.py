@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import xlsxwriter
 
 from connector_credentials import clean
-from target_exact_online.month_end.model import Column
+from target_exact_online.month_end.model import Column, columns
 from target_exact_online.month_end.text import VERDICTS
 
 if TYPE_CHECKING:
@@ -67,15 +67,15 @@ def write(result: Result, file: IO[bytes]) -> None:
 def sheets(result: Result) -> Iterator[Sheet]:
     """Yield the sheets of a result."""
     of = {one.number: _of_statement(one) for one in result.statements}
-    yield Sheet("Summary", _columns("What", "Value", "Note"), _summary(result))
+    yield Sheet("Summary", columns("What", "Value", "Note"), _summary(result))
     yield Sheet(
         "Bridge",
-        _columns("Bridge", "Currency", "Side", "Class", "What", "Documents:number", "Amount:money"),
+        columns("Bridge", "Currency", "Side", "Class", "What", "Documents:number", "Amount:money"),
         _bridges(result),
     )
     yield Sheet(
         "Differences",
-        _columns(
+        columns(
             *("Class", "Severity", "Title", "Document", "Number", "Entry", "Line:number"),
             *("Field", "Was", "Is", "By whom", "When (UTC):date", "Amount:money", "Currency"),
             *("What happened", "To do"),
@@ -88,7 +88,7 @@ def sheets(result: Result) -> Iterator[Sheet]:
     )
     yield Sheet(
         "Documents",
-        _columns(
+        columns(
             *("Document", "Number", "Kind", "Store view", "Booked on:date", "Currency"),
             *("Shop:money", "Ledger:money", "Exact:money", "State", "Entry", "Classes"),
         ),
@@ -99,7 +99,7 @@ def sheets(result: Result) -> Iterator[Sheet]:
         ),
     )
     yield from (of[number] for number in sorted(of.keys() - {*_OWN_LAST}))
-    yield Sheet("Audit", _columns("What", "Which", "Value"), _audit(result))
+    yield Sheet("Audit", columns("What", "Which", "Value"), _audit(result))
     yield from (of[number] for number in _OWN_LAST if number in of)
 
 
@@ -109,12 +109,7 @@ def _rows(found: Iterable[object], *names: str) -> Iterator[tuple[Cell | datetim
 
 def _of_statement(one: Statement) -> Sheet:
     left_out = (f"Not compared: {one.not_compared}",) if one.not_compared else ()
-    return Sheet(one.name, one.columns or _columns("What"), one.rows, (*left_out, *one.notes))
-
-
-def _columns(*told: str) -> tuple[Column, ...]:
-    parts = (one.partition(":") for one in told)
-    return tuple(Column(name=name, kind=kind or "text") for name, _, kind in parts)  # type: ignore[arg-type]
+    return Sheet(one.name, one.columns or columns("What"), one.rows, (*left_out, *one.notes))
 
 
 def _summary(result: Result) -> Iterator[tuple[Cell | datetime, ...]]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from target_exact_online.month_end import statements_money, statements_vat
-from target_exact_online.month_end.model import Column, Statement
+from target_exact_online.month_end.model import Statement, columns
 
 if TYPE_CHECKING:
     from target_exact_online.month_end.model import Cell, Result
@@ -71,14 +71,14 @@ def _currency(comparison: Comparison, result: Result) -> Statement:
         number=9,
         name="Currency",
         title="Sales by currency",
-        columns=(
-            Column(name="Currency"),
-            Column(name="Ledger", kind="money"),
-            Column(name="Exact", kind="money"),
-            Column(name=f"Ledger in {result.currency}", kind="money"),
-            Column(name=f"Exact in {result.currency}", kind="money"),
-            Column(name="Difference", kind="money"),
-            Column(name="Mean rate", kind="number"),
+        columns=columns(
+            "Currency",
+            "Ledger:money",
+            "Exact:money",
+            f"Ledger in {result.currency}:money",
+            f"Exact in {result.currency}:money",
+            "Difference:money",
+            "Mean rate:number",
         ),
         rows=tuple(rows),
         notes=tuple(notes),

@@ -11,7 +11,7 @@ from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import documents, postings
 from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end import sign_off
-from target_exact_online.month_end.model import Column, Statement
+from target_exact_online.month_end.model import Statement, columns
 from target_exact_online.month_end.sides import ZERO, cents
 from target_exact_online.month_end.statements_vat import sales_of
 
@@ -73,12 +73,12 @@ def liabilities(ledger: Ledger, month: Month, books: Books, evidence: Evidence) 
         number=4,
         name="Gift cards",
         title="Gift cards, store credit and points: roll-forward",
-        columns=(
-            Column(name="Account"),
-            Column(name="Opening", kind="money"),
-            *(Column(name=name, kind="money") for name in names),
-            Column(name="Closing in Exact", kind="money"),
-            Column(name="Unexplained", kind="money"),
+        columns=columns(
+            "Account",
+            "Opening:money",
+            *(f"{name}:money" for name in names),
+            "Closing in Exact:money",
+            "Unexplained:money",
         ),
         rows=tuple(rows),
         notes=("Unexplained is what no document of the ledger booked: see class X3.",),
@@ -119,15 +119,15 @@ def clearing(comparison: Comparison) -> Statement:
         number=5,
         name="Clearing",
         title="Clearing accounts, and money in transit at the cut-off",
-        columns=(
-            Column(name="Account or document"),
-            Column(name="Opening", kind="money"),
-            Column(name="Captured", kind="money"),
-            Column(name="Refunded", kind="money"),
-            Column(name="Payouts, fees and others", kind="money"),
-            Column(name="Closing in Exact", kind="money"),
-            Column(name="Money moved on", kind="date"),
-            Column(name="Days at cut-off"),
+        columns=columns(
+            "Account or document",
+            "Opening:money",
+            "Captured:money",
+            "Refunded:money",
+            "Payouts, fees and others:money",
+            "Closing in Exact:money",
+            "Money moved on:date",
+            "Days at cut-off",
         ),
         rows=tuple(rows),
         notes=("A document with a day of its own was in transit when the month ended.",),
@@ -164,14 +164,7 @@ def cut_off(comparison: Comparison) -> Statement:
         number=7,
         name="Cut-off",
         title="Documents at the edge of the month",
-        columns=(
-            Column(name="Document"),
-            Column(name="Kind"),
-            Column(name="Booked on", kind="date"),
-            Column(name="Amount", kind="money"),
-            Column(name="Currency"),
-            Column(name="Why"),
-        ),
+        columns=columns("Document", "Kind", "Booked on:date", "Amount:money", "Currency", "Why"),
         rows=tuple(rows),
         not_compared="" if comparison.shop is not None else "The shop's side was not read.",
     )
@@ -179,7 +172,7 @@ def cut_off(comparison: Comparison) -> Statement:
 
 def _memos(ledger: Ledger, month: Month) -> list[tuple[sa.Row[Any], str]]:
     """Return credit memos whose sale was in an earlier month."""
-    columns = (
+    read = (
         documents.c.document_key,
         documents.c.kind,
         documents.c.entry_date,
@@ -188,7 +181,7 @@ def _memos(ledger: Ledger, month: Month) -> list[tuple[sa.Row[Any], str]]:
         documents.c.order_number,
         documents.c.store_code,
     )
-    query = sa.select(*columns).where(
+    query = sa.select(*read).where(
         documents.c.division == month.division,
         documents.c.kind == "credit_memo",
         documents.c.state == "posted",
@@ -245,7 +238,7 @@ def debtors(evidence: Evidence) -> Statement:
         number=8,
         name="Debtors",
         title="Debtors and open items, as they are now",
-        columns=(Column(name="What"), Column(name="Amount", kind="money")),
+        columns=columns("What", "Amount:money"),
         rows=tuple(rows),
         notes=(
             *(() if evidence.ageing else ("Exact did not tell the ages.",)),
@@ -289,13 +282,7 @@ def rounding(ledger: Ledger, month: Month, accounts: frozenset[str]) -> Statemen
         number=10,
         name="Rounding",
         title="Rounding, by version of the rules",
-        columns=(
-            Column(name="Rules"),
-            Column(name="Lines", kind="number"),
-            Column(name="Sum", kind="money"),
-            Column(name="Largest", kind="money"),
-            Column(name="Document"),
-        ),
+        columns=columns("Rules", "Lines:number", "Sum:money", "Largest:money", "Document"),
         rows=tuple(rows),
         notes=() if rows else ("No line of rounding; name its account by --rounding-account.",),
     )

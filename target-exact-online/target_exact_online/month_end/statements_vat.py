@@ -12,7 +12,7 @@ from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import documents, postings
 from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end.controls import EC_SUPPLIES, OSS
-from target_exact_online.month_end.model import Column, Statement
+from target_exact_online.month_end.model import Statement, columns
 from target_exact_online.month_end.sides import ZERO, cents
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ THRESHOLD = Decimal(10_000)
 """Euros of distance sales a year above which the VAT of the customer's country is due."""
 _MONTHS = 3
 _MANY = 500
+_SIDES = ("shop", "ledger", "Exact")
 
 
 def vat(ledger: Ledger, month: Month, result: Result) -> Statement:
@@ -60,17 +61,12 @@ def vat(ledger: Ledger, month: Month, result: Result) -> Statement:
     ] or ["Exact shows no return over this period."]
     late = sum(one.code == "B3" for one in result.findings)
     notes.append(f"{late} entries changed VAT after the return was filed (class B3).")
-    sides = [
-        Column(name=f"{what} {side}", kind="money")
-        for what in ("Base", "VAT")
-        for side in ("shop", "ledger", "Exact")
-    ]
-    columns = (Column(name="Code"), Column(name="Currency"), Column(name="Supply"), *sides)
+    sides = [f"{what} {side}:money" for what in ("Base", "VAT") for side in _SIDES]
     return Statement(
         number=1,
         name="VAT",
         title="VAT per code",
-        columns=columns,
+        columns=columns("Code", "Currency", "Supply", *sides),
         rows=tuple(rows),
         notes=tuple(notes),
     )
@@ -150,14 +146,7 @@ def oss(ledger: Ledger, month: Month) -> Statement:
         number=2,
         name="OSS",
         title="OSS: country of consumption and rate",
-        columns=(
-            Column(name="Quarter"),
-            Column(name="Part"),
-            Column(name="Country"),
-            Column(name="Rate"),
-            Column(name="Base", kind="money"),
-            Column(name="VAT", kind="money"),
-        ),
+        columns=columns("Quarter", "Part", "Country", "Rate", "Base:money", "VAT:money"),
         rows=tuple(table),
         notes=notes,
     )
@@ -285,11 +274,7 @@ def ec_list(ledger: Ledger, month: Month, result: Result) -> Statement:
         number=3,
         name="EC list",
         title="EC sales list",
-        columns=(
-            Column(name="VAT number"),
-            Column(name="Supply"),
-            Column(name="Base", kind="money"),
-        ),
+        columns=columns("VAT number", "Supply", "Base:money"),
         rows=tuple(
             (number, supply, cents(amount)) for (number, supply), amount in sorted(sums.items())
         ),
