@@ -16,8 +16,7 @@ from exact_online.stored_login import open_login, store_errors
 from exact_online.tokens import REFRESH_LIFE_DAYS, WARN_FROM_DAY
 from target_exact_online.desk.commands import open_ledger
 from target_exact_online.ledger.database import reading
-from target_exact_online.ledger.tables import documents, runs
-from target_exact_online.month_end.tables import reconciliations
+from target_exact_online.ledger.tables import documents, reconciliations, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

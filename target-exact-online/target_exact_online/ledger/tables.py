@@ -169,3 +169,21 @@ known_references = sa.Table(
     sa.Column("found", sa.Text, nullable=False),  # a JSON list of references
     sa.Column("looked_at", UtcDateTime),  # by Exact's clock, and a day more
 )
+
+# Comparisons of months, for `history`, sign-offs and monitoring.
+reconciliations = sa.Table(
+    "reconciliations",
+    metadata,
+    sa.Column("division", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("year", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("period", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("made_at", UtcDateTime, primary_key=True),
+    sa.Column("inputs_hash", sa.String(64), nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("result", sa.LargeBinary, nullable=False),  # JSON, encrypted
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("signed_by", sa.String(255)),
+    sa.Column("signed_at", UtcDateTime),
+    sa.Column("note", sa.LargeBinary),
+    sa.Column("chain_hash", sa.String(64)),
+)

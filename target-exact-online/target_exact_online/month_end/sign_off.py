@@ -20,11 +20,10 @@ from exact_online.errors import ConfigError
 from target_exact_online.ledger import chain
 from target_exact_online.ledger.chain import Event
 from target_exact_online.ledger.database import reading
-from target_exact_online.ledger.tables import events
+from target_exact_online.ledger.tables import events, reconciliations
 from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end.model import SignOff, to_json
 from target_exact_online.month_end.sides import Month
-from target_exact_online.month_end.tables import reconciliations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

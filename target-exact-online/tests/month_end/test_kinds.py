@@ -162,6 +162,7 @@ def test_an_unsettled_document_that_exact_has(company: Company) -> None:
         process.stdin.write(company.messages("sales_entries", [invoice(2)]))
         process.stdin.close()
         while not company.sandbox.requests(path="*/salesentry/SalesEntries", method="POST"):
+            assert process.poll() is None
             time.sleep(0.05)
         process.terminate()
     found = company.compare("--shop", company.shop(invoice(2)))
