@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from io import BytesIO
+from typing import IO, Literal
 
 import msgspec
 
@@ -369,9 +370,25 @@ def to_json(result: Result) -> bytes:
     Args:
         result: The result.
     """
+    file = BytesIO()
+    write_json(result, file)
+    return file.getvalue()
+
+
+def write_json(result: Result, file: IO[bytes]) -> None:
+    """Write a result as JSON, document by document: all at once would cost too much memory.
+
+    Args:
+        result: The result.
+        file: Where to.
+    """
     sums = {"outcome": result.outcome, "unexplained": format(result.unexplained, "f")}
-    # Field by field: a copy of all documents would cost more memory than the comparison.
-    return _ENCODER.encode(sums | {one.name: getattr(result, one.name) for one in fields(result)})
+    names = (one.name for one in fields(result) if one.name != "documents")
+    file.write(_ENCODER.encode(sums | {name: getattr(result, name) for name in names})[:-1])
+    file.write(b',"documents":[')
+    for number, row in enumerate(result.documents):
+        file.write(b"," * bool(number) + _ENCODER.encode(row))
+    file.write(b"]}")
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string")

@@ -41,12 +41,14 @@ class Sheet:
         columns: Names and kinds.
         rows: Cells in the order of the columns.
         notes: Sentences below the table.
+        plain: Its texts are keys and codes: there is nothing to mask.
     """
 
     name: str
     columns: tuple[Column, ...]
     rows: Iterable[tuple[Cell | datetime, ...]]
     notes: tuple[str, ...] = ()
+    plain: bool = False
 
 
 def write(result: Result, file: IO[bytes]) -> None:
@@ -97,6 +99,7 @@ def sheets(result: Result) -> Iterator[Sheet]:
             *("document_key", "number", "kind", "store", "entry_date", "currency"),
             *("shop", "ledger", "exact", "state", "entry", "codes"),
         ),
+        plain=True,
     )
     yield from (of[number] for number in sorted(of.keys() - {*_OWN_LAST}))
     yield Sheet("Audit", columns("What", "Which", "Value"), _audit(result))
@@ -198,13 +201,15 @@ class _Shown:
         at = 0
         for at, row in enumerate(rows, 1):
             for place, (column, cell) in enumerate(zip(sheet.columns, row, strict=True)):
-                self._cell(page, at, place, column.kind, cell)
+                self._cell(page, at, place, column.kind, cell, plain=sheet.plain)
         page.autofilter(0, 0, max(at, 1), len(sheet.columns) - 1)
         for number, note in enumerate(sheet.notes):
             self._cell(page, at + 2 + number, 0, "text", note)
         return at
 
-    def _cell(self, page: Any, row: int, place: int, kind: CellKind, cell: Any) -> None:
+    def _cell(
+        self, page: Any, row: int, place: int, kind: CellKind, cell: Any, *, plain: bool = False
+    ) -> None:
         if isinstance(cell, tuple):
             cell = ", ".join(cell)
         if cell is None or cell == "":
@@ -220,5 +225,5 @@ class _Shown:
             shown = self._fine if kind == "number" else self._money
             page.write_number(row, place, cell, shown if isinstance(cell, Decimal) else self._whole)
         else:
-            text = clean(cell)
+            text = str(cell) if plain else clean(cell)
             page.write_string(row, place, text, self._text if text[:1] in _AS_FORMULA else None)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from connector_credentials import whole_file
 from exact_online.errors import ConfigError
-from target_exact_online.month_end.model import to_json
+from target_exact_online.month_end.model import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from target_exact_online.month_end.model import Result
 
@@ -56,12 +57,11 @@ class Files:
         Raises:
             ConfigError: A file cannot be written.
         """
-        if self.json is not None:
-            _whole(self.json, lambda file: file.write(to_json(result)))
-        for name, path in (("html", self.html), ("xlsx", self.xlsx)):
-            if path is not None:
-                writer = _writers()[name]
-                _whole(path, lambda file, writer=writer: writer(result, file))  # type: ignore[misc]
+        writers = {"json": write_json} | (_writers() if self.html or self.xlsx else {})
+        for name in NAMES:
+            if (path := getattr(self, name)) is not None:
+                with _whole(path) as file:
+                    writers[name](result, file)
 
 
 def _writers() -> dict[str, Callable[[Result, IO[bytes]], None]]:
@@ -76,11 +76,12 @@ def _writers() -> dict[str, Callable[[Result, IO[bytes]], None]]:
     return {"html": report_html.write, "xlsx": report_xlsx.write}
 
 
-def _whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
     """Write a file for its owner alone, beside its place and then moved there."""
     try:
         with whole_file(path) as file:
-            write(file)
+            yield file
     except OSError as failure:
         raise _unwritable(path, str(failure.strerror)) from failure
 
