@@ -317,8 +317,8 @@ class Lab:
             others = {name for *kind, name in held.values() if kind == [where, stream]}
             named = [(where, stream, name) for name in told[1].split(", ") if name not in others]
             stay = [name for name in named if not documents.delete(self.sandbox, *name)]
-            if stay and stay[0] not in self.accepted:
-                self.accepted.add(stay[0])
+            if free := [name for name in stay if name not in self.accepted]:
+                self.accepted.add(free[0])
                 reason = "Exact's version is the right one"
                 self._command("documents", "skip", one["document_key"], "--reason", reason)
 

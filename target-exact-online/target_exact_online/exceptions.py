@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exact_online.errors import DocumentRefusedError, NotNowError, RetriableError
+from exact_online.errors import (
+    DocumentRefusedError,
+    NotNowError,
+    OutcomeUnknownError,
+    RetriableError,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,6 +27,10 @@ class RunLostError(RetriableError):
             "The connection to the ledger's database was lost, so that other runs may take over "
             "what this one had in hand (setting ledger_url). Nothing is lost; run again."
         )
+
+
+class NotBelievedError(OutcomeUnknownError):
+    """Exact answered, and the answer is not proven to be about this document: no outage."""
 
 
 class ChangedByPeopleError(DocumentRefusedError):

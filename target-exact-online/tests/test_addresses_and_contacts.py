@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+
+from target_exact_online.relations.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -335,6 +338,25 @@ def test_a_restored_ledger_completes_the_relation_that_it_had_created(
     assert (outcome.exit_code, outcome.report["warnings"]) == (0, [])
     assert details(sandbox) == ALL
     assert unfinished(target) == 0
+
+
+def test_a_kill_right_after_what_a_relation_needs_was_noted_creates_each_once(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    target.write(create_accounts=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rows, "there", lambda *_: os._exit(9))
+        if os.fork() == 0:
+            try:
+                target.post_here([sales_entry(1, **debtor())])
+            finally:
+                os._exit(1)
+        os.wait()
+    assert unfinished(target) == 4, "the relation, its address and two contacts"
+    time.sleep(WAIT)
+    outcome = target.call()
+    assert (outcome.exit_code, outcome.report["warnings"]) == (0, [])
+    assert details(sandbox) == ALL
 
 
 def test_two_processes_create_each_detail_once(

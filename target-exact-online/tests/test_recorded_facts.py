@@ -275,6 +275,16 @@ def test_an_answer_that_may_be_of_another_document_is_not_believed(
     assert said == first_lines
 
 
+def test_answers_that_are_not_believed_are_no_outage(target: Any, sandbox: SandboxHandle) -> None:
+    target.write(max_wait_seconds=3)
+    sandbox.fault(f"*/{JOURNALS}", "drop_after", method="POST")
+    payments = [payment(number, 10.0 * number) for number in range(1, 9)]
+    outcome = target.post_here(payments, "general_journal_entries")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert outcome.report["retry_at"] is None
+    assert len(sandbox.exact(JOURNALS)) == 8
+
+
 def test_a_journal_entry_is_the_same_only_in_all_of_its_lines(
     target: Any, sandbox: SandboxHandle
 ) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from exact_online import values
 from exact_online.errors import DocumentRefusedError, ExactError, OutcomeUnknownError, Problem
+from target_exact_online.exceptions import NotBelievedError
 
 if TYPE_CHECKING:
     from exact_online.client import ExactClient
@@ -45,13 +46,13 @@ def ours(prepared: Prepared, row: dict[str, Any]) -> str:
     """Return the GUID in an answer, unless the answer is another document's.
 
     Raises:
-        OutcomeUnknownError: It is, or it names no document.
+        NotBelievedError: It is, or it names no document.
     """
     kind = prepared.kind
     exact_id = row.get(kind.id)
     if not values.is_guid(exact_id):
         msg = f"Exact answered without naming what it stored of {prepared.reference}"
-        raise OutcomeUnknownError(msg)
+        raise NotBelievedError(msg)
     strange = [
         f"{name} is {values.said(row[name])}, sent was {wanted}"
         for name, wanted in _identity(prepared).items()
@@ -66,7 +67,7 @@ def ours(prepared: Prepared, row: dict[str, Any]) -> str:
         strange.append(f"{exact_id} is, or may be, {owner}")
     if strange:
         msg = f"Exact's answer is another document's: {'; '.join(strange)}"
-        raise OutcomeUnknownError(msg)
+        raise NotBelievedError(msg)
     return exact_id
 
 

@@ -6,8 +6,15 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from exact_online.errors import ExactError, NotNowError, OutcomeUnknownError, TransientApiError
+from exact_online.errors import (
+    DocumentRefusedError,
+    ExactError,
+    NotNowError,
+    OutcomeUnknownError,
+    TransientApiError,
+)
 from exact_online.patience import DEFAULT_MAX_WAIT_SECONDS, Patience
+from target_exact_online.exceptions import NotBelievedError
 
 if TYPE_CHECKING:
     import threading
@@ -97,9 +104,16 @@ class Gate:
         with self._patience.turn() as turn:
             try:
                 yield turn
-            except (OutcomeUnknownError, TransientApiError) as error:
-                turn.failed(str(error))
+            except ExactError as error:
+                self.note(turn, error)
                 raise
+
+    def note(self, turn: Turn, error: ExactError) -> None:
+        """Note what an error says about Exact: no answer, some answer, or nothing."""
+        if isinstance(error, DocumentRefusedError | NotBelievedError):
+            turn.worked()
+        elif isinstance(error, OutcomeUnknownError | TransientApiError):
+            turn.failed(str(error))
 
     def fail(self, error: BaseException) -> None:
         """End the run with this error, as soon as the ledger knows what was under way."""

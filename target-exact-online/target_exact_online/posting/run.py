@@ -253,11 +253,7 @@ class Posting:
         step = self.ledger.move(self.run, key, intent, facts, expected=waiting.row.last_seq)
         if step is None or not step.row.may_be_in_exact:
             return False
-        event, facts = self._call(waiting, ready)
-        if isinstance(event, events.Lost | events.NotSent):
-            turn.failed(event.reason)
-        elif not isinstance(event, events.NotNow):
-            turn.worked()
+        event, facts = self._call(waiting, ready, turn)
         done = self.ledger.move(self.run, key, event, facts)
         if done is not None:
             tell_all(self.summary, self.ledger, waiting.document, done)
@@ -266,7 +262,7 @@ class Posting:
                 self.summary.warn(waiting.document, text)
         return True
 
-    def _call(self, waiting: Waiting, ready: Prepared) -> tuple[Event, Facts]:
+    def _call(self, waiting: Waiting, ready: Prepared, turn: Turn) -> tuple[Event, Facts]:
         """Make the call, and name what came of it; nothing here raises."""
         run_id = self.run.run_id
         if ready.reference:  # else a relation: many documents have the same
@@ -275,11 +271,13 @@ class Posting:
             stored = self.company.send(ready)
         except ExactError as error:
             facts = Facts(status=getattr(error, "status", None))
+            self.gate.note(turn, error)
             return self._not_stored(error), facts
         except BaseException as error:  # noqa: BLE001  # raised again once the ledger knows
             self.gate.fail(error)
             reason = str(error) or type(error).__name__
             return events.Lost(run_id, reason, datetime.now(UTC)), NO_FACTS
+        turn.worked()
         for text in stored.warnings:
             self.summary.warn(waiting.document, text)
         number = None if stored.number is None else str(stored.number)

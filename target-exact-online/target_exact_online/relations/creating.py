@@ -265,7 +265,9 @@ class Relations:
     def _left_over(self, rows: list[Row]) -> tuple[tuple[str, ...], ExactError | None]:
         """Finish what a document of an earlier run needed."""
         try:
-            rows = [one for row in rows for one in self._open_details(row)]
+            # The details of a relation may have rows of their own already: each counts once.
+            found = [one for row in rows for one in self._open_details(row)]
+            rows = list({(one.what, one.identity): one for one in found}.values())
         except ExactError as error:
             return _postponed(rows, str(error)), error
         return self._completed(rows, ask=True)
