@@ -322,6 +322,17 @@ def test_an_entry_that_was_deleted_and_sent_again_gets_a_copy_again(
     assert attaching.call().report["attachments"]["attached"] == 0
 
 
+def test_a_copy_whose_title_exact_changed_is_not_made_again(
+    attaching: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    sandbox.set("exact.changed_fields", {DOCUMENTS: {"Subject": "Another"}})
+    outcome = attaching.post_here([sales_entry(1)])
+    assert outcome.report["attachments"]["attached"] == 1
+    (entry,) = sandbox.exact(ENTRIES, filter="YourRef eq '000000001'")
+    rows_ = sandbox.exact(DOCUMENTS)
+    assert [row["FinancialTransactionEntryID"] for row in rows_].count(entry["EntryID"]) == 1
+
+
 def test_documents_of_other_people_do_not_count(
     attaching: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
 ) -> None:

@@ -134,7 +134,9 @@ class Calls:
             },
             division=self.division,
         )
-        return _own(row, FinancialTransactionEntryID=entry_id, Subject=subject)
+        if row.get("FinancialTransactionEntryID"):  # an entry has one copy, whatever its title
+            return _own(row, FinancialTransactionEntryID=entry_id)
+        return _own(row, Subject=subject)
 
     def add_file(self, document_id: str, file_name: str, content: bytes) -> str:
         """Put a file into Exact's document; return the file's GUID."""
