@@ -95,7 +95,11 @@ def main() -> None:
     parser.add_argument("--conf", type=json.loads, default={})
     options = parser.parse_args()
     bag = read()
-    done = run(bag, options.dag_id, backfill=options.backfill) if options.dag_id else describe(bag)
+    done = (
+        run(bag, options.dag_id, options.conf, backfill=options.backfill)
+        if options.dag_id
+        else describe(bag)
+    )
     options.result.write_text(json.dumps(done, default=str))
 
 
