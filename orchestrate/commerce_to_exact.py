@@ -132,14 +132,7 @@ class MeltanoRun(BaseOperator):
         run = context["dag_run"]
         backfill = run.run_type == "backfill"
         if self._planned.kind == "compares_month":
-            named = context["params"].get("month")
-            zone = ZoneInfo(self._tenant.time_zone)
-            month = (
-                date.fromisoformat(f"{named}-01")
-                if named
-                else run.data_interval_start.astimezone(zone).date()
-            )
-            return month_variables(month), []
+            return month_variables(self._month_of(context["params"].get("month"), run)), []
         if not backfill:
             return {}, []
         if self._planned.kind == "other":
@@ -147,6 +140,15 @@ class MeltanoRun(BaseOperator):
             raise AirflowSkipException(msg)
         variables = interval_variables(run.data_interval_start, run.data_interval_end)
         return variables, ["--no-state-update"]
+
+    def _month_of(self, named: str | None, run: Any) -> date:
+        """Return a day of the month that is named, or else of the one that has ended."""
+        if named:
+            return date.fromisoformat(f"{named}-01")
+        zone = ZoneInfo(self._tenant.time_zone)
+        if run.data_interval_start is None:  # started by hand, without a date
+            return datetime.now(zone).date().replace(day=1) - timedelta(days=1)
+        return run.data_interval_start.astimezone(zone).date()
 
     def _meltano(self, environment: dict[str, str], options: list[str]) -> tuple[int, Said]:
         said = Said()
