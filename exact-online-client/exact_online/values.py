@@ -43,6 +43,11 @@ def said(value: Any) -> str:
     return "empty" if value in (None, "") else str(value)
 
 
+def whole(value: Any) -> int | None:
+    """Return a document's number, or None when there is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def total(row: dict[str, Any]) -> Decimal | None:
     """Return the total in an answer, or None when it has none."""
     return number(row.get("AmountFC"))

@@ -157,15 +157,8 @@ cli = TargetGroup(
     ],
 )
 
-for _command in (
-    doctor,
-    status,
-    documents,
-    audit,
-    anonymise,
-    reconcile,
-    *login_commands(TargetExactOnline.name),
-):
+_LOGIN = login_commands(TargetExactOnline.name)
+for _command in (doctor, status, documents, audit, anonymise, reconcile, *_LOGIN):
     cli.add_command(_command)
 
 

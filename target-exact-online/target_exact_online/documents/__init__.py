@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exact_online import odata
+from exact_online import values
 from exact_online.errors import DocumentRefusedError, Problem
 from target_exact_online.documents import (
     answer_checks,
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from exact_online.client import ExactClient
     from target_exact_online.documents.prepared import DocumentSettings, Found, Kind, Prepared
     from target_exact_online.master_data import MasterData
-
-MAX_TOGETHER = odata.MAX_TERMS
-"""References that can be asked for with one call."""
 
 
 class _Acts(NamedTuple):
@@ -90,7 +87,7 @@ def send(prepared: Prepared, client: ExactClient) -> Stored:
         return act(prepared, client)
     row = client.post(kind.resource, prepared.payload, division=prepared.division)
     exact_id = answer_checks.checked(prepared, row, client)
-    return Stored(exact_id, finding.number_of(row, kind.number))
+    return Stored(exact_id, values.whole(row.get(kind.number)))
 
 
 def find(sent: Sent, client: ExactClient) -> list[Found]:
@@ -127,7 +124,7 @@ def since(stream: str, division: int, moment: datetime, client: ExactClient) -> 
 def having(
     stream: str, division: int, references: Collection[str], client: ExactClient
 ) -> set[str]:
-    """Return those of at most `MAX_TOGETHER` stored references that Exact has, in any journal.
+    """Return those of at most `odata.MAX_TERMS` stored references that Exact has, in any journal.
 
     Of journal entries, it is every reference that begins with one of them.
     """

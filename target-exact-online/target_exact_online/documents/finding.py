@@ -97,7 +97,7 @@ def compared(kind: Kind, sent: Sent, row: dict[str, Any]) -> Found | None:
 def _found(kind: Kind, row: dict[str, Any], **compared: Any) -> Found:
     return Found(
         exact_id=str(row.get(kind.id)),
-        number=number_of(row, kind.number),
+        number=values.whole(row.get(kind.number)),
         reference=str(row.get("YourRef") or ""),
         amount=values.total(row) or Decimal(0),
         processed=row.get("Status") == PROCESSED,
@@ -149,12 +149,6 @@ def having(kind: Kind, division: int, references: Collection[str], client: Exact
         answers_it=odata.has("YourRef", *references),
     )
     return {str(row.get("YourRef") or "") for row in rows} & set(references)
-
-
-def number_of(row: dict[str, Any], name: str) -> int | None:
-    """Return a document's number, or None when there is none."""
-    value = row.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _columns(kind: Kind, *more: str) -> str:

@@ -361,7 +361,7 @@ def _compared_by_number(
     found = {}
     for sent, exact_id in doubtful:
         invoice = invoices.get(exact_id, {})
-        number = finding.number_of(invoice, KIND.number)
+        number = values.whole(invoice.get(KIND.number))
         mine = [
             row
             for row in entries
@@ -404,5 +404,5 @@ def _compared(mine: Sequence[dict[str, Any]], sent: Sent) -> Compared | None:
         if is_there != wanted:
             named = " / ".join(part for part in key if part)
             differences.append(f"{named} has {is_there}, expected was {wanted}")
-    number = finding.number_of(entry, "EntryNumber")
+    number = values.whole(entry.get("EntryNumber"))
     return Compared("differs" if differences else "equal", number, tuple(differences))

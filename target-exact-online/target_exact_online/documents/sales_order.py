@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from exact_online import odata, values
 from exact_online.errors import DocumentRefusedError, Problem
-from target_exact_online.documents import finding, header, lines
+from target_exact_online.documents import header, lines
 from target_exact_online.documents.begun import Version
 from target_exact_online.documents.prepared import DocumentSettings, Kind, Prepared, Stored
 from target_exact_online.documents.relation import delivery_address
@@ -148,7 +148,7 @@ def update(
         advice = f"Compare order {now.get(KIND.number)} in Exact with the shop."
         raise DocumentRefusedError([Problem("totals, amount", what, advice)])
     begun.done(prepared.division, exact_id)
-    return Stored(exact_id, finding.number_of(now, KIND.number))
+    return Stored(exact_id, values.whole(now.get(KIND.number)))
 
 
 def _read(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
+from exact_online import odata
 from exact_online.errors import DocumentRefusedError, Problem
 from target_exact_online import documents
 from target_exact_online.documents import finding, journal_entry
@@ -94,7 +95,7 @@ class Restored:
             unasked = ready.reference not in look.references | look.asked
             if unasked and _is_older(document, look.all_until):
                 ahead = [one.document.record for one in self.backlog.ahead()]
-                wanted = [*names, *map(finding.reference_of, ahead)][: documents.MAX_TOGETHER]
+                wanted = [*names, *map(finding.reference_of, ahead)][: odata.MAX_TERMS]
                 self._ask(look, ready.division, ready.stream, wanted)
             return bool(look.references.intersection(names))
 
@@ -286,8 +287,8 @@ class Restored:
     def _ask(self, look: _Look, division: int, stream: str, references: Iterable[str]) -> None:
         """Ask for those references of which it is not known whether Exact has them."""
         wanted = [one for one in dict.fromkeys(references) if one and one not in look.asked]
-        for start in range(0, len(wanted), documents.MAX_TOGETHER):
-            some = wanted[start : start + documents.MAX_TOGETHER]
+        for start in range(0, len(wanted), odata.MAX_TERMS):
+            some = wanted[start : start + odata.MAX_TERMS]
             look.references |= documents.having(stream, division, some, self.company.client)
             look.asked |= set(some)
 

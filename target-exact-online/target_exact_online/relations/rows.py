@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import sqlalchemy as sa
-from cryptography.fernet import InvalidToken
 
-from exact_online.errors import ConfigError
 from target_exact_online.documents.prepared import Detail  # noqa: TC001  # msgspec needs it
+from target_exact_online.ledger import payload
 from target_exact_online.ledger.database import UtcDateTime, insert, reading
 from target_exact_online.ledger.keys import open_keys
 from target_exact_online.ledger.tables import documents
@@ -171,10 +170,10 @@ class Rows:
         sent_at: datetime | None = None,
         replace: bool = True,
     ) -> None:
-        payload = None
+        sealed = None
         if exact_id is None:
             content = _Payload(thing.question, details)
-            payload = self._keys.encrypt(msgspec.json.encode(content))
+            sealed = self._keys.encrypt(msgspec.json.encode(content))
         statement = insert(connection, relations).values(
             division=thing.division,
             what=thing.what,
@@ -183,10 +182,10 @@ class Rows:
             owner_id=thing.owner_id,
             exact_id=exact_id,
             sent_at=sent_at,
-            payload=payload,
+            payload=sealed,
             created_at=datetime.now(UTC),
         )
-        new = {"exact_id": exact_id, "sent_at": sent_at, "payload": payload}
+        new = {"exact_id": exact_id, "sent_at": sent_at, "payload": sealed}
         keys = [_here.division, _here.what, _here.identity]
         connection.execute(
             statement.on_conflict_do_update(index_elements=keys, set_=new)
@@ -195,11 +194,7 @@ class Rows:
         )
 
     def _is(self, thing: Thing) -> tuple[sa.ColumnElement[bool], ...]:
-        return (
-            _here.division == thing.division,
-            _here.what == thing.what,
-            _here.identity == self._hash(thing),
-        )
+        return _at(thing.division, thing.what, self._hash(thing))
 
     def _hash(self, thing: Thing) -> str:
         return self._keys.fingerprint(thing.identity.encode())
@@ -222,14 +217,8 @@ class Rows:
     def _row(self, row: sa.Row[tuple[object, ...]]) -> Row:
         content = _Payload()
         if row.payload is not None:
-            try:
-                content = msgspec.json.decode(self._keys.decrypt(row.payload), type=_Payload)
-            except (InvalidToken, msgspec.MsgspecError) as error:
-                msg = (
-                    f"What the ledger holds of a relation of {row.document_key} is damaged. "
-                    "Restore the ledger from a backup (setting ledger_url)."
-                )
-                raise ConfigError(msg) from error
+            what = f"What the ledger holds of a relation of {row.document_key}"
+            content = msgspec.convert(payload.unsealed(self._keys, row.payload, what), _Payload)
         return Row(
             row.division,
             row.what,
@@ -245,8 +234,8 @@ class Rows:
 
 
 def _is(row: Row) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        _here.division == row.division,
-        _here.what == row.what,
-        _here.identity == row.identity,
-    )
+    return _at(row.division, row.what, row.identity)
+
+
+def _at(division: int, what: What, identity: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return _here.division == division, _here.what == what, _here.identity == identity
