@@ -32,7 +32,6 @@ from target_exact_online.ledger.runs import Run
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.posting import run as posting_run
 from target_exact_online.posting.gate import Gate
-from target_exact_online.posting.intake import Checkpoint
 from target_exact_online.run import build_outbox
 from target_exact_online.summary import Summary
 
@@ -385,7 +384,7 @@ def run_target(
             )
             for stream, record, state in fed:
                 outbox.intake.put(Document.of(stream, record, division), lambda: None)
-                outbox.intake.put(Checkpoint(state), lambda: None)
+                outbox.intake.put(state, lambda: None)
             outbox.intake.put(None, lambda: None)
             with mock.patch.object(posting_run, "threading", SimpleNamespace(Thread=_LaterThread)):
                 outbox._work()  # noqa: SLF001  # in this thread

@@ -13,6 +13,7 @@ from exact_online.client import division_of
 from exact_online.errors import ExactError, NotNowError, TransientApiError
 from target_exact_online import copies
 from target_exact_online.company import open_company
+from target_exact_online.copies.attaching import Copies
 from target_exact_online.desk import report, telemetry
 from target_exact_online.desk.progress import Progress
 from target_exact_online.ledger import queries
@@ -142,7 +143,7 @@ def _run(
             write_state=write_state,
             on_progress=progress.update,
         )
-        attaching = copies.Copies(
+        attaching = Copies(
             ledger, run, company.client, summary, lambda: gate.closed, company.absent_after
         )
         attaching.begin(wanted=config["attach_documents"])

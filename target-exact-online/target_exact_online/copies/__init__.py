@@ -10,13 +10,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from exact_online.errors import ConfigError
-from target_exact_online.copies.attaching import Copies
-from target_exact_online.copies.rows import forget, look_up, try_again
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-__all__ = ["Copies", "check_installed", "forget", "look_up", "try_again"]
 
 _NEEDED = ("fpdf", "fontpkg_noto_sans")
 

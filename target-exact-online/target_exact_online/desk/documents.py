@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from cryptography.fernet import InvalidToken
 
 from exact_online.errors import ConfigError
-from target_exact_online import copies
+from target_exact_online.copies import rows as copies
 from target_exact_online.ledger import payload
 from target_exact_online.ledger.chain import PAYLOADS
 from target_exact_online.ledger.database import reading

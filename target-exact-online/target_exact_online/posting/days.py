@@ -97,13 +97,10 @@ class _Sum:
 def build(
     members: Sequence[Document], group: str, number: int, *, key: str | None = None
 ) -> Document:
-    """Return the entry of a day.
+    """Return the entry of a day for the documents of one group, as the ledger names it.
 
-    Args:
-        members: The documents behind it, of one group.
-        group: Company, shop, store view, day, currency, rate and method, as the ledger names them.
-        number: 1 for the day's first entry, higher for documents that came later.
-        key: The entry's name when it is built again.
+    The number is 1 for the day's first entry, higher for documents that came later; the key is the
+    entry's name when it is built again.
     """
     first = members[0].record
     summary, currency, rate = first["summary"], first["currency"], first.get("exchange_rate")

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from exact_online.errors import RetriableError
+from target_exact_online.ledger.rows import Document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_exact_online.ledger.rows import Document
     from target_exact_online.ledger.runs import Run
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.posting.backlog import Backlog
@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 _QUEUE_SIZE = 500
 _GROUP = 100
 _POLL_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A STATE message: true once everything before it is in the ledger."""
-
-    state: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -47,12 +40,12 @@ class Intake:
     on_progress: Callable[[int], None]
     check_company: Callable[[], object]  # raises when the company of the settings cannot be used
     _checked: bool = False
-    _queue: queue.Queue[Document | Checkpoint | None] = field(
+    _queue: queue.Queue[Document | dict[str, Any] | None] = field(
         default_factory=lambda: queue.Queue(_QUEUE_SIZE)
     )
     _ended: threading.Event = field(default_factory=threading.Event)
 
-    def put(self, item: Document | Checkpoint | None, check: Callable[[], None]) -> None:
+    def put(self, item: Document | dict[str, Any] | None, check: Callable[[], None]) -> None:
         """Queue a document, a STATE or the end (None); ``check`` raises while there is no room."""
         while True:
             check()
@@ -108,8 +101,8 @@ class Intake:
                 return group, state, True
             if item is None:
                 return group, state, True
-            if isinstance(item, Checkpoint):
-                state = item.state
-            else:
+            if isinstance(item, Document):
                 group.append(item)
+            else:
+                state = item
         return group, state, False

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from target_exact_online.posting.days import close_days
-from target_exact_online.posting.intake import Checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +45,7 @@ class Outbox:
 
     def checkpoint(self, state: dict[str, Any]) -> None:
         """Queue a STATE behind the documents before it."""
-        self.intake.put(Checkpoint(state), self._raise)
+        self.intake.put(state, self._raise)
 
     def finish(self) -> None:
         """Post everything queued, settle what was lost, and end.
