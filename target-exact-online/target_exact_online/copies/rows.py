@@ -7,7 +7,7 @@ document's payload and kept nowhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -196,17 +196,9 @@ class Rows:
             _write(connection, one.document_key, state=state, attempts=one.attempts + 1, **values)
 
     def _opened(self, row: sa.Row[Any]) -> Copy:
-        return Copy(
-            row.document_key,
-            payload.decode(self.keys.decrypt(row.payload)),
-            row.division,
-            row.exact_id,
-            row.exact_number,
-            row.exact_document_id,
-            row.sent_at,
-            row.attempts,
-            row.created_at,
-        )
+        record = payload.decode(self.keys.decrypt(row.payload))
+        plain = (one.name for one in fields(Copy) if one.name != "record")
+        return Copy(record=record, **{name: getattr(row, name) for name in plain})
 
 
 def look_up(connection: Connection, document_key: str) -> sa.Row[Any] | None:

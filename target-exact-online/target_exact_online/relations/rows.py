@@ -6,7 +6,7 @@ Exact has it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -219,17 +219,11 @@ class Rows:
         if row.payload is not None:
             what = f"What the ledger holds of a relation of {row.document_key}"
             content = msgspec.convert(payload.unsealed(self._keys, row.payload, what), _Payload)
+        plain = (one.name for one in fields(Row) if one.name not in {"question", "details"})
         return Row(
-            row.division,
-            row.what,
-            row.identity,
-            row.document_key,
-            row.owner_id,
-            row.exact_id,
-            row.sent_at,
-            content.match_filter,
-            content.details,
-            row.order_number,
+            question=content.match_filter,
+            details=content.details,
+            **{name: getattr(row, name) for name in plain},
         )
 
 
