@@ -5,15 +5,15 @@ Nothing is written in Exact. Every check says what it found, and what to do when
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from exact_online.client import division_of
 from exact_online.errors import ExactError
 from target_exact_online.company import open_company
+from target_exact_online.desk.status import Finding
 from target_exact_online.documents import STREAMS
 from target_exact_online.documents.header import GENERAL, SALES
 from target_exact_online.ledger.store import Ledger
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from exact_online.client import ExactClient
     from target_exact_online.company import Company
+    from target_exact_online.desk.status import Level
     from target_exact_online.master_data import MasterData
 
-Level = Literal["ok", "warning", "error"]
 EXIT_ERRORS = 1
 
 # What is read, from where and by which key, and whether every user of this target needs it.
@@ -40,15 +40,6 @@ _RIGHTS = (
     ("attach_documents", "documents/Documents", "ID", False),
 )
 _FEW_CALLS = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found."""
-
-    level: Level  # how good it is
-    check: str  # what was looked at
-    detail: str  # what was found, and what to do when it is not good
 
 
 def examine(company: Company) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from target_exact_online.ledger.store import Ledger
 
-Level = Literal["ok", "warning", "critical"]
+Level = Literal["ok", "warning", "error", "critical"]
 #: Exit codes as monitoring plugins have them.
 EXIT_CODES: dict[Level, int] = {"ok": 0, "warning": 1, "critical": 2}
 #: How a run may end for its streams to be up to date.
@@ -33,29 +33,16 @@ _WAITING = ("parked", "failed", "held")
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that monitoring should know.
+    """One thing that was looked at, for people and for monitoring."""
 
-    Attributes:
-        level: How good it is.
-        check: What was looked at.
-        detail: What was found, and what to do when it is not good.
-        value: The moment (UTC) or the number behind it, or None.
-    """
-
-    level: Level
-    check: str
-    detail: str
-    value: datetime | int | None = None
+    level: Level  # how good it is
+    check: str  # what was looked at
+    detail: str  # what was found, and what to do when it is not good
+    value: datetime | int | None = None  # the moment (UTC) or the number behind it, or None
 
 
 def examine(ledger: Ledger, config: dict[str, Any], longest: timedelta) -> Iterator[Finding]:
-    """Look at runs, documents and login.
-
-    Args:
-        ledger: The audit trail.
-        config: The settings.
-        longest: How long ago the last good run of a stream may be.
-    """
+    """Look at runs, months, documents and login; `longest` is how old a good run may be."""
     now = datetime.now(UTC)
     with reading(ledger.engine) as connection:
         yield from _runs(connection, now, longest)

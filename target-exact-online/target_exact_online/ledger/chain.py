@@ -116,17 +116,14 @@ def verify(
 ) -> Verification:
     """Recompute the chain, and compare every document and its postings with its last event.
 
-    Reads in pages, so that memory stays flat at any size.
+    Reads in pages, so that memory stays flat at any size. Faults are changed, deleted, reordered or
+    added rows, documents and postings that differ from what their events say; at most a thousand.
 
     Args:
         engine: The ledger's engine.
         keys: The ledger's keys.
         head: A hash that an earlier report named as the last one: it must still be there.
         since: Begin behind the event with this hash, which an earlier verification reached.
-
-    Returns:
-        The faults found: changed, deleted, reordered or added rows, documents and postings that
-        differ from what their events say; at most a thousand of them.
     """
     with reading(engine) as connection:
         start = connection.execute(sa.select(chain.c.seq, chain.c.hash, chain.c.facts_from)).one()
