@@ -16,7 +16,7 @@ from commerce_sandbox.testing import SandboxHandle
 from exact_online.errors import DocumentRefusedError
 from target_exact_online import documents
 from target_exact_online.documents import sales_invoice, sales_order
-from target_exact_online.documents.sent import ExpectedLine
+from target_exact_online.documents.prepared import ExpectedLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,8 +18,7 @@ from target_exact_online.documents import (
     sales_invoice,
     sales_order,
 )
-from target_exact_online.documents.prepared import Stored
-from target_exact_online.documents.sent import Sent
+from target_exact_online.documents.prepared import Sent, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

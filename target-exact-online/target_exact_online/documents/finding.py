@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exact_online.client import ExactClient
-    from target_exact_online.documents.prepared import Kind
-    from target_exact_online.documents.sent import Sent
+    from target_exact_online.documents.prepared import Kind, Sent
 
 MOST_ROWS = 600
 LONGEST_REFERENCE = 30  # Exact cuts the rest without an error

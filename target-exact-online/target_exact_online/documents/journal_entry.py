@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from exact_online.client import ExactClient
-    from target_exact_online.documents.prepared import NewAccount
-    from target_exact_online.documents.sent import Sent
+    from target_exact_online.documents.prepared import NewAccount, Sent
     from target_exact_online.master_data import MasterData
     from target_exact_online.master_data.models import GLAccount
 

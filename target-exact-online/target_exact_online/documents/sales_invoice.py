@@ -21,8 +21,15 @@ from exact_online.errors import (
     RetriableError,
 )
 from target_exact_online.documents import answer_checks, finding, header, lines
-from target_exact_online.documents.prepared import DocumentSettings, Found, Kind, Prepared, Stored
-from target_exact_online.documents.sent import ExpectedLine, Sent
+from target_exact_online.documents.prepared import (
+    DocumentSettings,
+    ExpectedLine,
+    Found,
+    Kind,
+    Prepared,
+    Sent,
+    Stored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

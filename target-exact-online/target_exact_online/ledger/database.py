@@ -132,11 +132,7 @@ def _engine(url: URL) -> Engine:
 
 
 def in_schema(url: str, schema: str) -> str:
-    """Return the URL of a ledger in a schema of its own.
-
-    Args:
-        url: ``postgresql://user:password@host/database``.
-        schema: Name of the schema, a plain identifier.
+    """Return the URL of a PostgreSQL ledger in a schema, a plain identifier, of its own.
 
     Raises:
         ConfigError: It is no PostgreSQL database.

@@ -33,12 +33,7 @@ def exclusive(engine: Engine, name: str) -> Iterator[None]:
 
 
 def of_ledger(engine: Engine, name: str) -> str:
-    """Return a name that no other ledger has: a server's locks are those of all its schemas.
-
-    Args:
-        engine: The ledger's engine.
-        name: What is locked.
-    """
+    """Return a name that no other ledger has: a server's locks are those of all its schemas."""
     if engine.dialect.name == "sqlite":
         return name  # its locks are files beside it
     with engine.connect() as connection:

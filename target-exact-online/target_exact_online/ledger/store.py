@@ -123,14 +123,9 @@ class Ledger:
         *,
         expected: int | None = None,
     ) -> Step | None:
-        """Let something happen to a document.
+        """Let something happen to a document, by a living run or by a person's command (None).
 
-        Args:
-            run: The living run that does it, or None for a person's command.
-            document_key: The ledger's name for the document.
-            event: What happens.
-            facts: What is recorded with it.
-            expected: Only if this is still the document's last event.
+        Only if the expected event is still the document's last one.
 
         Returns:
             What became of it; None when somebody else changed it meanwhile: decide again.

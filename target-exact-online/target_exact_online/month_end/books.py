@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from cryptography.fernet import InvalidToken
 
-from target_exact_online.documents.sent import Sent
+from target_exact_online.documents.prepared import Sent
 from target_exact_online.ledger import payload
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.postings import lines_of

@@ -165,11 +165,9 @@ def ask_at(row: Row, settle_after: timedelta) -> datetime | None:
 
 
 def backoff(attempts: int, spread: float) -> timedelta:
-    """Return how long to wait after this many failed attempts: it doubles, up to 12 hours.
+    """Return how long to wait after 1 or more failed attempts: it doubles, up to 12 hours.
 
-    Args:
-        attempts: At least 1.
-        spread: From 0.5 to 1.
+    A spread from 0.5 to 1 shortens it.
     """
     longest: timedelta = min(_FIRST_WAIT * 2 ** min(attempts - 1, 16), _LONGEST_WAIT)
     return longest * spread

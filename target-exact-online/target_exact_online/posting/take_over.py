@@ -17,7 +17,7 @@ import msgspec
 from exact_online.errors import DocumentRefusedError, ExactError, RetriableError
 from target_exact_online import documents
 from target_exact_online.documents import sales_invoice
-from target_exact_online.documents.sent import Sent
+from target_exact_online.documents.prepared import Sent
 from target_exact_online.ledger import queries
 from target_exact_online.ledger.rows import DAY
 from target_exact_online.ledger.store import Facts

@@ -108,8 +108,7 @@ class Relations:
     ) -> Iterator[tuple[str, str | None, str]]:
         """Create what earlier runs left out, as long as Exact can be asked.
 
-        Args:
-            of_this_run: Only what belongs to documents of this run that were found, not sent.
+        Of this run it is only what belongs to documents that were found, not sent.
 
         Yields:
             What a person should know: the document that needed it, its order, and words.
