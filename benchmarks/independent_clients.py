@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOOLS = Path(__file__).resolve().parents[1] / ".tools" / "clients"
+OLD_TOOLS = "setuptools<81"  # has pkg_resources, which two of them need and do not name
 PACKAGES = {"exactpy": "0.0.24", "tap-exact": "0.7.1", "tap-exactonline": "0.2.24"}
 STRICT: dict[str, Any] = {
     "exact.double_slashes": "refused", "exact.select_needed": "lists", "exact.filter_needed": True,
@@ -113,9 +114,9 @@ def install(package: str) -> tuple[Path | None, str]:
         fill = [uv, "pip", "install", "--quiet", "--system-certs", "--python"] if uv else []
         commands = [
             [*make, str(folder)],
-            [*fill, str(programs / "python"), wanted]
+            [*fill, str(programs / "python"), wanted, OLD_TOOLS]
             if uv
-            else [str(programs / "python"), "-m", "pip", "install", "--quiet", wanted],
+            else [str(programs / "python"), "-m", "pip", "install", "--quiet", wanted, OLD_TOOLS],
         ]
         for command in commands:
             ended = subprocess.run(  # noqa: PLW1510  # its end is looked at
@@ -133,6 +134,7 @@ class Witness:
     def __init__(self, sandbox: SandboxHandle, folder: Path) -> None:
         """Log in: an access token that lasts for the run."""
         self.sandbox, self.folder = sandbox, folder
+        self.said: Counter[str] = Counter()
         for name in ("minute_limit", "day_limit", "error_limit"):
             sandbox.set(f"exact.{name}", None)
         pair = issue_tokens(sandbox.database, sandbox.now(), app=APP, user=USER)
@@ -159,7 +161,12 @@ class Witness:
             for one in calls
             if one["status"] != 200  # noqa: PLR2004
         )
-        return {"read": len(read), "lists": sorted(read), "refused": dict(sorted(refused.items()))}
+        return {
+            "read": len(read),
+            "lists": sorted(read),
+            "refused": dict(sorted(refused.items())),
+            "ended_with": dict(self.said),
+        }
 
     @staticmethod
     def _list(path: str) -> str:
@@ -177,6 +184,8 @@ class Witness:
             )
         except subprocess.TimeoutExpired:
             return ""
+        if done.returncode and (said := done.stderr.strip().splitlines()):
+            self.said[said[-1][:200]] += 1
         return done.stdout
 
     def _write(self, name: str, content: dict[str, Any]) -> Path:
@@ -203,8 +212,15 @@ class Witness:
         if not found:
             return
         for stream in json.loads(found)["streams"]:
-            catalog = self._write("catalog.json", select_streams(found, stream["tap_stream_id"]))
-            self._run(program, "--config", config, "--catalog", catalog, **environment)
+            name = stream["tap_stream_id"]
+            catalog = self._write("catalog.json", select_streams(found, name))
+            bookmark = {
+                "replication_key": stream.get("replication_key"),
+                "replication_key_value": "0" if program.name == "tap-exactonline" else None,
+            }
+            state = self._write("state.json", {"bookmarks": {name: bookmark}})
+            options = ("--config", config, "--catalog", catalog, "--state", state)
+            self._run(program, *options, **environment)
 
     def _tap_exact(self, programs: Path) -> None:
         storage = configparser.ConfigParser(interpolation=None)

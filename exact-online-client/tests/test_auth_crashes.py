@@ -180,3 +180,7 @@ def test_some_simulated_hours_with_random_kills(store: str, hours: float) -> Non
     assert figures["kills"] >= 3
     assert figures["refreshes"] >= 3 * hours
     assert figures["calls"] > 0
+    for never in ("lockouts", "early_refreshes", "token_reuse", "unclear_messages"):
+        assert figures[never] == 0, figures
+    assert figures["lost_answers"] <= figures["strikes"]
+    assert figures["late_losses"] <= 1 + figures["late_strikes"] / 3

@@ -253,6 +253,7 @@ def test_a_moment_that_has_not_come_is_not_believed(
         "UPDATE master_rows SET data = x'90'",
         "UPDATE master_rows SET data = x'80'",
         "UPDATE master_rows SET data = x''",
+        "UPDATE master_rows SET data = x'81a1ff01'",
         "UPDATE master_rows SET data = 'text'",
         "UPDATE master_state SET read_at = 'soon'",
         "UPDATE master_state SET timestamp = 'much'",

@@ -164,6 +164,24 @@ def test_records_of_any_shape(
         assert "Error: " not in one.record.get("reason", "")
 
 
+@pytest.mark.parametrize("value", ["9" * 5_000, '"1e400"', "1e400", '"-' + "9" * 400 + '"'])
+@pytest.mark.parametrize(
+    ("stream", "field"), [("orders", "qty_ordered"), ("invoices", "qty"), ("credit_memos", "qty")]
+)
+def test_a_quantity_that_nobody_could_read_is_refused(
+    mappers: list[MapperGLRules], recorded_records: Any, stream: str, field: str, value: str
+) -> None:
+    """It must not be passed on: the target reads no line behind one that it cannot read."""
+    record = json.loads(
+        json.dumps(next(one for name, one in recorded_records if name == stream), default=float)
+    )
+    record["items"][0][field] = "@0@"
+    (refused,) = read(mappers[0], line_of(stream, record, **{"0": value}))
+    assert refused.stream == "refused_documents"
+    assert field in refused.record["where"] + refused.record["reason"]
+    msgspec.json.decode(encode_any(refused.record))
+
+
 def test_scalars_are_found_in_any_bytes() -> None:
     text = b'{"a": NaN, "b": {"c": "x\\"y", "d": [{"e": 1}], "f": 2}, "g": ' + b"[" * 99_999
     assert scalars(text) == {"a": "NaN", "b.c": 'x"y', "b.f": "2"}

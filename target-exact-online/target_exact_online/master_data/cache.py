@@ -164,7 +164,7 @@ class Cache:
 def _unpack(data: bytes) -> Row:
     try:
         row: Row = msgspec.msgpack.decode(data, type=dict[str, Any])
-    except (msgspec.MsgspecError, TypeError) as error:
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:  # text may be no UTF-8
         msg = f"A row of master data in the ledger is damaged ({type(error).__name__})."
         raise DamagedRowError(msg) from error
     return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -110,16 +111,36 @@ class AuditLines:
         page: list[dict[str, Any]] = []
         count = 0
         types = self.chart().journal_types
-        for transaction in self.file.transactions():
-            for row in _rows(transaction, year, self.currency, types):
-                page.append(row)
-                count += 1
-                if len(page) == _PAGE:
-                    take(page)
-                    page = []
+        with readable(self.name):
+            for transaction in self.file.transactions():
+                for row in _rows(transaction, year, self.currency, types):
+                    page.append(row)
+                    count += 1
+                    if len(page) == _PAGE:
+                        take(page)
+                        page = []
         if page:
             take(page)
         return count
+
+
+@contextlib.contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Tell what is wrong further down in an audit file, which shows only when it is read.
+
+    Args:
+        name: The file's.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    from pyxaf import PyxafError  # noqa: PLC0415  # an extra, see below
+
+    try:
+        yield
+    except PyxafError as error:
+        msg = f"The audit file {name} cannot be read: {error} (option --source xaf)."
+        raise ConfigError(msg) from error
 
 
 def open_audit_file(path: Path) -> AuditLines:

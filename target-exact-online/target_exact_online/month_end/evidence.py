@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from exact_online.errors import ConfigError
 from target_exact_online.master_data import NotUsableError
 from target_exact_online.month_end import lines
-from target_exact_online.month_end.audit_file import AuditLines, open_audit_file
+from target_exact_online.month_end.audit_file import AuditLines, open_audit_file, readable
 from target_exact_online.month_end.exact import Reading
 from target_exact_online.month_end.lines import ExactLines
 from target_exact_online.month_end.model import Calls, Filed
@@ -240,20 +240,23 @@ def of_audit_file(path: Path, ledger: Ledger, division: int, day: date) -> Evide
         ConfigError: The file cannot be read, or is of another company or month.
     """
     audit = open_audit_file(path)
-    if audit.division not in (None, division):
-        msg = (
-            f"The audit file {path.name} is of company {audit.division}, not of {division}. "
-            "Name its division by --division, or export the right one."
+    with readable(audit.name):
+        if audit.division not in (None, division):
+            msg = (
+                f"The audit file {path.name} is of company {audit.division}, not of {division}. "
+                "Name its division by --division, or export the right one."
+            )
+            raise ConfigError(msg)
+        period = audit.period(day)
+        month = Month(
+            division, period.year, period.number, period.first, period.last, audit.currency
         )
-        raise ConfigError(msg)
-    period = audit.period(day)
-    month = Month(division, period.year, period.number, period.first, period.last, audit.currency)
-    return Evidence(
-        source=f"audit file {path.name}",
-        month=month,
-        company=audit.company,
-        chart=audit.chart(),
-        engine=ledger.engine,
-        kind="xaf",
-        audit=audit,
-    )
+        return Evidence(
+            source=f"audit file {path.name}",
+            month=month,
+            company=audit.company,
+            chart=audit.chart(),
+            engine=ledger.engine,
+            kind="xaf",
+            audit=audit,
+        )

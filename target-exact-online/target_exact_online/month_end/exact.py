@@ -16,8 +16,10 @@ from exact_online.errors import (
 )
 from target_exact_online.month_end import lines
 from target_exact_online.month_end.mirror import (
+    as_amount,
     as_day,
     as_text,
+    as_whole,
     columns,
     note_deleted,
     state_of,
@@ -25,7 +27,7 @@ from target_exact_online.month_end.mirror import (
     write_state,
 )
 from target_exact_online.month_end.model import Filed
-from target_exact_online.month_end.sides import BalanceRow, Header, Stamp, cents
+from target_exact_online.month_end.sides import BalanceRow, Header, Stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -112,10 +114,10 @@ class Reading:
                 account=as_text(row["GLAccountCode"]),
                 cost_center=as_text(row.get("CostCenterCode")),
                 cost_unit=as_text(row.get("CostUnitCode")),
-                type=int(row.get("Type") or 0),
-                status=int(row.get("Status") or 0),
-                count=int(row.get("Count") or 0),
-                amount=cents(row["Amount"]),
+                type=as_whole(row.get("Type") or 0),
+                status=as_whole(row.get("Status") or 0),
+                count=as_whole(row.get("Count") or 0),
+                amount=as_amount(row["Amount"]),
                 profit_and_loss=as_text(row.get("BalanceType")) == "W",
             )
             for row in rows
@@ -126,8 +128,8 @@ class Reading:
         rows = self._get(AGEING, select="AgeGroup,AgeGroupDescription,AmountReceivable")
         try:
             return [
-                (as_text(row["AgeGroupDescription"]), cents(row["AmountReceivable"]))
-                for row in sorted(rows, key=lambda row: int(row["AgeGroup"]))
+                (as_text(row["AgeGroupDescription"]), as_amount(row["AmountReceivable"]))
+                for row in sorted(rows, key=lambda row: as_whole(row["AgeGroup"]))
             ]
         except (AuthorizationRequiredError, RequestRefusedError):
             return []  # it may need a right that nothing else needs
@@ -137,7 +139,7 @@ class Reading:
         sums: dict[tuple[str, str], list[Decimal]] = {}
         for row in self._get(ITEMS, select="HID,AccountCode,Amount,CurrencyCode"):
             name = (as_text(row["AccountCode"]), as_text(row["CurrencyCode"]))
-            sums.setdefault(name, []).append(cents(row["Amount"]))
+            sums.setdefault(name, []).append(as_amount(row["Amount"]))
         return [(*name, len(found)) for name, found in sorted(sums.items()) if not sum(found)]
 
     def histories(self, month: Month, ids: Mapping[str, str]) -> dict[str, tuple[Decimal, Decimal]]:
@@ -158,7 +160,7 @@ class Reading:
         ):
             code, at = as_text(row["GLAccountCode"]), (row["ReportingYear"], row["ReportingPeriod"])
             opening, closing = found.get(code, (Decimal("0.00"), Decimal("0.00")))
-            amount = cents(row["Amount"])
+            amount = as_amount(row["Amount"])
             if at < (month.year, month.period):
                 opening += amount
             if at <= (month.year, month.period):
@@ -174,7 +176,7 @@ class Reading:
             select="ID,Amount,ReportingYear",
             filter=f"ReportingYear le {month.last.year + 1} and ({terms})",
         )
-        return sum((cents(row["Amount"]) for row in rows), Decimal("0.00"))
+        return sum((as_amount(row["Amount"]) for row in rows), Decimal("0.00"))
 
     def open_journals(self, month: Month) -> tuple[tuple[str, ...], dict[str, int]]:
         """Return the journals in which a period is open, and the type of each journal."""
@@ -186,7 +188,7 @@ class Reading:
         ):
             journal = as_text(row["Journal"])
             if row.get("JournalType") is not None:
-                types[journal] = int(row["JournalType"])
+                types[journal] = as_whole(row["JournalType"])
             if row.get("Status") == _OPEN:
                 found.append(journal)
         return tuple(sorted(set(found))), types
@@ -201,11 +203,11 @@ class Reading:
         found = [
             Filed(
                 kind=_KINDS[row["Type"]],
-                year=int(row["Year"]),
-                period=int(row["Period"]),
+                year=as_whole(row["Year"]),
+                period=as_whole(row["Period"]),
                 frequency=as_text(row.get("Frequency")) or "M",
-                status=int(row.get("Status") or 0),
-                amount=None if row.get("Amount") is None else cents(row["Amount"]),
+                status=as_whole(row.get("Status") or 0),
+                amount=None if row.get("Amount") is None else as_amount(row["Amount"]),
                 at=utc(row.get("Created")),
             )
             for row in rows
@@ -216,7 +218,7 @@ class Reading:
     def open_items(self, currency: str) -> Decimal | None:
         """Return what customers owe now, in the company's currency; None: Exact does not say."""
         amounts = [
-            cents(row.get("OutstandingReceivableInvoiceAmount") or 0)
+            as_amount(row.get("OutstandingReceivableInvoiceAmount") or 0)
             for row in self._get(
                 OPEN_ITEMS, select="CurrencyCode,OutstandingReceivableInvoiceAmount"
             )
@@ -250,9 +252,9 @@ class Reading:
                     as_text(row.get(names[0])),
                     as_text(row.get(names[1])),
                     as_day(row.get(names[2])) if names[2] else "",
-                    int(row.get(names[3]) or 0),
-                    int(row.get(names[4]) or 0),
-                    int(row.get("Status") or 0),
+                    as_whole(row.get(names[3]) or 0),
+                    as_whole(row.get(names[4]) or 0),
+                    as_whole(row.get("Status") or 0),
                     _stamp(row),
                 )
         return found
@@ -271,7 +273,7 @@ class Reading:
                 INVOICES, select="InvoiceID,Status", filter=odata.any_of("InvoiceID", some)
             ):
                 key = as_text(row["InvoiceID"]).lower()
-                if key in wanted and int(row.get("Status") or 0) < _PROCESSED:
+                if key in wanted and as_whole(row.get("Status") or 0) < _PROCESSED:
                     found.append(wanted[key])
         return found
 

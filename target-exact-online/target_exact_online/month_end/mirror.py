@@ -9,12 +9,16 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from connector_credentials import clean
+from exact_online.errors import TransientApiError
 from target_exact_online.ledger.database import reading
 from target_exact_online.month_end.books import text_hash
 from target_exact_online.month_end.sides import cents
 from target_exact_online.month_end.tables import exact_lines, exact_mirrors
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from sqlalchemy.engine import Engine
 
 _ZONE = ZoneInfo("Europe/Amsterdam")
@@ -31,6 +35,34 @@ def utc(moment: datetime | None) -> datetime | None:
 def as_text(value: Any) -> str:
     """Return a value of an answer as text; an empty one when there is none."""
     return "" if value is None else str(value).strip()
+
+
+def as_whole(value: Any) -> int:
+    """Return a whole number of an answer; none is 0.
+
+    Raises:
+        TransientApiError: It is something else.
+    """
+    try:
+        return int(value or 0)
+    except (TypeError, ValueError, OverflowError):
+        raise _no_number(value) from None
+
+
+def as_amount(value: Any) -> Decimal:
+    """Return an amount of an answer.
+
+    Raises:
+        TransientApiError: It is something else.
+    """
+    try:
+        return cents(value)
+    except (ArithmeticError, TypeError, ValueError):
+        raise _no_number(value) from None
+
+
+def _no_number(value: Any) -> TransientApiError:
+    return TransientApiError(f"Exact's answer has {clean(value, 40)!r} where a number belongs")
 
 
 def as_day(value: Any) -> str:
@@ -141,12 +173,12 @@ def columns(row: dict[str, Any]) -> dict[str, Any]:
         "period_year": row.get("FinancialYear"),
         "period_no": row.get("FinancialPeriod"),
         "gl_account": as_text(row["GLAccountCode"]),
-        "amount": cents(row["AmountFC"]),
-        "amount_dc": cents(row["AmountDC"]),
+        "amount": as_amount(row["AmountFC"]),
+        "amount_dc": as_amount(row["AmountDC"]),
         "currency": as_text(row.get("Currency")) or None,
         "rate": as_text(row.get("ExchangeRate")) or None,
         "vat_code": as_text(row.get("VATCode")) or None,
-        "vat_amount": None if row.get("AmountVATFC") is None else cents(row["AmountVATFC"]),
+        "vat_amount": None if row.get("AmountVATFC") is None else as_amount(row["AmountVATFC"]),
         "cost_center": as_text(row.get("CostCenter")) or None,
         "cost_unit": as_text(row.get("CostUnit")) or None,
         "reference": as_text(row.get("YourRef"))[:64] or None,
@@ -161,7 +193,7 @@ def columns(row: dict[str, Any]) -> dict[str, Any]:
         "modifier": as_text(row.get("Modifier")) or None,
         "modifier_name": as_text(row.get("ModifierFullName"))[:255] or None,
         "modified": utc(row.get("Modified")),
-        "timestamp": int(row.get("Timestamp") or 0),
+        "timestamp": as_whole(row.get("Timestamp") or 0),
         "deleted_at": None,
         "deleted_by": None,
     }

@@ -252,3 +252,10 @@ def test_an_audit_file_needs_no_call(company: Company) -> None:
     bea.delete("000000002")
     bea.export_xaf(path, 2026, first=10, last=10)
     assert company.compare("--source", "xaf", str(path)).codes == ["E1", "E3"]
+
+    whole = path.read_bytes()
+    for damaged in (whole[:-300], whole.replace(b"</trLine>", b"</x>", 1)):
+        path.write_bytes(damaged)
+        refused = company.compare("--source", "xaf", str(path))
+        assert refused.exit_code == 1
+        assert "october.xaf cannot be read" in refused.stderr

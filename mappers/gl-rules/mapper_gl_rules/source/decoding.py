@@ -94,8 +94,12 @@ def _check_amounts(document: Document | Order) -> None:
     if isinstance(document, Order):
         for number, item in enumerate(document.items):
             _check_amount(item.tax_percent, f"items[{number}].tax_percent")
-    elif document.order is not None:
-        _check_amounts(document.order)
+            _check_amount(item.qty_ordered, f"items[{number}].qty_ordered")
+    else:
+        for number, line in enumerate(document.items):
+            _check_amount(line.qty, f"items[{number}].qty")
+        if document.order is not None:
+            _check_amounts(document.order)
 
 
 def _check_amount(amount: Decimal | None, name: str) -> None:
