@@ -41,6 +41,7 @@ DOCUMENT = DocumentFacts(
     charged={},
     order=Order(1, "1", Decimal(1), "2026-03-02 09:00:00", []),
     goods_value=lambda: {"EUR": Decimal("135.00"), "GBP": Decimal("117.20")},
+    other_order=lambda: None,
 )
 LINE = LineFacts(
     kind="product",
