@@ -286,6 +286,8 @@ class _Comparison:
     def _order(self, one: Fed, row: dict[str, Any]) -> None:
         thing = self.by_key.get(row["exact_id"])
         wanted = one.versions[-1][1]["totals"]["amount"]
+        if one.marker in self.books.unknowing:  # changed since the backup, and back in the shop
+            return
         if thing is not None and thing.amount != wanted and row["error"] is None:
             self._say("false_reports", f"{one.marker}: the order is {thing.amount}, not {wanted}")
 

@@ -8,7 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from exact_online.client import open_client
-from exact_online.errors import DocumentRefusedError, FatalError
+from exact_online.errors import (
+    DocumentRefusedError,
+    ExactError,
+    FatalError,
+    OutcomeUnknownError,
+)
 from target_exact_online import documents
 from target_exact_online.documents import relation, sales_order
 from target_exact_online.documents.begun import Begun
@@ -120,17 +125,32 @@ class Company:
         try:
             prepared = self.complete(self.prepare(newer))
             with exclusive(self.engine, f"{prepared.division}:{exact_id}"):
-                try:
-                    return sales_order.update(prepared, sent, exact_id, self.client, self._begun)
-                except DocumentRefusedError as error:
-                    self._distrust(prepared, error)
-                    raise
+                return self._update(prepared, sent, exact_id)
         except DocumentRefusedError as error:
             for_good = isinstance(error, (ChangedByPeopleError, NotSeenError))
             if for_good or not self._begun.versions(before.division, exact_id):
                 raise
             msg = f"Its order in Exact may be changed in part: {error}"
             raise NotYetError(msg, sales_order.KIND.resource, self.client.now()) from error
+
+    def _update(self, prepared: Prepared, sent: Prepared | None, exact_id: str) -> Stored:
+        """Change an order once no call of an earlier change can be at work any more."""
+        order = prepared.division, exact_id
+        if since := self._begun.unanswered(*order):
+            soon = since + self.absent_after
+            if soon > self.client.now():
+                msg = "A call that changes its order may still be at work in Exact"
+                raise NotYetError(msg, prepared.kind.resource, soon)
+        try:
+            return sales_order.update(prepared, sent, exact_id, self.client, self._begun)
+        except OutcomeUnknownError:
+            self._begun.add(*order, self._begun.versions(*order), self.client.now())
+            raise
+        except ExactError as error:
+            self._begun.answered(*order)
+            if isinstance(error, DocumentRefusedError):
+                self._distrust(prepared, error)
+            raise
 
     def period(self, prepared: Prepared) -> tuple[int, int] | None:
         """Return Exact's financial year and period of a document, if master data has them."""

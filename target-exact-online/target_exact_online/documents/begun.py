@@ -57,6 +57,11 @@ class Begun:
         at = self._content(division, exact_id).get("at")
         return None if at is None else datetime.fromisoformat(at)
 
+    def unanswered(self, division: int, exact_id: str) -> datetime | None:
+        """Return since when a call that changes an order may be at work in Exact, if one may."""
+        is_answered = self._content(division, exact_id).get("is_answered")
+        return None if is_answered else self.last(division, exact_id)
+
     def _content(self, division: int, exact_id: str) -> dict[str, Any]:
         query = sa.select(begun_changes.c.payload).where(*_is(division, exact_id))
         with reading(self.engine) as connection:
@@ -68,10 +73,15 @@ class Begun:
 
     def add(self, division: int, exact_id: str, versions: Sequence[Version], at: datetime) -> None:
         """Keep the versions of which parts may be in Exact from now on (UTC, Exact's clock)."""
-        content = {
-            "versions": [{"header": one.header, "lines": one.lines} for one in versions],
-            "at": at.isoformat(),
-        }
+        kept = [{"header": one.header, "lines": one.lines} for one in versions]
+        self._keep(division, exact_id, {"versions": kept, "at": at.isoformat()})
+
+    def answered(self, division: int, exact_id: str) -> None:
+        """Note that every call for a change that broke off was answered."""
+        if content := self._content(division, exact_id):
+            self._keep(division, exact_id, content | {"is_answered": True})
+
+    def _keep(self, division: int, exact_id: str, content: dict[str, Any]) -> None:
         sealed = self._keys.encrypt(payload.encode(content))
         with self.engine.begin() as connection:
             connection.execute(begun_changes.delete().where(*_is(division, exact_id)))

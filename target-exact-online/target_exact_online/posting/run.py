@@ -333,7 +333,7 @@ class Posting:
             if self.gate.closed or not self._change(key):
                 return
 
-    def _change(self, key: str) -> bool:
+    def _change(self, key: str, *, again: bool = False) -> bool:
         """Change one order; return False when Exact cannot be asked now."""
         posted = queries.look_up(self.ledger, key)
         self.ledger.move(self.run, key, events.ChangeBegun())
@@ -343,6 +343,12 @@ class Posting:
         try:
             event = self._updated(posted, newer, posted.row.exact_id)
         except RetriableError as error:
+            if isinstance(error, NotYetError) and not again:
+                rest = error.retry_at - self.company.client.now()
+                # Exact tells whole seconds.
+                if timedelta(0) < rest < self.company.absent_after * 2:
+                    self.gate.wait(rest.total_seconds() + 1)
+                    return self._change(key, again=True)
             self.summary.count(
                 Effect.TELL_FAILED, newer, f"{error}. It is changed by the next run."
             )
