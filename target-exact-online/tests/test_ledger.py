@@ -28,7 +28,7 @@ from target_exact_online.ledger.rows import Document
 from target_exact_online.ledger.runs import Run, dead_runs
 from target_exact_online.ledger.store import Facts, Ledger
 from target_exact_online.ledger.tables import documents, events, postings
-from target_exact_online.posting.events import Answered, Intended, Refused, TakenOver
+from target_exact_online.posting.events import Answered, Found, Intended, Refused, TakenOver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,6 +128,18 @@ def test_a_document_that_changed_meanwhile_is_not_taken(ledger: Ledger, run: Run
     intent = Intended(run.run_id, datetime.now(UTC))
     assert ledger.move(run, "a", intent, expected=seen.row.last_seq) is None
     assert state_of(ledger, "a") == "held"
+
+
+def test_an_entry_that_two_ask_for_at_once_is_taken_by_one(ledger: Ledger, run: Run) -> None:
+    """Each looked whose it is before the other had recorded it."""
+    ledger.arrive(run, [document("a"), document("b")])
+    for key in ("a", "b"):
+        ledger.move(run, key, Intended(run.run_id, datetime.now(UTC)))
+    assert ledger.move(run, "a", Found("one", "1")) is not None
+    assert ledger.move(run, "b", Found("one", "1")) is None
+    assert ledger.move(run, "b", Answered(run.run_id, "one", "1")) is None
+    assert state_of(ledger, "b") == "sending"
+    assert ledger.move(run, "b", Found("two", "2")) is not None
 
 
 def test_only_one_of_two_runs_gets_a_document(ledger: Ledger, run: Run) -> None:

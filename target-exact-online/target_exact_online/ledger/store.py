@@ -135,6 +135,10 @@ class Ledger:
             pen.read([document_key])
             if expected is not None and pen.rows[document_key]["last_seq"] != expected:
                 return None
+            if isinstance(event, events_of.Found | events_of.Answered) and pen.is_taken(
+                document_key, event.exact_id
+            ):
+                return None
             done = pen.move(document_key, event, facts)
             pen.write()
             return done
@@ -281,6 +285,17 @@ class _Pen:
         self._take(done, None, facts)
         self._tell_members(before, done)
         return done
+
+    def is_taken(self, document_key: str, exact_id: str) -> bool:
+        """Tell whether another document has this GUID of Exact by now: two may ask at once."""
+        mine, column = self.rows[document_key], documents.c
+        other = sa.select(sa.func.count()).where(
+            column.division == mine["division"],
+            column.exact_id == exact_id,
+            column.document_key != document_key,
+        )
+        # A relation has no reference, and may be that of many documents.
+        return bool(mine["your_ref"] and self.connection.scalar(other))
 
     def join(self, entry_key: str, members: Sequence[str]) -> None:
         """Make these documents, and no others, part of an entry that is not sent."""
