@@ -534,9 +534,8 @@ def _by_person(row: Row, event: Replayed | Skipped | Anonymised) -> Step:
     if row.stream == REFUSED_STREAM:
         return _nothing(row)
     if row.state == "posted" and event.again:
-        # Nothing of ours is at work, but what was sent just now Exact may not show yet.
-        sent_at = row.sent_at or event.at - _LONG_PAST
-        asked = replace(row, state="sending", may_be_in_exact=True, sent_at=sent_at)
+        # Nothing of ours is at work, but what was answered just now Exact may not show yet.
+        asked = replace(row, state="sending", may_be_in_exact=True, sent_at=event.at)
         return Step("replayed", asked)
     if row.state not in {"parked", "failed", "skipped"}:
         return _nothing(row)
