@@ -162,9 +162,24 @@ class TargetExactOnline(Target):
         return super().get_sink_class(stream_name)
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
-        """Begin a stream; its schema is the contract's, whatever was announced."""
-        own = {"schema": {"type": "object", "properties": {}}, "key_properties": []}
-        super()._process_schema_message(message_dict | own)
+        """Begin a stream; what its fields are is the contract's, whatever was announced.
+
+        Raises:
+            InvalidInputLine: It announces no fields, or a key that is none.
+        """
+        keys = message_dict.get("key_properties") or []
+        fields = message_dict["schema"].get("properties")
+        if (
+            not isinstance(fields, dict)
+            or not isinstance(keys, list)
+            or any(not isinstance(key, str) or key not in fields for key in keys)
+        ):
+            msg = (
+                "A SCHEMA message of the input has no properties, or a key that is not among them."
+            )
+            raise InvalidInputLine(msg)
+        own = {"type": "object", "properties": {key: {} for key in keys}}
+        super()._process_schema_message(message_dict | {"schema": own, "key_properties": keys})
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         """Do nothing: documents are never replaced as a whole table."""
