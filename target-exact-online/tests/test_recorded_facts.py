@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from commerce_sandbox.exact.credentials import SECOND_DIVISION
 from target_exact_online.ledger.database import open_engine
 from target_exact_online.ledger.tables import documents
+from target_exact_online.posting import take_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +75,39 @@ def test_a_call_that_is_carried_out_late_is_waited_for(
     assert references(sandbox) == once(1)
     posts = [one for one in sandbox.requests(method="POST") if "SalesEntries" in one["path"]]
     assert len(posts) == 1, "what Exact may have is not sent again"
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_no_clock_makes_a_call_look_older_than_it_is(
+    hours: int,
+    target: Any,
+    sandbox: SandboxHandle,
+    sales_entry: SalesEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The machine's clock is wrong in one run: Exact's own, or the time that passed, tells."""
+    target.write(settle_after_seconds=3, index_lag_seconds=3)
+    sandbox.set("exact.index_lag_seconds", 3)
+    sandbox.fault(ENTRIES, "drop_after", method="POST")
+    wrong, right = timedelta(hours=hours), timedelta(0)
+    with monkeypatch.context() as first:
+        first.setattr(take_over, "datetime", clock_ahead(min(wrong, right)))
+        first.setattr(take_over.Settling, "settle", lambda *_, **__: None)  # it ends before
+        target.post_here([sales_entry(1)])
+    monkeypatch.setattr(take_over, "datetime", clock_ahead(max(wrong, right)))
+    target.post_here([])
+    assert references(sandbox) == once(1)
+
+
+def clock_ahead(by: timedelta) -> type[datetime]:
+    """Return a clock that is not right."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + by
+
+    return Clock
 
 
 def test_exact_is_not_asked_before_the_call_can_have_ended(

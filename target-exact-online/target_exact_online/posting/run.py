@@ -35,7 +35,14 @@ from target_exact_online.ledger.rows import SUMMARY_STREAM, describe
 from target_exact_online.ledger.store import NO_FACTS, Facts
 from target_exact_online.posting import events
 from target_exact_online.posting.state import CHANGEABLE_STREAM, Effect, may_send
-from target_exact_online.posting.take_over import Settling, encode_sent, spread, tell_all
+from target_exact_online.posting.take_over import (
+    Settling,
+    earliest,
+    encode_sent,
+    latest,
+    spread,
+    tell_all,
+)
 
 if TYPE_CHECKING:
     from exact_online.patience import Turn
@@ -212,7 +219,7 @@ class Posting:
         except ExactError as error:
             self._take(waiting, self._unready(waiting, error))
             return True
-        now = datetime.now(UTC)
+        now = earliest(self.company.client)
         step = self.ledger.move(
             self.run,
             waiting.row.document_key,
@@ -247,7 +254,7 @@ class Posting:
 
     def _tried(self, waiting: Waiting, ready: Prepared, turn: Turn) -> bool:
         key = waiting.row.document_key
-        now = datetime.now(UTC)
+        now = latest(self.company.client)
         intent = events.Intended(self.run.run_id, now)
         facts = Facts(sent=encode_sent(ready.sent(now)))
         step = self.ledger.move(self.run, key, intent, facts, expected=waiting.row.last_seq)
@@ -276,7 +283,7 @@ class Posting:
         except BaseException as error:  # noqa: BLE001  # raised again once the ledger knows
             self.gate.fail(error)
             reason = str(error) or type(error).__name__
-            return events.Lost(run_id, reason, datetime.now(UTC)), NO_FACTS
+            return events.Lost(run_id, reason, latest(self.company.client)), NO_FACTS
         turn.worked()
         for text in stored.warnings:
             self.summary.warn(waiting.document, text)
@@ -307,7 +314,7 @@ class Posting:
             return events.Refused(str(error), now, by_exact=True)
         if isinstance(error, OutcomeUnknownError):
             reason = f"{error}. Exact is asked for it before it is sent again."
-            return events.Lost(self.run.run_id, reason, now)
+            return events.Lost(self.run.run_id, reason, latest(self.company.client))
         if isinstance(error, TransientApiError):
             return events.NotSent(str(error), now, spread(), self.settling.max_attempts)
         if isinstance(error, RetriableError):

@@ -27,6 +27,7 @@ from target_exact_online.posting.state import Effect, ask_at
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from exact_online.client import ExactClient
     from target_exact_online.company import Company
     from target_exact_online.documents.prepared import Found as FoundRow
     from target_exact_online.ledger.queries import Waiting
@@ -65,7 +66,7 @@ class Settling:
     def take_over(self) -> None:
         """Take what dead runs had in hand."""
         for key in queries.abandoned(self.ledger, self.run.run_id):
-            self.ledger.move(self.run, key, TakenOver(self.run.run_id, datetime.now(UTC)))
+            self.ledger.move(self.run, key, TakenOver(self.run.run_id, latest(self.company.client)))
 
     def settle(self, *, wait: bool) -> None:
         """Ask for each document whose time has come, or ``wait`` until that of the last has."""
@@ -95,12 +96,13 @@ class Settling:
         """
         key = waiting.row.document_key
         self._asked[key] = self._asked.get(key, 0) + 1
-        asked_at = datetime.now(UTC)
+        client = self.company.client
+        asked_at = earliest(client)
         sent = self.sent(waiting)
         try:
             if sent.reference:
                 self.restored.look(sent.division, sent.stream)
-            client = self.company.client
+                asked_at = earliest(client)  # by now Exact told the time
             there = (
                 documents.find(sent, client)
                 if rows is None
@@ -121,7 +123,7 @@ class Settling:
         if event is None:
             return None
         self._asked[key] = _ENOUGH
-        facts = Facts(answered_at=self.company.client.now() if isinstance(event, Found) else None)
+        facts = Facts(answered_at=client.now() if isinstance(event, Found) else None)
         step = self.ledger.move(self.run, key, event, facts, expected=waiting.row.last_seq)
         if step is not None:
             tell_all(self.summary, self.ledger, waiting.document, step)
@@ -179,7 +181,7 @@ class Settling:
         # No clock is believed for longer than the wait itself: it may have been set meanwhile.
         seen = self._seen.setdefault(key, self.gate.monotonic())
         left = (self.settle_after + lag).total_seconds() - (self.gate.monotonic() - seen)
-        return max(min((due - datetime.now(UTC)).total_seconds(), left), 0.0)
+        return max(min((due - earliest(self.company.client)).total_seconds(), left), 0.0)
 
     def _late_enough(self, waiting: Waiting, asked_at: datetime) -> bool:
         due = ask_at(waiting.row, self.settle_after + self.index_lag)
@@ -197,6 +199,16 @@ def tell_all(summary: Summary, ledger: Ledger, document: Document, step: Step) -
     if document.source.get("kind") == DAY and step.row.state == "posted" and step.kind:
         for one in queries.members(ledger, document.document_key):
             summary.count(Effect.TELL_POSTED, one.document)
+
+
+def latest(client: ExactClient) -> datetime:
+    """Return when a call began at the latest, whichever of the two clocks is right (UTC)."""
+    return max(client.now(), datetime.now(UTC))
+
+
+def earliest(client: ExactClient) -> datetime:
+    """Return when Exact was asked at the earliest, whichever of the two clocks is right (UTC)."""
+    return min(client.now(), datetime.now(UTC))
 
 
 def spread() -> float:
