@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from decimal import Decimal
+from itertools import combinations
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -46,6 +47,7 @@ Kind = Literal["invoice", "credit_memo"]
 ROOT = Path(__file__).resolve().parents[1]
 STORES = {1: "nl", 2: "de", 3: "be", 4: "intl", 5: "b2b_nl", 6: "uk", 7: "jpy", 8: "idr", 9: "kwd"}
 MODES = ("sales_entry", "sales_invoice", "daily_journal")
+_ROUNDING = 5  # smallest units that the rules allow as a rounding line
 KINDS: dict[str, Kind] = {"invoice": "invoice", "creditmemo": "credit_memo"}
 CLEARING = {"name": "all methods", "when": {"line": "document"}, "book": {"clearing_gl": "1240"}}
 
@@ -126,7 +128,7 @@ class Checks:
         self.found["booked"] += 1
         self._check_entry(made, document, entry)
         self._check_modes(made, document, entry)
-        self._check_gap(made, document)
+        self._check_gap(made, document, entry)
 
     def _check_entry(self, made: Made, document: Document, entry: Booked) -> None:
         unit = minor_unit(entry.record["currency"])
@@ -158,11 +160,16 @@ class Checks:
                     differs |= _by_code(day, -1) != sums
             self._note("modes_differ", made, differs)
 
-    def _check_gap(self, made: Made, document: Document) -> None:
+    def _check_gap(self, made: Made, document: Document, entry: Booked) -> None:
         """A gap that no fact explains is refused, or named in a line."""
-        rate = document.base_to_order_rate
-        step = practical_unit(document.order_currency_code or "", rate)
-        gap = self._rng.choice((-1, 1)) * self._rng.randint(6, 2000) * step
+        step = practical_unit(document.order_currency_code or "", document.base_to_order_rate)
+        # The shop does not state whether these are in the total: a gap as large explains itself.
+        parts = [abs(line["amount"]) for line in entry.record["lines"] if not line.get("vat_code")]
+        known = [sum(some) for n in range(len(parts)) for some in combinations(parts, n + 1)]
+        size = Decimal(0)
+        while not size or any(abs(size - one) <= _ROUNDING * step for one in known):
+            size = self._rng.randint(_ROUNDING + 1, 2000) * step
+        gap = self._rng.choice((-1, 1)) * size
         document.grand_total += gap
         found = self.book("sales_entry", made.kind, document)
         document.grand_total -= gap
