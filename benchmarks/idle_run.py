@@ -39,7 +39,7 @@ PARKED = 10
 HOUR = 3600
 _SCHEMA = {"type": "object", "properties": {"document_key": {"type": "string"}}}
 LOGIN = "/api/oauth2/"
-# What parked documents lack: what all share is asked for once an hour, what differs apart.
+# What parked documents lack: each kind is looked for on its own, with growing pauses.
 ONE = ({"gl_account": "8oo0"},)
 THREE = (*ONE, {"vat_code": "XX"}, {"cost_center": "NONE"})
 

@@ -21,6 +21,7 @@ from target_exact_online.documents.prepared import DocumentSettings, Stored
 from target_exact_online.exceptions import ChangedByPeopleError, NotSeenError, NotYetError
 from target_exact_online.ledger.locks import exclusive
 from target_exact_online.master_data import MasterData
+from target_exact_online.master_data.shelf import PARKED_AT
 from target_exact_online.relations import Relations
 from target_exact_online.settings import with_defaults
 
@@ -68,13 +69,14 @@ class Company:
             self._masters[division] = MasterData.load(self.client, self.engine, division)
         return self._masters[division]
 
-    def prepare(self, document: Document) -> Prepared:
-        """Resolve and check a document without any call that writes.
+    def prepare(self, document: Document, parked_at: datetime | None = None) -> Prepared:
+        """Resolve and check a document, perhaps a parked one, without any call that writes.
 
         Raises:
             DocumentRefusedError: It cannot be booked as it is.
         """
         master = self.master(document.division)
+        PARKED_AT.set(parked_at.timestamp() if parked_at else None)
         record = document.record | {"document_key": document.document_key}
         return documents.prepare(document.stream, record, master, self.settings)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +24,7 @@ from target_exact_online.documents.prepared import DocumentSettings
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.master_data import MasterData, NotUsableError, kinds
 from target_exact_online.master_data.cache import master_rows
-from target_exact_online.master_data.shelf import FRESH_SECONDS
+from target_exact_online.master_data.shelf import FRESH_SECONDS, PARKED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,6 +140,35 @@ def test_a_new_code_is_found_although_the_cache_is_fresh(
         with pytest.raises(NotUsableError, match="The closest are"):
             master.cost_center("WEP")
     assert client.call_count == counted
+
+
+@ON_SQLITE
+def test_what_a_parked_document_lacks_is_looked_for_with_growing_pauses(
+    client: ExactClient, engine: Engine
+) -> None:
+    division, start = MasterData.load(client, engine).division, time.time()
+
+    def reads(hour: float, parked_at: float | None) -> int:
+        """Ask for two codes that are not there, as a run at that hour; count its calls."""
+        master = MasterData(client, engine, division, clock=lambda: start + hour * 3600)
+        master.vat_codes()
+        master.gl_accounts()
+        counted = client.call_count
+        token = PARKED_AT.set(parked_at)
+        for ask in (master.gl_account, partial(master.vat_code, on=FEBRUARY)):
+            for _ in range(2):
+                with pytest.raises(NotUsableError):
+                    ask("NONE")
+        PARKED_AT.reset(token)
+        return client.call_count - counted
+
+    assert reads(0, None) == 2
+    looked = [hour for hour in range(1, 80) if reads(hour, start) > 0]
+    assert looked == [1, 2, 3, 5, 9, 17, 29, 41, 53, 65, 77]
+    assert reads(79, None) == 2, "a document that is not parked is no reason to wait"
+    assert reads(84, start) == 0, "what another document had read is known"
+    assert reads(84, start + 83.5 * 3600) == 2, "nor is one that is parked for half an hour"
+    assert reads(70, start) == 2, "a moment that has not come is not believed"
 
 
 @ON_SQLITE

@@ -117,6 +117,28 @@ def test_what_exact_got_later_lets_a_parked_document_through(
     assert {"000000001", "000000002"} <= set(posted(sandbox))
 
 
+def test_what_is_parked_for_long_is_looked_for_seldom_but_at_once_when_a_person_says_so(
+    target: Any,
+    sandbox: SandboxHandle,
+    open_exact: Callable[[SandboxHandle], Any],
+    sales_entry: Callable[..., dict[str, Any]],
+) -> None:
+    plain = {"gl_account": "8000", "amount": 100.0, "vat_code": "21", "vat_amount": 21.0}
+    lacks = ({"gl_account": "8oo0"}, {"vat_code": "XX"}, {"cost_center": "LATER"})
+    records = [sales_entry(n, lines=[plain | one | {"rule": "r"}]) for n, one in enumerate(lacks)]
+    assert len(target.post_here(records).report["parked"]) == 3
+    with contextlib.closing(sqlite3.connect(target.folder / "ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE documents SET updated_at = '2026-01-01 00:00:00'")
+    later = {"Code": "LATER", "Description": "Made in Exact"}
+    open_exact(sandbox).client.post("hrm/Costcenters", later)
+    sandbox.clear_requests()
+    assert target.call().report["still_parked"] == 3
+    assert [one for one in sandbox.requests(system="exact") if "token" not in one["path"]] == []
+
+    target.call("documents", "replay", records[2]["document_key"])
+    assert [one["documents"] for one in target.call().report["posted"]] == [1]
+
+
 def test_a_new_debtor_is_created_once_for_all_its_documents(
     target: Any, sandbox: SandboxHandle, sales_entry: Callable[..., dict[str, Any]]
 ) -> None:

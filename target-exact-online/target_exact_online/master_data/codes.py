@@ -105,7 +105,7 @@ class Codes(Shelf):
 
     def _by_code(self, kind: Kind[M], code: str) -> M:
         table = self._table(kind)
-        if code not in table.by_code and self._missing(kind):
+        if code not in table.by_code and self._again(kind.name):
             table = self._table(kind)
         try:
             return table.by_code[code]

@@ -63,6 +63,6 @@ class Relations(Codes):
 
     def _with_code(self, kind: Kind[M], code: str) -> tuple[M, ...]:
         found = self._found_by(kind, "code", code)
-        if not found and self._missing(kind):
+        if not found and self._again(kind.name):
             found = self._found_by(kind, "code", code)
         return found

@@ -1,7 +1,8 @@
 """When master data is read: the first time, by age, and at once when something is missing.
 
 What changes seldom is trusted for a day. A code that is unknown, or that cannot be used as it is
-cached, is read again before anything is refused; so is what Exact refused.
+cached, is read again before anything is refused; so is what Exact refused. For a document that is
+parked already that is done in its first hour by every run, then with pauses that grow.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -31,8 +33,11 @@ if TYPE_CHECKING:
 
 FRESH_SECONDS = 86_400.0
 """How long master data is trusted."""
+PARKED_AT: ContextVar[float | None] = ContextVar("PARKED_AT", default=None)
+"""Since when the document that is prepared is parked (seconds since 1970, UTC); None: it is not."""
 
 _LOGGER = logging.getLogger("target-exact-online")
+_FIRST_HOUR, _LONGEST_PAUSE = 3_600.0, 43_200.0
 _DELETED_KEPT_SECONDS = 50 * 86_400.0  # sync/Deleted keeps two months
 # The field of a problem: what may have changed in Exact.
 _BEHIND = {
@@ -116,11 +121,7 @@ class Shelf:
 
     def read_again(self, error: DocumentRefusedError) -> bool:
         """Read again, once per run, what a refusal is about; return whether anything was read."""
-        with self._lock:
-            stale = [name for name in self._behind(error) if name not in self._read_again]
-            for name in stale:
-                self._again(name)
-            return bool(stale)
+        return sum(map(self._again, self._behind(error))) > 0
 
     def distrust(self, error: DocumentRefusedError) -> None:
         """Have read again by whoever needs it next what Exact refused although it looked right."""
@@ -142,7 +143,7 @@ class Shelf:
         fields = {one.where.rpartition(", ")[2] for one in error.problems}
         fields |= {one.where.partition(", ")[0] for one in error.problems}
         wanted = {name for field in fields for name in _BEHIND.get(field, ())}
-        return [name for name, (kind, *_) in self._used.items() if kind.name in wanted]
+        return [name for name, (kind, *_) in list(self._used.items()) if kind.name in wanted]
 
     def _table(
         self, kind: Kind[M], *, name: str | None = None, where: str | None = None
@@ -186,18 +187,18 @@ class Shelf:
             )
             raise DamagedRowError(msg) from error
 
-    def _missing(self, kind: Kind[Any]) -> bool:
-        """Read a kind again because something is not in it; once per run."""
+    def _again(self, name: str) -> bool:
+        """Read again, unless this run did, or a parked document asks too soon after the last."""
         with self._lock:
-            if kind.name in self._read_again:
+            now, last = self._clock(), f"{name}?"
+            pause = min((now - (PARKED_AT.get() or now) - _FIRST_HOUR) / 2, _LONGEST_PAUSE)
+            if name in self._read_again or 0 <= now - self._cache.state(last).read_at < pause:
                 return False
-            self._again(kind.name)
+            self._read_again.add(name)
+            kind, where, _ = self._used[name]
+            self._refresh(kind, name, where)
+            self._cache.store(kind, last, [], State(read_at=now), replace=False)
             return True
-
-    def _again(self, name: str) -> None:
-        self._read_again.add(name)
-        kind, where, _ = self._used[name]
-        self._refresh(kind, name, where)
 
     def _ensure(self, kind: Kind[Any], name: str, where: str | None) -> None:
         now = self._clock()
@@ -219,11 +220,7 @@ class Shelf:
             read_at = self._refresh_by_delta(kind, name, complete=complete)
         else:
             read_at = self._clock()
-            rows = list(
-                self._client.get(
-                    kind.resource, division=self.division, select=kind.select, filter=where
-                )
-            )
+            rows = self._read(kind.resource, kind.select, where)
             self._cache.store(kind, name, rows, State(read_at=read_at), replace=True)
         self._used[name] = (kind, where, read_at)
         self._tables.pop(name, None)
@@ -242,12 +239,12 @@ class Shelf:
         complete = complete or state.marker != marker or not 0 <= gap <= _DELETED_KEPT_SECONDS
         if complete:
             state = State()
-        rows = self._changed(kind.resource, kind.select, f"Timestamp gt {state.timestamp}L")
+        rows = self._read(kind.resource, kind.select, f"Timestamp gt {state.timestamp}L")
         deleted: list[Row] = []
         by_age = not complete and gap > FRESH_SECONDS
         if by_age:
             since = f"Timestamp gt {state.deleted_timestamp}L and EntityType eq {kind.deleted_type}"
-            deleted = self._changed("sync/Deleted", "Timestamp,EntityKey,EntityType", since)
+            deleted = self._read("sync/Deleted", "Timestamp,EntityKey,EntityType", since)
         self._cache.store(
             kind,
             name,
@@ -263,7 +260,7 @@ class Shelf:
         )
         return now
 
-    def _changed(self, resource: str, select: str, where: str) -> list[Row]:
+    def _read(self, resource: str, select: str, where: str | None) -> list[Row]:
         return list(self._client.get(resource, division=self.division, select=select, filter=where))
 
     def _forget_found(self, kind: Kind[Any], row: Row) -> None:

@@ -139,7 +139,8 @@ class Posting:
         while not self.gate.closed and may_send(waiting.row):
             try:
                 self._check_paid(waiting)
-                prepared = self.company.prepare(waiting.document)
+                parked_at = waiting.updated_at if waiting.row.state == "parked" else None
+                prepared = self.company.prepare(waiting.document, parked_at)
             except _WaitsError:
                 self._postponed.add(waiting.row.document_key)
                 return
