@@ -23,7 +23,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from connector_credentials import SettingsError, clean, clean_logs, read_settings
 from connector_credentials.output import LOG_LIMIT
 from exact_online.cli import login_commands
-from exact_online.errors import ConfigError, ExactError
+from exact_online.errors import ExactError
 from target_exact_online import schemas
 from target_exact_online.desk.commands import anonymise, audit, documents
 from target_exact_online.desk.doctor import doctor
@@ -65,7 +65,7 @@ class TargetGroup(click.Group):
             return super().invoke(ctx)
         except ConfigValidationError as error:
             said = [f"{_without_secret(message)} (config)." for message in error.errors]
-        except ExactError as error:
+        except (ExactError, SettingsError) as error:
             said = [str(error)]
         except (InvalidInputLine, RecordsWithoutSchemaException) as error:
             _complain([str(error)])  # what is wrong is the input: nothing else of it matters
@@ -86,7 +86,7 @@ class TargetGroup(click.Group):
 
 def _singer(ctx: click.Context, /, **options: Any) -> None:
     """Post sales documents to Exact Online, each exactly once (a Singer target)."""
-    config = options["config"] = _read_config(options["config"])
+    config = options["config"] = _ConfigInput(*read_settings(options["config"]))
     for name in ("fail_on", "report_file"):
         if value := options.pop(name):
             config.config[name] = value
@@ -104,18 +104,6 @@ def _print_schema(ctx: click.Context, param: click.Option, value: str | None) ->
     if value is not None:
         click.echo(json.dumps(schemas.load(value), indent=2))
         ctx.exit()
-
-
-def _read_config(files: tuple[str, ...]) -> _ConfigInput:
-    """Read the files of ``--config``.
-
-    Raises:
-        ConfigError: One is no settings file.
-    """
-    try:
-        return _ConfigInput(*read_settings(files))
-    except SettingsError as error:
-        raise ConfigError(str(error)) from error
 
 
 def _check_types(config: Mapping[str, Any]) -> None:

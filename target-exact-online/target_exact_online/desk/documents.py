@@ -158,7 +158,6 @@ def replay(ledger: Ledger, search: Search, *, again: bool = False, dry_run: bool
     """
     states = ("parked", "failed", "skipped", *(("posted",) if again else ()))
     known = _states(ledger, search)
-    _check_named(search, known)
     keys = [
         key
         for key, one in known.items()
@@ -186,7 +185,6 @@ def skip(ledger: Ledger, search: Search, reason: str, *, dry_run: bool) -> list[
         ConfigError: A named document is not known, or is posted.
     """
     known = _states(ledger, search)
-    _check_named(search, known)
     keys = [key for key, one in known.items() if one.state in {"held", "parked", "failed"}]
     if search.keys and (others := sorted(set(known) - set(keys))):
         states = ", ".join(f"{key} is {known[key].state}" for key in others)
@@ -235,6 +233,7 @@ def _key_pages(ledger: Ledger, condition: sa.ColumnElement[bool]) -> Iterator[li
 
 
 def _states(ledger: Ledger, search: Search) -> dict[str, sa.Row[Any]]:
+    """Return how these documents are; those that are named must be known."""
     query = sa.select(
         documents.c.document_key,
         documents.c.state,
@@ -244,12 +243,10 @@ def _states(ledger: Ledger, search: Search) -> dict[str, sa.Row[Any]]:
     ).where(search.condition())
     with reading(ledger.engine) as connection:
         rows = connection.execute(query.order_by(documents.c.document_key))
-        return {row.document_key: row for row in rows}
-
-
-def _check_named(search: Search, known: Mapping[str, sa.Row[Any]]) -> None:
+        known = {row.document_key: row for row in rows}
     if missing := [key for key in search.keys if key not in known]:
         raise ConfigError(_unknown(missing))
+    return known
 
 
 def _check_replayable(

@@ -7,13 +7,10 @@ import re
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from exact_online.errors import DocumentRefusedError, Problem
 from target_exact_online.master_data import NotUsableError
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _CENT = Decimal("0.01")
 _MAX_INT32 = 2_147_483_647
@@ -162,12 +159,7 @@ class _At(contextlib.AbstractContextManager["_At", bool]):
     checks: Checks
     where: str
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
+    def __exit__(self, kind: object, error: object, trace: object) -> bool:
         """Note the problem."""
         if not isinstance(error, NotUsableError):
             return False

@@ -121,20 +121,17 @@ def since(
 
     Exact may take the moment for local time, which is later: then older rows are among them.
     """
-    rows = list(
-        client.get(
-            kind.resource,
-            division=division,
-            select=_columns(kind, "Created", *more),
-            expand=expand,
-            filter=f"Created ge {odata.moment(moment)}",
-            top=MOST_ROWS + 1,
-            priority=Priority.SETTLING,
-        )
+    rows = client.get(
+        kind.resource,
+        division=division,
+        select=_columns(kind, "Created", *more),
+        expand=expand,
+        filter=f"Created ge {odata.moment(moment)}",
+        top=MOST_ROWS + 1,
+        priority=Priority.SETTLING,
     )
-    if len(rows) > MOST_ROWS:
-        return None
-    return [_found(kind, row) for row in rows]
+    found = [_found(kind, row) for row in rows]
+    return found if len(found) <= MOST_ROWS else None
 
 
 def having(kind: Kind, division: int, references: Collection[str], client: ExactClient) -> set[str]:

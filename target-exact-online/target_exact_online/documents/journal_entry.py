@@ -18,7 +18,7 @@ from target_exact_online.documents.prepared import DocumentSettings, Found, Kind
 from target_exact_online.master_data import NotUsableError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from exact_online.client import ExactClient
@@ -83,8 +83,13 @@ def find(sent: Sent, client: ExactClient) -> list[Found]:
         answers_it=lambda row: _begins_with(row, [start]),
     )
     read = (row | {"YourRef": _reference_among(wanted, row, sent)} for row in rows)
-    found = {one.exact_id: one for one in _compared(sent, (row for row in read if row["YourRef"]))}
-    ours_first = sorted(found.values(), key=lambda one: one.reference != sent.reference)
+    compared = [finding.compared(_BOOKED, sent, row) for row in read if row["YourRef"]]
+    # Of an entry's lines the one that is the same comes last, and counts.
+    lines = sorted((one for one in compared if one is not None), key=lambda one: one.same)
+    ours_first = sorted(
+        {one.exact_id: one for one in lines}.values(),
+        key=lambda one: one.reference != sent.reference,
+    )
     return [_whole(_elsewhere(one, sent), sent, client) for one in ours_first]
 
 
@@ -142,12 +147,6 @@ def having(division: int, references: Collection[str], client: ExactClient) -> s
         answers_it=lambda row: _begins_with(row, references),
     )
     return {_reference(row) for row in rows}
-
-
-def _compared(sent: Sent, rows: Iterable[dict[str, Any]]) -> Iterable[Found]:
-    """Yield one finding for each entry, the best of its lines."""
-    found = [one for row in rows if (one := finding.compared(_BOOKED, sent, row)) is not None]
-    return sorted(found, key=lambda one: one.same)
 
 
 def paid_by(record: Mapping[str, Any]) -> tuple[str, ...]:

@@ -80,7 +80,10 @@ class Outbox:
     def _work(self) -> None:
         posting, settling = self.posting, self.posting.settling
         try:
-            self._recover()
+            settling.take_over()  # what earlier runs left comes before anything else
+            settling.settle(wait=False)
+            self._complete_relations()
+            posting.change_orders()
             posting.start()
         except BaseException as error:  # noqa: BLE001  # raised again below
             posting.gate.fail(error)
@@ -89,8 +92,10 @@ class Outbox:
         except BaseException as error:  # noqa: BLE001  # raised again below
             posting.gate.fail(error)
         posting.join()
-        self._close_days()
-        settling.settle(wait=not self.posting.gate.stopped)
+        if not posting.gate.stopped:  # what the input still had may belong to these days
+            close_days(posting.ledger, posting.run, posting.summary)
+        posting.go_on()
+        settling.settle(wait=not posting.gate.stopped)
         posting.go_on()
         self._complete_relations(of_this_run=True)
         posting.change_orders()
@@ -99,21 +104,8 @@ class Outbox:
         if self.at_last is not None:
             self.at_last()
 
-    def _recover(self) -> None:
-        """Settle what earlier runs left; done before anything else."""
-        posting, settling = self.posting, self.posting.settling
-        settling.take_over()
-        settling.settle(wait=False)
-        self._complete_relations()
-        posting.change_orders()
-
     def _complete_relations(self, *, of_this_run: bool = False) -> None:
         if self.posting.gate.closed:
             return
         for told in self.company.relations.complete_left_over(of_this_run=of_this_run):
             self.posting.summary.note(*told)
-
-    def _close_days(self) -> None:
-        if not self.posting.gate.stopped:  # what the input still had may belong to these days
-            close_days(self.posting.ledger, self.posting.run, self.posting.summary)
-        self.posting.go_on()

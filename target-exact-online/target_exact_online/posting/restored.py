@@ -28,7 +28,7 @@ from target_exact_online.ledger.rows import DAY, describe
 from target_exact_online.ledger.tables import known_references
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from target_exact_online.company import Company
     from target_exact_online.documents.prepared import Found, Prepared
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger("target-exact-online")
 _EVER_SINCE = datetime(2000, 1, 1, tzinfo=UTC)
+_FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
 # Exact may compare with local time, and a document is answered a moment after it was created.
 _MARGIN = timedelta(hours=3)
 _DAYS = "general_journal_entries"
@@ -74,7 +75,7 @@ class Restored:
     gate: Gate  # whether calls may be made
     index_lag: timedelta  # how long Exact's lists may lag behind what it has stored
     _looks: dict[tuple[int, str], _Look] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
     _began: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,7 +91,7 @@ class Restored:
         if not ready.reference:
             return False  # creating a relation asks for it first
         with self._lock:
-            look = self._looked(ready.division, ready.stream)
+            look = self.look(ready.division, ready.stream)
             names = journal_entry.references(ready.reference, ready.day)
             unasked = ready.reference not in look.references | look.asked
             if unasked and _is_older(document, look.all_until):
@@ -123,7 +124,7 @@ class Restored:
         """Return the entries of a document's day that Exact has and this ledger does not know."""
         facts = describe(document)
         start = f"{facts['entry_date']} {facts['store_code'] or '-'} "[: finding.KEPT]
-        look = self._looked(division, _DAYS)
+        look = self.look(division, _DAYS)
         known = any(one.startswith(start) for one in look.references)
         if not known and (start in look.asked or not _is_older(document, look.all_until)):
             return []
@@ -137,7 +138,9 @@ class Restored:
         """Yield what Exact has alone and this ledger does not know, of the documents of a day."""
         division, client = entry.division, self.company.client
         members = [one.document for one in queries.members(self.ledger, entry.document_key)]
-        look = self._told(division, stream, members)
+        look = self.look(division, stream)
+        older = [one for one in members if _is_older(one, look.all_until)]
+        self._ask(look, division, stream, [finding.reference_of(one.record) for one in older])
         for one in members:
             if (reference := finding.reference_of(one.record)) not in look.references:
                 continue
@@ -148,8 +151,8 @@ class Restored:
                 if row.exact_id not in owners:
                     yield f"{one.number} as {row.number or row.exact_id}"
 
-    def look(self, division: int, stream: str) -> None:
-        """Look what Exact has that this ledger does not, once in a run.
+    def look(self, division: int, stream: str) -> _Look:
+        """Return what Exact has that this ledger does not; it is looked for once in a run.
 
         To be done before any answer of Exact is recorded: it would be taken for the last moment of
         which this ledger knows everything.
@@ -157,20 +160,17 @@ class Restored:
         Raises:
             RetriableError: Exact cannot be asked now.
         """
+        key = (division, stream)
         with self._lock:
-            self._looked(division, stream)
+            if key not in self._looks:
+                self._looks[key] = self._look(*key)
+            return self._looks[key]
 
     def rows(self, ready: Prepared) -> list[Found] | None:
         """Return what this run has read of a document's reference; None: Exact must be asked."""
         with self._lock:
             look = self._looks.get((ready.division, ready.stream))
             return None if look is None else look.rows.get(ready.reference)
-
-    def _looked(self, division: int, stream: str) -> _Look:
-        key = (division, stream)
-        if key not in self._looks:
-            self._looks[key] = self._look(*key)
-        return self._looks[key]
 
     def _look(self, division: int, stream: str) -> _Look:
         first, looked_at = self._first_look(division, stream)
@@ -245,7 +245,7 @@ class Restored:
             references = {one.reference for one in read or ()} - {""}
             row = self._keep(division, stream, references, complete=read is not None)
         references = set(json.loads(row.found))
-        look = _Look(references, None if row.complete else row.looked_at or _far_future())
+        look = _Look(references, None if row.complete else row.looked_at or _FAR_FUTURE)
         for one in read or ():
             look.rows.setdefault(one.reference, []).append(one)
         earlier = None if fresh or row.looked_at is None else row.looked_at - _SHOPS_CLOCK
@@ -269,20 +269,12 @@ class Restored:
             )
             kept = sa.select(known_references).where(here).with_for_update()
             before = connection.execute(kept).one()
-            changes: dict[str, Any] = {
-                "found": json.dumps(sorted({*json.loads(before.found), *references}))
-            }
+            found = json.dumps(sorted({*json.loads(before.found), *references}))
+            changes: dict[str, Any] = {"found": found}
             if not complete:
                 changes |= {"complete": False, "looked_at": until}
             connection.execute(known_references.update().where(here).values(changes))
             return connection.execute(kept).one()
-
-    def _told(self, division: int, stream: str, some: Sequence[Document]) -> _Look:
-        """Return what is known, with whether Exact has these documents, as far as it matters."""
-        look = self._looked(division, stream)
-        older = [one for one in some if _is_older(one, look.all_until)]
-        self._ask(look, division, stream, [finding.reference_of(one.record) for one in older])
-        return look
 
     def _ask(self, look: _Look, division: int, stream: str, references: Iterable[str]) -> None:
         """Ask for those references of which it is not known whether Exact has them."""
@@ -302,7 +294,3 @@ def _is_older(document: Document, moment: datetime | None) -> bool:
     except ValueError:
         return True
     return (created if created.tzinfo else created.replace(tzinfo=UTC)) < moment
-
-
-def _far_future() -> datetime:
-    return datetime.max.replace(tzinfo=UTC)

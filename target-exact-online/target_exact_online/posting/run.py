@@ -417,9 +417,4 @@ class Posting:
                 f"{'; '.join(answer.differences)}. Compare items and GL accounts in Exact, and "
                 "correct it there."
             )
-        event = events.Compared(number, reason)
-        step = self.ledger.move(
-            self.run, waiting.row.document_key, event, expected=waiting.row.last_seq
-        )
-        if step is not None:
-            self.summary.tell(waiting.document, step)
+        self._take(waiting, events.Compared(number, reason))

@@ -177,7 +177,7 @@ class Relations:
                 raise NotYetError(_NOT_SHOWN, thing.resource, until)
             # Exact itself looks for an identical address; others may have made the rest meanwhile.
             if was_sent or thing.what != "address":
-                found = self._ask(thing)
+                found = next((one for one in self._all(thing) if thing.is_same(one)), None)
                 if found is not None:
                     # Made by an earlier call, or before the ledger was restored from a backup.
                     if thing.what == "account" and (was_sent or thing.is_as_sent(found)):
@@ -210,24 +210,14 @@ class Relations:
         return self._kept(thing, document_key, thing.body | answered)
 
     def _posted(self, thing: Thing) -> dict[str, Any]:
-        """Send a thing, and return an answer that is this thing's."""
+        """Send a thing, and return an answer that is this thing's: its own words, a new GUID."""
         row = self.client.post(thing.resource, thing.body, division=thing.division)
-        if not self._is_ours(thing, row):
+        exact_id = row.get("ID")
+        ours = values.is_guid(exact_id) and thing.is_answered_by(row)
+        if not ours or (thing.what != "address" and self._rows.holds(thing, str(exact_id))):
             msg = f"Exact's answer is another {thing.what}'s"
             raise OutcomeUnknownError(msg)
         return row
-
-    def _ask(self, thing: Thing) -> dict[str, Any] | None:
-        return next((row for row in self._all(thing) if thing.is_same(row)), None)
-
-    def _is_ours(self, thing: Thing, row: dict[str, Any]) -> bool:
-        """Tell whether an answer is this thing's: its own words, and a GUID that is new."""
-        exact_id = row.get("ID")
-        if not values.is_guid(exact_id):
-            return False
-        if thing.what != "address" and self._rows.holds(thing, exact_id):
-            return False
-        return thing.is_answered_by(row)
 
     def _kept(self, thing: Thing, document_key: str, row: dict[str, Any]) -> str:
         exact_id = str(row["ID"])
@@ -334,15 +324,14 @@ class Relations:
         return (*warnings, *(_postponed(waiting, f"{_NOT_SHOWN}.") if waiting else ())), None
 
     def _all(self, thing: Thing) -> list[dict[str, Any]]:
-        return list(
-            self.client.get(
-                thing.resource,
-                filter=thing.question,
-                select=thing.select,
-                division=thing.division,
-                answers_it=thing.answers_question,
-            )
+        rows = self.client.get(
+            thing.resource,
+            filter=thing.question,
+            select=thing.select,
+            division=thing.division,
+            answers_it=thing.answers_question,
         )
+        return list(rows)
 
     def _alone(self, resource: str, division: int) -> AbstractContextManager[None]:
         return exclusive(self.engine, f"{division}:{resource}")
