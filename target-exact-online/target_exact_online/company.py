@@ -8,12 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from exact_online.client import open_client
-from exact_online.errors import (
-    DocumentRefusedError,
-    ExactError,
-    FatalError,
-    OutcomeUnknownError,
-)
+from exact_online.errors import DocumentRefusedError, ExactError, FatalError, OutcomeUnknownError
 from target_exact_online import documents
 from target_exact_online.documents import relation, sales_order
 from target_exact_online.documents.begun import Begun

@@ -103,8 +103,6 @@ class Summary:
                     self.skipped[key] = line
                 case Effect.TELL_CHANGED:
                     self.changed[key] = line
-                case _:
-                    pass  # what the ledger does by itself
 
     def _count_posted(self, document: Document) -> None:
         record = document.record

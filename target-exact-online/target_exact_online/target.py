@@ -54,17 +54,6 @@ class QuietReader(MsgSpecReader):
             raise InvalidInputLine(msg) from None
         return _checked(message)
 
-    @staticmethod
-    def assert_line_requires(line_dict: dict[str, Any], requires: set[str]) -> None:
-        """Check that a message has its parts.
-
-        Raises:
-            InvalidInputLine: A part is missing.
-        """
-        if missing := requires - line_dict.keys():
-            msg = f"A message of the input has no {', '.join(sorted(missing))}."
-            raise InvalidInputLine(msg)
-
 
 def _checked(message: Any) -> dict[str, Any]:
     """Return a Singer message, whose parts are what the SDK takes them for.
@@ -81,7 +70,9 @@ def _checked(message: Any) -> dict[str, Any]:
             f"{found}). Give it the output of the mapper. Nothing after it was read."
         )
         raise InvalidInputLine(msg)
-    QuietReader.assert_line_requires(message, set(parts))
+    if missing := parts.keys() - message.keys():
+        msg = f"A message of the input has no {', '.join(sorted(missing))}."
+        raise InvalidInputLine(msg)
     for name, type_ in parts.items():
         if not isinstance(message[name], type_):
             msg = f"The {name} of a {kind} message of the input is of another type."
@@ -186,7 +177,6 @@ class TargetExactOnline(Target):
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         """Send STATE through the outbox: it is written when everything before it is safe."""
-        self._assert_line_requires(message_dict, requires={"value"})
         if message_dict["value"]:  # an empty STATE would wipe what Meltano stored
             self.outbox.checkpoint(message_dict["value"])
 

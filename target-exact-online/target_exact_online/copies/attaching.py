@@ -6,7 +6,6 @@ Each copy costs two calls: Exact's document, and the file in it. Neither can be 
 from __future__ import annotations
 
 import logging
-import random
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from target_exact_online.copies.rows import EVER_SINCE, Rows
 from target_exact_online.exceptions import NotYetError
 from target_exact_online.ledger.locks import exclusive, of_ledger
 from target_exact_online.posting.state import backoff
+from target_exact_online.posting.take_over import spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -201,8 +201,7 @@ class Copies:
             return
         waits = timedelta(0)  # no call was made, or Exact does not let us in: no matter of time
         if isinstance(error, RetriableError) and not isinstance(error, NotNowError):
-            spread = random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, hides nothing
-            waits = max(backoff(one.attempts + 1, spread), self.absent_after)
+            waits = max(backoff(one.attempts + 1, spread()), self.absent_after)
             self._outages += 1
         self._rows.later(one, str(error), next_retry_at=now + waits)
         if waits == timedelta(0) or self._outages >= _MAX_OUTAGE:

@@ -87,11 +87,10 @@ class Calls:
         by_entry = f"FinancialTransactionEntryID eq {odata.guid(entry_id)}"
         by_subject = f"Account eq {odata.guid(customer)} and Subject eq {odata.text(subject)}"
         try:
-            mine = odata.has("FinancialTransactionEntryID", entry_id)
-            return self._first(by_entry, mine, entry_id, subject)
+            answers_it = odata.has("FinancialTransactionEntryID", entry_id)
+            return self._first(by_entry, answers_it, entry_id, subject)
         except RequestRefusedError:
-            mine = odata.has("Subject", subject)
-            return self._first(by_subject, mine, entry_id, subject)
+            return self._first(by_subject, odata.has("Subject", subject), entry_id, subject)
 
     def _first(
         self, asked: str, answers_it: Callable[[Any], bool], entry_id: str, subject: str

@@ -219,11 +219,7 @@ def try_again(
     statement = (
         sa.select(documents.c.document_key)
         .join(attachments, attachments.c.document_key == documents.c.document_key)
-        .where(
-            condition,
-            attachments.c.state != ATTACHED,
-            documents.c.payload.is_not(None),
-        )
+        .where(condition, attachments.c.state != ATTACHED, documents.c.payload.is_not(None))
         .order_by(documents.c.document_key)
     )
     found = list(connection.scalars(statement))

@@ -353,15 +353,12 @@ def debtor(draft: Draft, given: dict[str, Any] | None, field: str) -> Debtor:
             return Debtor(new=new)
         sought = ", ".join(f"{name} {value}" for name, value in match.items() if value)
         what = f"No relation in Exact has {sought}"
-        halves = [
-            half
-            for half, there in (
-                ("create_debtors in the rules", create),
-                ("create_accounts of the target", draft.settings.create_accounts),
-            )
-            if not there
-        ]
-        advice = f"Set {' and '.join(halves)}, or create the relation in Exact."
+        halves = {
+            "create_debtors in the rules": create,
+            "create_accounts of the target": draft.settings.create_accounts,
+        }
+        unset = " and ".join(half for half, there in halves.items() if not there)
+        advice = f"Set {unset}, or create the relation in Exact."
         raise NotUsableError(what, advice)
     return Debtor()
 

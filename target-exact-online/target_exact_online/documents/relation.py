@@ -30,11 +30,7 @@ ADDRESSES, CONTACTS = "crm/Addresses", "crm/Contacts"
 KIND = Kind("accounts", "crm/Accounts", "", "ID", "Code", "", "", "", frozenset())
 _LONGEST_NAME, _LONGEST_SEARCH_CODE, _MAX_CODE_DIGITS = 50, 30, 18
 # Our field: Exact's property and the length Exact keeps.
-_PLACE = {
-    "phone": ("Phone", 17),
-    "postcode": ("Postcode", 20),
-    "city": ("City", 40),
-}
+_PLACE = {"phone": ("Phone", 17), "postcode": ("Postcode", 20), "city": ("City", 40)}
 _PERSON = {
     "first_name": ("FirstName", 40),
     "middle_name": ("MiddleName", 20),
@@ -77,11 +73,7 @@ def prepare(record: dict[str, Any], master: MasterData, settings: DocumentSettin
 
 
 def new_account(
-    given: dict[str, Any],
-    match: dict[str, Any],
-    document_key: str,
-    field: str,
-    checks: Checks,
+    given: dict[str, Any], match: dict[str, Any], document_key: str, field: str, checks: Checks
 ) -> NewAccount:
     """Return a customer to create, with addresses and contacts; what it is sought by is its own."""
     payload = _payload(given, match, checks)

@@ -54,6 +54,10 @@ INVOICE, CREDIT_NOTE = 8020, 8021
 _SIGNED = ("Quantity", "AmountFC", "VATAmountFC")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _CORRECT = "Correct the layout or the settings of the invoice in Exact, then replay the document."
+_PRINTING_FAILED = (
+    "DocumentCreationError", "PeppolCreationError", "PostboxMessageCreationError",
+    "EmailCreationError",
+)  # fmt: skip
 _ALREADY = (
     "reeds verwerkt", "already processed", "déjà traité", "bereits verarbeitet", "ya procesad",
 )  # fmt: skip
@@ -233,27 +237,15 @@ def _print(sent: Sent, invoice_id: str, client: ExactClient) -> Stored:
     if not values.same(invoice_id, row.get("InvoiceID") or invoice_id):
         msg = f"Exact answered the printing of another invoice ({row['InvoiceID']})"
         raise OutcomeUnknownError(msg)
-    said = {
-        name: str(row[name])
-        for name in (
-            "DocumentCreationError",
-            "PeppolCreationError",
-            "PostboxMessageCreationError",
-            "EmailCreationError",
-        )
-        if row.get(name)
-    }
+    said = [str(row[name]) for name in _PRINTING_FAILED if row.get(name)]
     if said and not _is_processed(sent, invoice_id, client):
         problems = [
             Problem("document", "Exact does not print the invoice", _CORRECT, original=words)
-            for words in said.values()
+            for words in said
         ]
         raise DocumentRefusedError(problems, by_exact=True)
-    return Stored(
-        invoice_id,
-        None,
-        tuple(f"Exact printed the invoice, but: {words}" for words in said.values()),
-    )
+    warnings = tuple(f"Exact printed the invoice, but: {words}" for words in said)
+    return Stored(invoice_id, None, warnings)
 
 
 def _is_processed(sent: Sent, invoice_id: str, client: ExactClient) -> bool:
@@ -327,7 +319,16 @@ def _compared_together(
     some: Sequence[tuple[Sent, str]], client: ExactClient
 ) -> dict[str, Compared]:
     """Compare invoices of one division, as many as one question can name."""
-    entries = _entries(some, client)
+    references = sorted({sent.reference for sent, _ in some})
+    rows = client.get(
+        ENTRIES,
+        division=some[0][0].division,
+        select="EntryID,EntryNumber,Journal,YourRef,AmountFC,SalesEntryLines",
+        filter=odata.any_of("YourRef", map(odata.text, references)),
+        expand="SalesEntryLines",
+        answers_it=odata.has("YourRef", *references),
+    )
+    entries = list(rows)
     answers, doubtful = {}, []
     for sent, exact_id in some:
         one = _compared([row for row in entries if _is_entry_of(sent, row)], sent)
@@ -336,20 +337,6 @@ def _compared_together(
         else:
             doubtful.append((sent, exact_id))
     return answers | (_compared_by_number(doubtful, entries, client) if doubtful else {})
-
-
-def _entries(some: Sequence[tuple[Sent, str]], client: ExactClient) -> list[dict[str, Any]]:
-    references = sorted({sent.reference for sent, _ in some})
-    return list(
-        client.get(
-            ENTRIES,
-            division=some[0][0].division,
-            select="EntryID,EntryNumber,Journal,YourRef,AmountFC,SalesEntryLines",
-            filter=odata.any_of("YourRef", map(odata.text, references)),
-            expand="SalesEntryLines",
-            answers_it=odata.has("YourRef", *references),
-        )
-    )
 
 
 def _compared_by_number(

@@ -49,6 +49,7 @@ class Run:
         self.run_id = uuid.uuid4().hex
         self.started_at = datetime.now(UTC)
         self._engine = engine
+        self._mine = runs.update().where(runs.c.run_id == self.run_id)
         self._lock: filelock.FileLock | None = None
         self._session: Connection | None = None
         self._lost = False
@@ -93,20 +94,13 @@ class Run:
     def note(self, outcome: str, streams: Iterable[str], calls_left: int | None) -> None:
         """Note how the run ended, for monitoring; what cannot be noted ends nothing."""
         with contextlib.suppress(RunLostError, DBAPIError), self.transaction() as connection:
-            connection.execute(
-                runs.update()
-                .where(runs.c.run_id == self.run_id)
-                .values(outcome=outcome, streams=json.dumps(sorted(streams)), calls_left=calls_left)
-            )
+            told = {"outcome": outcome, "streams": json.dumps(sorted(streams))}
+            connection.execute(self._mine.values(told | {"calls_left": calls_left}))
 
     def finish(self) -> None:
         """End the run and let go of its lock; a run whose connection is lost has ended already."""
         with contextlib.suppress(RunLostError, DBAPIError), self.transaction() as connection:
-            connection.execute(
-                runs.update()
-                .where(runs.c.run_id == self.run_id)
-                .values(finished_at=datetime.now(UTC))
-            )
+            connection.execute(self._mine.values(finished_at=datetime.now(UTC)))
             if self._session is not None:
                 # Explicitly: the pooled connection behind it lives on, and so would its lock.
                 unlock = sa.func.pg_advisory_unlock(lock_number(self.run_id))

@@ -257,11 +257,7 @@ class _Pen:
             return replace(document, document_key=f"{number}@{division}") if other else document
         older = older_key(document)
         before = self.rows.get(older) if older is not None else None
-        if (
-            before is not None
-            and before["division"] == division
-            and is_same_origin(before, document)
-        ):
+        if before and before["division"] == division and is_same_origin(before, document):
             return replace(document, document_key=str(older))
         return document
 
@@ -423,8 +419,7 @@ class _Pen:
         self.read(keys)
         event = Summed(now, done.row.exact_number)
         for key in keys:
-            followed = state.step(row_of(self.rows[key]), event)
-            self._take(followed, None, NO_FACTS)
+            self._take(state.step(row_of(self.rows[key]), event), None, NO_FACTS)
 
     def _sealed(self, document: Document) -> bytes:
         return self.keys.encrypt(payload.encode(document.record))

@@ -51,10 +51,7 @@ def close_days(ledger: Ledger, run: Run, summary: Summary) -> int:
 def _entry_of(group: str, found: Sequence[Waiting]) -> tuple[Document | None, list[Waiting]]:
     """Return the entry to build, or to build again, and the documents behind it."""
     entries = {one.row.document_key: one for one in found if one.document.stream == STREAM}
-    rebuilt = next(
-        (key for key, one in entries.items() if may_rebuild(one.row)),
-        None,
-    )
+    rebuilt = next((key for key, one in entries.items() if may_rebuild(one.row)), None)
     behind = [
         one
         for one in found
@@ -116,13 +113,15 @@ def build(
         (max(line["amount"] + line.get("vat_amount", 0), Decimal(0)) for line in lines), Decimal(0)
     )
     vat = sum((line.get("vat_amount", Decimal(0)) for line in lines), Decimal(0))
+    rules = (one.record.get("rules_version") for one in members)  # a record need not say it
+    versions = {str(version) for version in rules if version is not None}
     record: dict[str, Any] = {
         "document_key": name,
         "your_ref": reference,
         "reference_of_day": of_day,
         "description": f"Sales of {reference}"[:_LONGEST_DESCRIPTION],
         "currency": currency,
-        "rules_version": ", ".join(sorted(_versions(members))) or None,
+        "rules_version": ", ".join(sorted(versions)) or None,
         "source": {
             "instance": summary["instance"],
             "kind": DAY,
@@ -140,12 +139,6 @@ def build(
     if rate is not None:
         record["exchange_rate"] = rate
     return Document.of(STREAM, record, members[0].division)
-
-
-def _versions(members: Sequence[Document]) -> set[str]:
-    """Return which rules made the documents; a record need not say it."""
-    told = (one.record.get("rules_version") for one in members)
-    return {str(version) for version in told if version is not None}
 
 
 def _sums(members: Sequence[Document]) -> dict[_Line, _Sum]:
