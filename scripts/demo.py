@@ -143,6 +143,8 @@ def prepare(sandbox: SandboxHandle, home: Path) -> dict[str, str]:
         "MELTANO_PROJECT_ROOT": str(ROOT),
         "MELTANO_ENVIRONMENT": "sandbox",
         "MELTANO_DATABASE_URI": f"sqlite:///{home / 'meltano.db'}",
+        # Catalogs of runs are kept here: another demo's would be read.
+        "MELTANO_SYS_DIR_ROOT": str(home / ".meltano"),
         "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
         "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
         "ADOBE_BASE_URL": sandbox.url,

@@ -46,5 +46,6 @@ class NotYetError(NotNowError):
 
     def __init__(self, message: str, resource: str, retry_at: datetime) -> None:
         """Say what happened, where it may have been created, and when it is asked for (UTC)."""
-        said = f"{message}. It is asked for again after {retry_at:%Y-%m-%d %H:%M:%S} UTC."
+        reason = message.removesuffix(".")
+        said = f"{reason}. It is asked for again after {retry_at:%Y-%m-%d %H:%M:%S} UTC."
         super().__init__(said, retry_at=retry_at, endpoint=resource)

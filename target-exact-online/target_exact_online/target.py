@@ -159,15 +159,9 @@ class TargetExactOnline(Target):
             InvalidInputLine: It announces no fields, or a key that is none.
         """
         keys = message_dict.get("key_properties") or []
-        fields = message_dict["schema"].get("properties")
-        if (
-            not isinstance(fields, dict)
-            or not isinstance(keys, list)
-            or any(not isinstance(key, str) or key not in fields for key in keys)
-        ):
-            msg = (
-                "A SCHEMA message of the input has no properties, or a key that is not among them."
-            )
+        named = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+        if not named or not isinstance(message_dict["schema"].get("properties"), dict):
+            msg = "A SCHEMA message of the input has no properties, or keys that are no names."
             raise InvalidInputLine(msg)
         own = {"type": "object", "properties": {key: {} for key in keys}}
         super()._process_schema_message(message_dict | {"schema": own, "key_properties": keys})

@@ -92,7 +92,7 @@ def test_codes_written_as_numbers_keep_their_leading_zeros() -> None:
 
 def test_a_wrong_config_file_is_one_line(run_command: Any, tmp_path: Any) -> None:
     file = tmp_path / "config.json"
-    for text, message in ((None, "was not found"), ("{", "no JSON")):
+    for text, message in ((None, "No such file"), ("{", "is not JSON")):
         if text is not None:
             file.write_text(text)
         done = run_command("--config", file, input="")

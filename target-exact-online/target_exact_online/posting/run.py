@@ -357,9 +357,8 @@ class Posting:
                 if timedelta(0) < rest < self.company.absent_after * 2:
                     self.gate.wait(rest.total_seconds() + 1)
                     return self._change(key, again=True)
-            self.summary.count(
-                Effect.TELL_FAILED, newer, f"{error}. It is changed by the next run."
-            )
+            reason = f"{str(error).removesuffix('.')}. It is changed by the next run."
+            self.summary.count(Effect.TELL_FAILED, newer, reason)
             return isinstance(error, NotYetError)
         except ExactError as error:
             self.gate.fail(error)
