@@ -14,7 +14,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 from openpyxl.comments import Comment
@@ -123,6 +123,7 @@ TRICKY = st.one_of(WORDS, st.text(" =+-@'|;\\#\"%,\t\n0Aa", min_size=1, max_size
     st.dictionaries(TRICKY, st.lists(TRICKY, min_size=1, max_size=3), min_size=1, max_size=3),
     TRICKY,
 )
+@example(["0"], ["0"], {":0": [":0"]}, ":0")
 @settings(max_examples=60)
 def test_any_text_survives(
     names: list[str], skus: list[str], attributes: dict[str, list[str]], gl: str

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from mapper_gl_rules.exceptions import RulesError
@@ -23,6 +24,8 @@ from mapper_gl_rules.tools.comments import comments_of, head_comment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from ruamel.yaml.nodes import ScalarNode
 
     from mapper_gl_rules.rules.shape import Locate, Place
 
@@ -173,6 +176,7 @@ def from_tables(tables: Mapping[str, Table], base: str | None) -> Edited:
     if SETTINGS not in tables and base is not None and (head := head_comment(base)):
         tree.yaml_set_start_comment(_lines(head) + "\n")
     yaml = YAML(typ="rt")
+    yaml.Representer = _Quoting
     yaml.width = 4096
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = StringIO()
@@ -359,6 +363,18 @@ def _settings_tree(table: Table, places: dict[Place, str], whole: CommentedMap) 
         if comment:
             tree.yaml_set_comment_before_after_key(outer, comment, indent=2)
     return tree
+
+
+class _Quoting(RoundTripRepresenter):
+    """Quotes a text that begins with a sign: as a key, YAML reads `:0` as something else."""
+
+    def represent_str(self, data: str) -> ScalarNode:
+        """Return the node of a text."""
+        style = None if data[:1].isalnum() else '"'
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Quoting.add_representer(str, _Quoting.represent_str)
 
 
 def _lines(comment: str) -> str:
