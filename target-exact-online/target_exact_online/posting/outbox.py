@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from target_exact_online.posting.intake import Intake
     from target_exact_online.posting.run import Posting
 
+_POLL_SECONDS = 0.5
+
 
 @dataclass(slots=True)
 class Outbox:
@@ -55,7 +57,8 @@ class Outbox:
         """
         self.intake.put(None, self._raise)
         # Not joined: a signal's exception in `join` makes Python 3.11 take the thread for ended.
-        self._ended.wait()
+        while not self._ended.wait(_POLL_SECONDS):
+            pass  # a signal that comes just before an endless wait would not be heard
         self._raise()
 
     def end(self) -> None:
