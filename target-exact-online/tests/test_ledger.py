@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -28,7 +29,14 @@ from target_exact_online.ledger.rows import Document
 from target_exact_online.ledger.runs import Run, dead_runs
 from target_exact_online.ledger.store import Facts, Ledger
 from target_exact_online.ledger.tables import documents, events, postings
-from target_exact_online.posting.events import Answered, Found, Intended, Refused, TakenOver
+from target_exact_online.posting.events import (
+    Answered,
+    Differs,
+    Found,
+    Intended,
+    Refused,
+    TakenOver,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -600,6 +608,35 @@ def test_what_is_forgotten_is_nowhere_in_the_file(
     left = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
     assert not [one for one in stored if one[20:120] in left]
     ledger.close()
+
+
+def refused(key: str, reason: str) -> Document:
+    content = {"document_key": key, "reason": reason, "what_to_do": "Add one.", "source": {}}
+    return Document.of("refused_documents", content, DIVISION)
+
+
+def test_what_waits_for_a_person_is_as_old_as_its_content(ledger: Ledger, run: Run) -> None:
+    """Exact's daily refusal does not make it young; a version of the shop does."""
+    before = datetime.now(UTC)
+    with time_machine.travel(before - timedelta(days=30)):
+        ledger.arrive(run, [document(key) for key in ("old", "changed", "asked")])
+        ledger.arrive(run, [refused("no rule", "of then"), refused("no rule either", "of then")])
+    for key in ("old", "changed"):
+        ledger.move(run, key, Intended(run.run_id, datetime.now(UTC)), Facts(sent="{}"))
+        ledger.move(run, key, Refused("Exact: no", datetime.now(UTC), by_exact=True))
+    ledger.move(run, "asked", Intended(run.run_id, datetime.now(UTC)), Facts(sent="{}"))
+    ledger.move(run, "asked", Differs("Exact has 120.00", datetime.now(UTC)))
+    ledger.arrive(run, [document("changed", "242.00")])
+    ledger.move(run, "changed", Refused("Exact: no", datetime.now(UTC)))
+    ledger.arrive(run, [refused("no rule", "of now")])
+
+    assert list(desk.anonymise(ledger, before, parked_too=True, dry_run=False)) == [
+        "no rule either",
+        "old",
+    ]
+
+    assert desk.kept_for_exact(ledger, before) == ["asked"]
+    assert not faults(ledger)
 
 
 def test_amounts_keep_their_digits() -> None:

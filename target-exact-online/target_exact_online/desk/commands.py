@@ -209,7 +209,7 @@ def verify(obj: Any, /, *, head: str | None, since: str | None) -> None:
     "--older-than-days",
     type=click.IntRange(min=0),
     required=True,
-    help="Only documents that were last touched this many days ago.",
+    help="Only what was finished this many days ago; with --parked also what came that long ago.",
 )
 @click.option("--parked", is_flag=True, help="Also those that still wait for a person.")
 @_dry_run
@@ -217,8 +217,15 @@ def verify(obj: Any, /, *, head: str | None, since: str | None) -> None:
 def anonymise(obj: Any, /, *, older_than_days: int, parked: bool, dry_run: bool) -> None:
     """Forget names, addresses and contents of finished documents; the audit trail stays whole."""
     before = datetime.now(UTC) - timedelta(days=older_than_days)
-    keys = desk.anonymise(open_ledger(obj), before, parked_too=parked, dry_run=dry_run)
-    _tell(keys, "anonymised", dry_run)
+    ledger = open_ledger(obj)
+    _tell(desk.anonymise(ledger, before, parked_too=parked, dry_run=dry_run), "anonymised", dry_run)
+    if parked and (kept := desk.kept_for_exact(ledger, before)):
+        click.echo(
+            f"{len(kept)} of that age are kept, because Exact may have them and is still to be "
+            f"asked: {clean(', '.join(kept))}. Decide them first (documents replay, documents "
+            "skip).",
+            err=True,
+        )
 
 
 def open_ledger(obj: Any) -> Ledger:

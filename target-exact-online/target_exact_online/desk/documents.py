@@ -201,23 +201,42 @@ def anonymise(
     Keys, amounts, postings, states, Exact's ids and the chain stay: the trail still proves what
     was posted. Names, addresses and messages are gone for good.
     """
-    states = ("posted", "skipped", *(("parked", "failed") if parked_too else ()))
+    done = documents.c.state.in_(("posted", "skipped")) & (documents.c.updated_at < before)
+    old = sa.or_(done, _waits_since(before)) if parked_too else done
     condition = sa.and_(
-        documents.c.state.in_(states),
-        documents.c.may_be_in_exact.is_(False),
-        documents.c.updated_at < before,
-        documents.c.payload.is_not(None),
+        old, documents.c.may_be_in_exact.is_(False), documents.c.payload.is_not(None)
     )
     for keys in _key_pages(ledger, condition):
         if dry_run:
             yield from keys
             continue
-        done = ledger.move_all(None, keys, Anonymised(), _by(), forget=True)
+        forgotten = ledger.move_all(None, keys, Anonymised(), _by(), forget=True)
         with ledger.engine.begin() as connection:
             copies.forget(connection, keys)
-        yield from done
+        yield from forgotten
     if not dry_run:
         ledger.wipe()
+
+
+def kept_for_exact(ledger: Ledger, before: datetime) -> list[str]:
+    """Return the keys of what waits as long, but whose content is needed to ask Exact for it."""
+    condition = sa.and_(_waits_since(before), documents.c.may_be_in_exact)
+    return [key for keys in _key_pages(ledger, condition) for key in keys]
+
+
+def _waits_since(before: datetime) -> sa.ColumnElement[bool]:
+    """It waits for a person, and the shop sent no version of it since.
+
+    Not when something last happened to it: each time Exact refuses it again, something does.
+    """
+    refused_here = (documents.c.stream == REFUSED_STREAM) & (events.c.kind == "parked")
+    newer = sa.exists().where(
+        events.c.document_key == documents.c.document_key,
+        events.c.kind.in_(("held", "changed_in_shop")) | refused_here,
+        events.c.at >= before.isoformat(timespec="milliseconds"),
+    )
+    waits = documents.c.state.in_(("parked", "failed"))
+    return sa.and_(waits, documents.c.created_at < before, ~newer)
 
 
 def _key_pages(ledger: Ledger, condition: sa.ColumnElement[bool]) -> Iterator[list[str]]:
