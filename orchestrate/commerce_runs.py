@@ -13,13 +13,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Outcome = Literal["ok", "needs_people", "held", "retry", "stopped"]
 
 _NEEDS_PEOPLE = 3  # exit code of the target, and of a comparison that found something
 _COMMAND_FAILED = re.compile(r"failed with exit code: (\d+)")
-_MAPPER = "mapper-gl-rules"
 _NO_REPORT = "it ended without a report"
 
 
@@ -77,7 +76,21 @@ class Verdict:
     retry_at: datetime | None = None
 
 
-def judge(exit_code: int, report: Mapping[str, Any] | None, said: Said) -> Verdict:
+def stopped_by(failures: Iterable[str]) -> str | None:
+    """Return the words of the first program that needs somebody to change something, or None.
+
+    Args:
+        failures: Lines of the file that ``CONNECTOR_FAILURES_FILE`` names; the last may be cut.
+    """
+    for line in failures:
+        if line.endswith("\n") and (told := json.loads(line))["outcome"] == "stopped":
+            return f"{told['program']}: {told['error']}"
+    return None
+
+
+def judge(
+    exit_code: int, report: Mapping[str, Any] | None, said: Said, stopped: str | None = None
+) -> Verdict:
     """Say what became of a run.
 
     The target's report speaks for the target. A shop that could not be read, or rules that cannot
@@ -87,6 +100,7 @@ def judge(exit_code: int, report: Mapping[str, Any] | None, said: Said) -> Verdi
         exit_code: Of ``meltano run``: 0 or not.
         report: The target's report; None when it wrote none.
         said: What was written meanwhile.
+        stopped: What `stopped_by` returned.
     """
     told: Outcome = "ok" if report is None else report["outcome"]
     retry_at = None if report is None else report["retry_at"]
@@ -94,10 +108,8 @@ def judge(exit_code: int, report: Mapping[str, Any] | None, said: Said) -> Verdi
     cause = None if report is None else report["error"] or report["held_because"]
     if exit_code == 0 or told == "stopped":
         return Verdict(told, cause, moment)
-    if (
-        _MAPPER in said.errors
-    ):  # rules do not mend themselves; a mapper that was killed says nothing
-        return Verdict("stopped", said.errors[_MAPPER])
+    if stopped is not None:
+        return Verdict("stopped", stopped)
     if "extractors" in said.exit_codes or not said.exit_codes:
         return Verdict("retry", said.cause or "it was killed, or never began")
     if report is None:

@@ -42,6 +42,7 @@ from commerce_runs import (
     month_list,
     month_variables,
     people_list,
+    stopped_by,
 )
 from commerce_tenants import PROJECT, Planned, Tenant, TenantsError, environment_of, load
 
@@ -97,15 +98,21 @@ class MeltanoRun(BaseOperator):
         environment = self._environment() | variables
         with tempfile.TemporaryDirectory(prefix="exact-run-") as folder:
             # Each absolute: Meltano runs in the project's folder.
-            files = {name: Path(folder) / name for name in ("report.json", "month.json", "html")}
+            files = {
+                name: Path(folder) / name
+                for name in ("report.json", "month.json", "html", "failures")
+            }
             environment |= {
                 "REPORT_FILE": str(files["report.json"]),
                 "REPORT_JSON": str(files["month.json"]),
                 "REPORT_HTML": str(files["html"]),
+                "CONNECTOR_FAILURES_FILE": str(files["failures"]),
             }
+            files["failures"].touch()
             exit_code, said = self._meltano(environment, options)
             report = _read(files["report.json"])
-            verdict = judge(exit_code, report, said)
+            failures = files["failures"].read_text().splitlines(keepends=True)
+            verdict = judge(exit_code, report, said, stopped_by(failures))
             if self._planned.kind == "compares_month":
                 report, verdict = self._month(files, verdict, variables["MONTH"])
         return self._tell(context, report or {}, verdict)

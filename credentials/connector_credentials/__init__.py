@@ -4,7 +4,7 @@ from connector_credentials._durable import whole_file
 from connector_credentials.checks import Finding
 from connector_credentials.exceptions import CredentialStoreError, SettingsError
 from connector_credentials.keys import derive_key, generate_key
-from connector_credentials.output import clean, clean_logs
+from connector_credentials.output import clean, clean_logs, record_failure
 from connector_credentials.redaction import protect, redact
 from connector_credentials.settings import OpenCredential, open_credential, read_settings
 from connector_credentials.store import CredentialStore, EntryInfo, open_store
@@ -24,6 +24,7 @@ __all__ = [
     "open_store",
     "protect",
     "read_settings",
+    "record_failure",
     "redact",
     "whole_file",
 ]

@@ -7,14 +7,19 @@ sent back.
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import re
 import threading
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 from connector_credentials.redaction import MASK, redact
 
+#: Variable with the file in which every program of a run says how it failed, a JSON line each.
+FAILURES_FILE = "CONNECTOR_FAILURES_FILE"
 #: Characters of a text that are shown unless the caller says otherwise.
 LIMIT = 1000
 #: Characters of one log message, and of the traceback below it.
@@ -58,6 +63,29 @@ def clean(text: object, limit: int = LIMIT) -> str:
         return line
     note = f"... ({len(str(text))} characters)"
     return (line[: max(0, limit - len(note))] + note)[:limit]
+
+
+def record_failure(program: str, text: object, *, stopped: bool) -> None:
+    """Add how a program failed to the file that ``CONNECTOR_FAILURES_FILE`` names, if it does.
+
+    Whoever scheduled a run gets words and the exit code 0 or 1 from Meltano; this is the fact.
+
+    Args:
+        program: Its name.
+        text: Its last error line.
+        stopped: Whether somebody has to change something first; otherwise another try can help.
+    """
+    if not (path := os.environ.get(FAILURES_FILE)):
+        return
+    outcome = "stopped" if stopped else "retry"
+    line = json.dumps({"program": program, "outcome": outcome, "error": clean(text)})
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:  # one write: others add theirs
+            file.write(f"{line}\n")
+    except OSError as error:
+        logging.getLogger(program).warning(
+            "The file of %s cannot be written: %s.", FAILURES_FILE, error.strerror
+        )
 
 
 def mask(text: str) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import subprocess
 import sys
 import time
 import unicodedata
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector_credentials import clean, protect, redact
+from connector_credentials import clean, protect, record_failure, redact
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECRET = "hunter2-of-the-shop/with+signs"
 
@@ -155,3 +160,26 @@ def test_the_numbers_of_a_record_stay_where_nothing_had_to_be_cleaned() -> None:
 
     assert record.args == (3, "me")
     assert redact("3 of me") == "3 of me"
+
+
+def test_how_each_program_failed_is_a_line_of_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_failure("tap", "nobody asks", stopped=True)
+    path = tmp_path / "failures"
+    monkeypatch.setenv("CONNECTOR_FAILURES_FILE", str(path))
+    protect(SECRET)
+    record_failure("tap", f"not with\n{SECRET}", stopped=True)
+    record_failure("target", "away", stopped=False)
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [
+        {"program": "tap", "outcome": "stopped", "error": "not with\\n***"},
+        {"program": "target", "outcome": "retry", "error": "away"},
+    ]
+
+
+def test_a_file_that_cannot_be_written_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CONNECTOR_FAILURES_FILE", str(tmp_path / "none" / "failures"))
+    record_failure("tap", "no", stopped=True)
+    assert "cannot be written: No such file" in caplog.text

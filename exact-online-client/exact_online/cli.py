@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import connector_credentials
-from connector_credentials import SettingsError, clean, protect
+from connector_credentials import SettingsError, clean, protect, record_failure
 from exact_online import scopes
-from exact_online.errors import ConfigError, ExactError
+from exact_online.errors import ConfigError, ExactError, FatalError
 from exact_online.hosts import HOSTS
 from exact_online.login import log_in
 from exact_online.settings import LOGIN_SETTINGS
@@ -61,7 +61,7 @@ def login_commands(program: str) -> tuple[click.Command, click.Command]:
         try:
             _authorize(program, read_settings(config_files, program), **options)
         except ExactError as error:
-            _fail(str(error))
+            _fail(program, {"": error})
 
     @click.command("keep-alive")
     @config_option
@@ -70,9 +70,9 @@ def login_commands(program: str) -> tuple[click.Command, click.Command]:
         try:
             failures = _keep_alive(program, read_settings(config_files, program))
         except ExactError as error:
-            _fail(str(error))
+            _fail(program, {"": error})
         if failures:
-            _fail(*failures)
+            _fail(program, failures)
 
     return authorize, keep_alive
 
@@ -151,15 +151,15 @@ def _logins(settings: Mapping[str, Any]) -> list[str]:
     return [found for found in store.names() if "client_id" in store.get(found)]
 
 
-def _keep_alive(program: str, settings: Mapping[str, Any]) -> list[str]:
-    """Renew what can be renewed; return what went wrong."""
-    failures = []
+def _keep_alive(program: str, settings: Mapping[str, Any]) -> dict[str, ExactError]:
+    """Renew what can be renewed; return what went wrong, by login."""
+    failures = {}
     names = [str(settings["credential"])] if settings.get("credential") else _logins(settings)
     for name in names:
         try:
             click.echo(_renewed(program, {**settings, "credential": name}))
         except ExactError as error:
-            failures.append(f"{name}: {error}")
+            failures[f"{name}: "] = error
     return failures
 
 
@@ -181,8 +181,10 @@ def _prefix(program: str) -> str:
     return program.upper().replace("-", "_") + "_"
 
 
-def _fail(*errors: str) -> NoReturn:
-    click.echo("ERROR: " + "\n".join(clean(error) for error in errors), err=True)
+def _fail(program: str, errors: Mapping[str, ExactError]) -> NoReturn:
+    click.echo("ERROR: " + "\n".join(clean(f"{of}{one}") for of, one in errors.items()), err=True)
+    for of, one in errors.items():
+        record_failure(program, f"{of}{one}", stopped=isinstance(one, FatalError))
     raise click.exceptions.Exit(1)
 
 

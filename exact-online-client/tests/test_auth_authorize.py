@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -244,8 +245,12 @@ def test_what_is_missing_is_asked_for(
 
 @pytest.mark.usefixtures("environment")
 def test_keep_alive_renews_every_login_of_the_store(
-    sandbox: SandboxHandle, environment: dict[str, str]
+    sandbox: SandboxHandle,
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("CONNECTOR_FAILURES_FILE", str(tmp_path / "failures"))
     store = open_store(environment["EXACT_ONLINE_CREDENTIALS"])
     store.put("adobe-commerce", {"consumer_key": "x"})
     store.put("exact-online", sandbox.exact_config())
@@ -254,6 +259,9 @@ def test_keep_alive_renews_every_login_of_the_store(
     assert done.exit_code == 1
     assert done.output.count("ERROR: ") == 1
     assert "dead: " in done.output
+    failures = (tmp_path / "failures").read_text().splitlines()
+    told = next(one for one in map(json.loads, failures) if one["error"].startswith("dead: "))
+    assert (told["program"], told["outcome"]) == ("exact-online", "stopped")
     store.delete("dead")
     store.put("exact-online", sandbox.exact_config())
     assert "renewed after 0.0 days" in CliRunner().invoke(keep_alive_command, []).output

@@ -18,6 +18,7 @@ from commerce_runs import (
     month_list,
     month_variables,
     people_list,
+    stopped_by,
 )
 
 LATER = "2026-11-24T00:00:00+00:00"
@@ -69,17 +70,12 @@ def said(exit_codes: dict[str, int] | None = None, **errors: str) -> Said:
         (1, None, said(), Verdict("retry", "it was killed, or never began")),
         (-9, None, said(), Verdict("retry", "it was killed, or never began")),
         (1, None, said({"loaders": -9}), Verdict("retry", "it ended without a report")),
-        (
-            1,
-            None,
-            said({"extractors": 1, "loaders": 1}, mapper_gl_rules="no rules"),
-            Verdict("stopped", "no rules"),
-        ),
+        # Words alone say nothing of another try: the mapper's store may be locked.
         (
             1,
             report("ok"),
-            said({"extractors": 1, "loaders": 1}, mapper_gl_rules="no rules"),
-            Verdict("stopped", "no rules"),
+            said({"extractors": 1, "loaders": 1}, mapper_gl_rules="locked"),
+            Verdict("retry", "locked"),
         ),
         # Comparisons have no report: 3 says that they found something.
         (1, None, said({"loaders": 3}), Verdict("needs_people")),
@@ -91,6 +87,29 @@ def test_a_run_is_judged(
     exit_code: int, told: dict[str, Any] | None, heard: Said, verdict: Verdict
 ) -> None:
     assert judge(exit_code, told, heard) == verdict
+
+
+@pytest.mark.parametrize("told", [None, report("ok"), report("needs_people"), report("retry")])
+@pytest.mark.parametrize("codes", [{"extractors": 1}, {"loaders": 1}, {"command": 1}, {}])
+def test_what_a_person_must_change_is_tried_no_more(
+    told: dict[str, Any] | None, codes: dict[str, int]
+) -> None:
+    why = "tap-adobe-commerce: no"
+    assert judge(1, told, said(codes), why) == Verdict("stopped", why)
+
+
+def test_a_run_that_ended_well_was_not_stopped() -> None:
+    assert judge(0, report("ok"), said(), "another run's") == Verdict("ok")
+
+
+def test_the_first_who_stopped_is_named() -> None:
+    def line(program: str, outcome: str) -> str:
+        return json.dumps({"program": program, "outcome": outcome, "error": "no"}) + "\n"
+
+    lines = [line("tap", "retry"), line("mapper", "stopped"), line("target", "stopped")]
+    assert stopped_by(lines) == "mapper: no"
+    assert stopped_by(lines[:1]) is None
+    assert stopped_by([lines[0], lines[1][:-9]]) is None, "it was killed while it wrote"
 
 
 def test_meltanos_lines_are_read() -> None:

@@ -13,15 +13,19 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from airflow.dag_processing.dagbag import BundleDagBag
-from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
+from airflow.serialization.definitions.dag import SerializedDAG
 from airflow.utils.session import create_session
+from airflow.utils.types import DagRunType
 from sqlalchemy import select
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
 
 FOLDER = Path(__file__).resolve().parents[1]
 
@@ -65,11 +69,16 @@ def run(bag: BundleDagBag, dag_id: str, conf: dict[str, Any], *, backfill: bool)
     dag = bag.dags[dag_id]
     for one in dag.tasks:
         one.retry_delay = timedelta(0)
-    named: dict[str, Any] = {}
-    if backfill:  # what dag.test() makes is a manual run, and a run's type is in its id
-        named = {"return_value": f"backfill__{datetime.now(UTC).isoformat()}"}
-    original = DagRun.generate_run_id
-    with mock.patch.object(DagRun, "generate_run_id", **(named or {"side_effect": original})):
+    create = SerializedDAG.create_dagrun
+    kind: dict[str, Any] = {}
+    if backfill:  # dag.test() makes manual runs only
+        run_id = f"backfill__{datetime.now(UTC).isoformat()}"
+        kind = {"run_type": DagRunType.BACKFILL_JOB, "run_id": run_id}
+
+    def create_dagrun(dag: SerializedDAG, **given: Any) -> DagRun:
+        return create(dag, **given | kind)
+
+    with mock.patch.object(SerializedDAG, "create_dagrun", create_dagrun):
         ended = dag.test(logical_date=datetime.now(UTC), run_conf=conf)
     with create_session() as session:
         mine = (TaskInstance.dag_id == dag_id, TaskInstance.run_id == ended.run_id)

@@ -246,12 +246,45 @@ def test_parked(tenant: Tenant) -> None:
 def test_login_dead(tenant: Tenant) -> None:
     store = open_store(tenant.variables["CREDENTIALS_URL"], tenant.variables["CONNECTOR_KEY"])
     store.put("exact-online", {**store.get("exact-online"), "refresh_token": "dead"})
+    assert_stopped(tenant, tenant.run("invoices-to-exact", **only(GOOD)), "authorize")
+
+
+def test_login_of_the_shop_dead(tenant: Tenant) -> None:
+    store = open_store(tenant.variables["CREDENTIALS_URL"], tenant.variables["CONNECTOR_KEY"])
+    store.put("adobe-commerce", {**store.get("adobe-commerce"), "access_token": "x" * 32})
     done = tenant.run("invoices-to-exact", **only(GOOD))
+    assert_stopped(tenant, done, "access_token is unknown")
+
+
+def test_rules_missing(tenant: Tenant) -> None:
+    done = tenant.run("invoices-to-exact", **only(GOOD), RULES_FILE=str(tenant.folder / "none"))
+    assert_stopped(tenant, done, "mapper-gl-rules: ")
+
+
+@pytest.mark.parametrize("job", ["keep-login", "reconcile-month"])
+def test_login_dead_of_a_job_that_posts_nothing(tenant: Tenant, job: str) -> None:
+    store = open_store(tenant.variables["CREDENTIALS_URL"], tenant.variables["CONNECTOR_KEY"])
+    store.put("exact-online", {**store.get("exact-online"), "refresh_token": "dead"})
+    assert_stopped(tenant, tenant.run(job), "authorize")
+
+
+def assert_stopped(tenant: Tenant, done: dict[str, Any], says: str) -> None:
     assert states(done) == {"run": "failed", "documents_need_people": "upstream_failed"}
-    assert done["tasks"]["run"]["tries"] == 1, "somebody has to log in first"
+    assert done["tasks"]["run"]["tries"] == 1, "somebody has to change something first"
     assert done["xcom"]["return_value"]["outcome"] == "stopped"
+    ((name, task, why),) = tenant.calls
+    assert (name, task) == ("alert", "run")
+    assert says in why
+
+
+def test_shop_away(tenant: Tenant) -> None:
+    away = tenant.sandbox.url.replace("127.0.0.1", "127.0.0.2").rsplit(":", 1)[0] + ":9"
+    limits = {"TAP_ADOBE_COMMERCE_MAX_WAIT_SECONDS": "1"}
+    done = tenant.run("invoices-to-exact", **only(GOOD), ADOBE_BASE_URL=away, **limits)
+    assert states(done) == {"run": "failed", "documents_need_people": "upstream_failed"}
+    assert done["tasks"]["run"]["tries"] == 3
+    assert done["xcom"]["return_value"]["outcome"] == "retry"
     assert [(name, task) for name, task, _ in tenant.calls] == [("alert", "run")]
-    assert "authorize" in tenant.calls[0][2]
 
 
 def test_day_spent(tenant: Tenant) -> None:

@@ -14,7 +14,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 
-from connector_credentials import clean, clean_logs
+from connector_credentials import clean, clean_logs, record_failure
 from tap_adobe_commerce import inputs, schemas
 from tap_adobe_commerce.exceptions import (
     AdobeCommerceError,
@@ -50,15 +50,18 @@ class Command(SingerCommand):
         try:
             return super().main(*args, **kwargs)
         except RetriableError as error:
-            _fail(f"{error} Run again when the shop is well.")
+            _fail(f"{error} Run again when the shop is well.", stopped=False)
+        except (GaveUpError, TargetGoneError) as error:
+            _fail(str(error), stopped=False)
         except AdobeCommerceError as error:
-            _fail(str(error))
+            _fail(str(error), stopped=True)
         except ConfigValidationError as error:
-            _fail(_config_text(error))
+            _fail(_config_text(error), stopped=True)
 
 
-def _fail(text: str) -> None:
+def _fail(text: str, *, stopped: bool) -> None:
     click.echo(f"ERROR: {clean(text)}", err=True)
+    record_failure(TapAdobeCommerce.name, text, stopped=stopped)
     sys.exit(1)
 
 

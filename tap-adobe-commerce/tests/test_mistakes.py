@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,34 @@ def test_wrong_secret(sandbox: SandboxHandle, run_tap: Callable[..., Run]) -> No
 
     assert_one_line(run, "consumer_secret")
     assert "w" * 32 not in run.errors
+
+
+@pytest.mark.parametrize(
+    ("settings", "outcome"),
+    [
+        ({"consumer_secret": "w" * 32}, "stopped"),
+        ({"page_size": 0}, "stopped"),
+        ({"base_url": UNREACHABLE, "max_wait_seconds": 1}, "retry"),
+    ],
+)
+def test_whether_another_try_can_help_is_written_down(
+    sandbox: SandboxHandle,
+    run_tap: Callable[..., Run],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+    outcome: str,
+) -> None:
+    monkeypatch.setenv("CONNECTOR_FAILURES_FILE", str(tmp_path / "failures"))
+
+    (said,) = run_tap(sandbox.adobe_config() | settings).error_lines[-1:]
+
+    told = json.loads((tmp_path / "failures").read_text())
+    assert told == {
+        "program": "tap-adobe-commerce",
+        "outcome": outcome,
+        "error": said.removeprefix("ERROR: "),
+    }
 
 
 def test_a_missing_permission_names_the_resource(

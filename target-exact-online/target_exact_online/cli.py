@@ -20,10 +20,10 @@ from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput, _format_va
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
-from connector_credentials import SettingsError, clean, clean_logs, read_settings
+from connector_credentials import SettingsError, clean, clean_logs, read_settings, record_failure
 from connector_credentials.output import LOG_LIMIT
 from exact_online.cli import login_commands
-from exact_online.errors import ExactError
+from exact_online.errors import ExactError, RetriableError
 from target_exact_online import schemas
 from target_exact_online.desk.commands import anonymise, audit, documents
 from target_exact_online.desk.doctor import doctor
@@ -61,17 +61,19 @@ class TargetGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and turn a user's mistake into one line without a traceback."""
+        stopped = True  # until somebody changes something
         try:
             return super().invoke(ctx)
         except ConfigValidationError as error:
             said = [f"{_without_secret(message)} (config)." for message in error.errors]
         except (ExactError, SettingsError) as error:
-            said = [str(error)]
+            said, stopped = [str(error)], not isinstance(error, RetriableError)
         except (InvalidInputLine, RecordsWithoutSchemaException) as error:
             _complain([str(error)])  # what is wrong is the input: nothing else of it matters
+            record_failure(TargetExactOnline.name, error, stopped=False)  # a tap may be killed
             return ctx.exit(EXIT_ERROR)
         except SQLAlchemyError as error:
-            said = [_of_database(error)]
+            said, stopped = [_of_database(error)], _is_damage(error)
         except _UNREADABLE as error:
             if not _from_ledger(error):
                 raise
@@ -79,6 +81,7 @@ class TargetGroup(click.Group):
         except TerminatedError as ended:  # before or after the time in which calls are made
             return ctx.exit(ended.exit_code)
         _complain(said)
+        record_failure(TargetExactOnline.name, " ".join(said), stopped=stopped)
         if ctx.invoked_subcommand is None and _read_to_the_end(ctx.params):
             _complain(said)  # so that it is also the last that one reads
         return ctx.exit(EXIT_ERROR)
@@ -168,10 +171,14 @@ def _from_ledger(error: Exception) -> bool:
     return any(one.startswith(("sqlalchemy.", _LEDGER)) for one in modules)
 
 
+def _is_damage(error: SQLAlchemyError) -> bool:
+    return isinstance(error, DatabaseError) and not isinstance(error, OperationalError)
+
+
 def _of_database(error: SQLAlchemyError) -> str:
     # Without its parameters: they are the document.
     reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
-    if isinstance(error, DatabaseError) and not isinstance(error, OperationalError):
+    if _is_damage(error):
         return f"{DAMAGED} ({reason})"
     return f"The ledger failed: {reason} (setting ledger_url). Nothing is lost; repeat."
 

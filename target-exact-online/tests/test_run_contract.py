@@ -91,6 +91,44 @@ def test_what_stops_a_run_at_its_start_is_in_the_report_and_said_last(
     assert ended.stdout == "", "no STATE is true"
 
 
+@pytest.mark.parametrize(
+    ("changes", "given", "outcome"),
+    [
+        ({"division": 999_999}, "", "stopped"),
+        ({"division": "x"}, "", "stopped"),
+        ({"refresh_token": "dead"}, "", "stopped"),
+        ({"base_url": "http://127.0.0.1:9", "max_wait_seconds": 1}, "", "retry"),
+        ({}, '{"type": "RECORD", "str', "retry"),  # its tap was killed
+    ],
+)
+def test_whether_another_try_can_help_is_written_down(
+    target: Any,
+    sales_entry: SalesEntry,
+    messages: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    given: str,
+    outcome: str,
+) -> None:
+    failures = target.folder / "failures"
+    monkeypatch.setenv("CONNECTOR_FAILURES_FILE", str(failures))
+    target.write(**changes)
+    ended = target.call(given=given or messages("sales_entries", [sales_entry(1)]))
+    told = json.loads(failures.read_text())
+    assert ended.exit_code == 1
+    assert (told["program"], told["outcome"]) == ("target-exact-online", outcome)
+    assert f"ERROR: {told['error']}" in ended.stderr
+    assert ended.report.get("outcome", outcome) == outcome
+
+
+def test_a_damaged_ledger_is_for_a_person(target: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = target.folder / "failures"
+    monkeypatch.setenv("CONNECTOR_FAILURES_FILE", str(failures))
+    Path(target.config["ledger_url"].removeprefix("sqlite:///")).write_bytes(b"none" * 5_000)
+    assert target.call().exit_code == 1
+    assert json.loads(failures.read_text())["outcome"] == "stopped"
+
+
 @pytest.mark.parametrize("setting", [{"division": "x"}, {"fail_on": "sometimes"}])
 def test_wrong_settings_let_the_tap_finish(target: Any, setting: dict[str, Any]) -> None:
     target.write(**setting)

@@ -11,9 +11,9 @@ from typing import Any
 import click
 from singer_sdk.exceptions import ConfigValidationError
 
-from connector_credentials import clean
+from connector_credentials import clean, record_failure
 from mapper_gl_rules.contract import SCHEMAS
-from mapper_gl_rules.exceptions import MapperError
+from mapper_gl_rules.exceptions import InputError, MapperError, RetriableError
 from mapper_gl_rules.mapper import MapperGLRules
 
 __all__ = ["cli", "main"]
@@ -77,11 +77,14 @@ def main() -> None:
     try:
         cli(prog_name=MapperGLRules.name)
     except ConfigValidationError as error:
-        _fail(f"the configuration is not right: {'; '.join(error.errors) or error}.")
+        _fail(f"the configuration is not right: {'; '.join(error.errors) or error}.", stopped=True)
+    except (RetriableError, InputError) as error:  # a tap that was killed leaves half a line
+        _fail(str(error), stopped=False)
     except MapperError as error:
-        _fail(str(error))
+        _fail(str(error), stopped=True)
 
 
-def _fail(message: str) -> None:
+def _fail(message: str, *, stopped: bool) -> None:
     print(f"ERROR: {clean(message)}", file=sys.stderr)
+    record_failure(MapperGLRules.name, message, stopped=stopped)
     sys.exit(1)

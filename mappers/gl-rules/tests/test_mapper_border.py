@@ -124,6 +124,34 @@ def test_a_message_without_its_parts_is_one_line(run_command: Any, tmp_path: Any
     assert done.stderr.splitlines()[-1].startswith("ERROR: the input is no Singer message")
 
 
+@pytest.mark.parametrize(
+    ("config", "line", "outcome"),
+    [
+        ("{}", "", "stopped"),
+        ('{"rules_file": 5}', "", "stopped"),
+        ('{"rules_file": "/no/such/rules.yml"}', "", "stopped"),
+        ("RULES", '{"type": "RECORD", "str', "retry"),  # its tap was killed
+    ],
+)
+def test_whether_another_try_can_help_is_written_down(
+    run_command: Any,
+    example_rules: Any,
+    tmp_path: Any,
+    monkeypatch: Any,
+    config: str,
+    line: str,
+    outcome: str,
+) -> None:
+    monkeypatch.setenv("CONNECTOR_FAILURES_FILE", str(tmp_path / "failures"))
+    rules = json.dumps({"rules_file": str(example_rules)})
+    (tmp_path / "config.json").write_text(config.replace("RULES", rules))
+    done = run_command("--config", tmp_path / "config.json", input=line)
+    told = json.loads((tmp_path / "failures").read_text())
+    assert done.returncode == 1
+    assert (told["program"], told["outcome"]) == ("mapper-gl-rules", outcome)
+    assert f"ERROR: {told['error']}" in done.stderr
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 60_000, '{"rules_file": 5}'])
 def test_a_settings_file_of_any_content_is_one_line(
     tmp_path: Any, text: str, monkeypatch: Any, capsys: Any

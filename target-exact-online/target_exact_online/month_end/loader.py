@@ -16,8 +16,9 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.plugin_base import _ConfigInput
 
+from connector_credentials import clean, record_failure
 from exact_online.client import division_of
-from exact_online.errors import ExactError
+from exact_online.errors import ExactError, FatalError
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.month_end import sign_off
 from target_exact_online.month_end.commands import EXIT_NOT_DONE, exit_code, show
@@ -136,10 +137,15 @@ class TargetMonthEnd(Target):
             sys.exit(_compare(dict(target.config), file_input))
         except ConfigValidationError as error:
             for message in error.errors:
-                click.echo(f"ERROR: {message} (config).", err=True)
+                _fail(f"{message} (config).", stopped=True)
         except ExactError as error:
-            click.echo(f"ERROR: {error}", err=True)
+            _fail(str(error), stopped=isinstance(error, FatalError))
         sys.exit(EXIT_NOT_DONE)
+
+
+def _fail(text: str, *, stopped: bool) -> None:
+    click.echo(f"ERROR: {clean(text)}", err=True)
+    record_failure(TargetMonthEnd.name, text, stopped=stopped)
 
 
 def _compare(config: dict[str, Any], file_input: IO[str] | None) -> int:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from .conftest import invoice
 
 if TYPE_CHECKING:
+    import pytest
+
     from .conftest import Company
 
 PROGRAM = Path(sys.executable).with_name("target-exact-online-month-end")
@@ -46,9 +48,16 @@ def test_it_compares_and_writes_no_state(company: Company) -> None:
     assert "E2 Amount edited in Exact" in done.stderr
 
 
-def test_a_wrong_month_is_said_in_one_line(company: Company) -> None:
+def test_a_wrong_month_is_said_in_one_line(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
     company.post(invoice(1))
+    failures = company.folder / "failures"
+    monkeypatch.setenv("CONNECTOR_FAILURES_FILE", str(failures))
     done = run(company, month="October")
+    told = json.loads(failures.read_text())
+    assert (told["program"], told["outcome"]) == ("target-exact-online-month-end", "stopped")
+    assert f"ERROR: {told['error']}" in done.stderr
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("ERROR: 'October' is not a month")
     assert "Traceback" not in done.stderr
