@@ -14,12 +14,13 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 
-from connector_credentials import clean, clean_logs, record_failure
+from connector_credentials import clean, clean_logs, record_failure, telemetry
 from tap_adobe_commerce import inputs, schemas
 from tap_adobe_commerce.exceptions import (
     AdobeCommerceError,
     ConfigError,
     CredentialsError,
+    FatalError,
     GaveUpError,
     RetriableError,
     TargetGoneError,
@@ -50,18 +51,23 @@ class Command(SingerCommand):
         try:
             return super().main(*args, **kwargs)
         except RetriableError as error:
-            _fail(f"{error} Run again when the shop is well.", stopped=False)
-        except (GaveUpError, TargetGoneError) as error:
-            _fail(str(error), stopped=False)
+            _fail(error, f"{error} Run again when the shop is well.")
         except AdobeCommerceError as error:
-            _fail(str(error), stopped=True)
+            _fail(error, str(error))
         except ConfigValidationError as error:
-            _fail(_config_text(error), stopped=True)
+            _fail(error, _config_text(error))
 
 
-def _fail(text: str, *, stopped: bool) -> None:
+def _is_for_a_person(error: BaseException) -> bool:
+    """Whether somebody has to change something first; otherwise another run can help."""
+    if isinstance(error, (GaveUpError, TargetGoneError)):
+        return False
+    return isinstance(error, (FatalError, ConfigValidationError))
+
+
+def _fail(error: Exception, text: str) -> None:
     click.echo(f"ERROR: {clean(text)}", err=True)
-    record_failure(TapAdobeCommerce.name, text, stopped=stopped)
+    record_failure(TapAdobeCommerce.name, text, stopped=_is_for_a_person(error))
     sys.exit(1)
 
 
@@ -164,14 +170,16 @@ class TapAdobeCommerce(Tap):
         config = config or _ConfigInput()
         if order:
             config.config["order_ids"] = list(order)
-        tap = cls._with(config, inputs.read_state(state), inputs.read_catalog(catalog))
-        try:
-            tap.sync_all()
-        except BrokenPipeError as error:
-            # Python would complain again when it flushes stdout at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            msg = "The target stopped reading. Its own last message says why."
-            raise TargetGoneError(msg) from error
+        with telemetry.told(cls.name, "adobe_commerce", _is_for_a_person) as counts:
+            tap = cls._with(config, inputs.read_state(state), inputs.read_catalog(catalog))
+            cast("PieceWriter", tap.message_writer).counts = counts
+            try:
+                tap.sync_all()
+            except BrokenPipeError as error:
+                # Python would complain again when it flushes stdout at exit.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                msg = "The target stopped reading. Its own last message says why."
+                raise TargetGoneError(msg) from error
 
     @classmethod
     def _with(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from singer_sdk.contrib.msgspec import MsgSpecWriter
@@ -22,6 +23,7 @@ class PieceWriter(MsgSpecWriter):
         """Begin with nothing gathered."""
         super().__init__()
         self._gathered = bytearray()
+        self.counts = Counter[str]()  # records, by stream
 
     def write_message(self, message: Message) -> None:
         """Write a message, or gather it.
@@ -30,6 +32,8 @@ class PieceWriter(MsgSpecWriter):
             message: A Singer message.
         """
         self._gathered += self.format_message(message)
+        if isinstance(message, RecordMessage):
+            self.counts[message.stream] += 1
         if len(self._gathered) >= PIECE or not isinstance(message, RecordMessage):
             self.flush()
 

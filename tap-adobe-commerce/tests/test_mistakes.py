@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from singer_sdk.plugin_base import _ConfigInput
 
 from commerce_sandbox.adobe import credentials
+from connector_credentials import telemetry
+from tap_adobe_commerce.exceptions import AdobeCommerceError
+from tap_adobe_commerce.tap import TapAdobeCommerce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +109,38 @@ def test_whether_another_try_can_help_is_written_down(
         "outcome": outcome,
         "error": said.removeprefix("ERROR: "),
     }
+
+
+@pytest.mark.parametrize(
+    ("settings", "outcome", "counts"),
+    [
+        ({}, "ok", {"orders": 1}),
+        ({"consumer_secret": "w" * 32}, "stopped", {}),
+        ({"base_url": UNREACHABLE, "max_wait_seconds": 1}, "retry", {}),
+    ],
+)
+def test_what_a_run_tells_opentelemetry(
+    sandbox: SandboxHandle,
+    files: Callable[[str, Any], Path],
+    catalog: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    settings: dict[str, Any],
+    outcome: str,
+    counts: dict[str, int],
+) -> None:
+    ended: list[telemetry.Ended] = []
+    monkeypatch.setattr(telemetry, "tell", ended.append)
+    config = sandbox.adobe_config() | {"order_ids": ["000000006"]} | settings
+    with (
+        contextlib.suppress(AdobeCommerceError),
+        files("catalog.json", catalog("orders")).open("rb") as selected,
+    ):
+        TapAdobeCommerce.invoke(config=_ConfigInput(config), catalog=selected)
+    capsys.readouterr()
+    (told,) = ended
+    assert (told.program, told.prefix) == ("tap-adobe-commerce", "adobe_commerce")
+    assert (told.outcome, told.counts) == (outcome, counts)
 
 
 def test_a_missing_permission_names_the_resource(

@@ -9,12 +9,13 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from connector_credentials import telemetry
 from exact_online.client import division_of
 from exact_online.errors import ExactError, NotNowError, TransientApiError
 from target_exact_online import copies
 from target_exact_online.company import open_company
 from target_exact_online.copies.attaching import Copies
-from target_exact_online.desk import report, telemetry
+from target_exact_online.desk import report
 from target_exact_online.desk.progress import Progress
 from target_exact_online.ledger import queries
 from target_exact_online.ledger.runs import Run
@@ -76,13 +77,38 @@ def run_target(
         error = fatal
         raise
     finally:
-        telemetry.tell(summary, config.get("division"), exit_code, error)
+        _tell(summary, config.get("division"), exit_code, error)
         if config.get("report_file"):
             report.write(config["report_file"], summary, exit_code, error)
             report.tell(config, logger)
     if error is not None:
         raise error
     return exit_code
+
+
+def _tell(
+    summary: Summary, division: int | None, exit_code: int, error: BaseException | None
+) -> None:
+    ended = telemetry.Ended(
+        program="target-exact-online",
+        prefix="exact_online",
+        started_at=summary.started_at,
+        outcome=summary.outcome(exit_code, error),
+        counted="document",
+        by="result",
+        counts={
+            "posted": summary.total_posted,
+            "parked": len(summary.parked),
+            "failed": len(summary.failed),
+            "skipped": len(summary.skipped),
+            "changed": len(summary.changed),
+            "held": summary.held,
+        },
+        calls=summary.calls,
+        attributes={"division": division or 0},
+        error=error,
+    )
+    telemetry.tell(ended)
 
 
 def build_outbox(

@@ -13,8 +13,8 @@ from singer_sdk.exceptions import ConfigValidationError
 
 from connector_credentials import clean, record_failure
 from mapper_gl_rules.contract import SCHEMAS
-from mapper_gl_rules.exceptions import InputError, MapperError, RetriableError
-from mapper_gl_rules.mapper import MapperGLRules
+from mapper_gl_rules.exceptions import MapperError
+from mapper_gl_rules.mapper import MapperGLRules, is_for_a_person
 
 __all__ = ["cli", "main"]
 
@@ -77,14 +77,12 @@ def main() -> None:
     try:
         cli(prog_name=MapperGLRules.name)
     except ConfigValidationError as error:
-        _fail(f"the configuration is not right: {'; '.join(error.errors) or error}.", stopped=True)
-    except (RetriableError, InputError) as error:  # a tap that was killed leaves half a line
-        _fail(str(error), stopped=False)
+        _fail(error, f"the configuration is not right: {'; '.join(error.errors) or error}.")
     except MapperError as error:
-        _fail(str(error), stopped=True)
+        _fail(error, str(error))
 
 
-def _fail(message: str, *, stopped: bool) -> None:
+def _fail(error: Exception, message: str) -> None:
     print(f"ERROR: {clean(message)}", file=sys.stderr)
-    record_failure(MapperGLRules.name, message, stopped=stopped)
+    record_failure(MapperGLRules.name, message, stopped=is_for_a_person(error))
     sys.exit(1)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import msgspec
 import singer_sdk.singerlib as singer
 import singer_sdk.typing as th
+from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.mapper_base import InlineMapper
 from singer_sdk.plugin_base import _ConfigInput
 
-from connector_credentials import SettingsError, read_settings
+from connector_credentials import SettingsError, read_settings, telemetry
 from mapper_gl_rules.booking import Booked, Booker
 from mapper_gl_rules.contract import KEY_PROPERTIES, SCHEMAS
-from mapper_gl_rules.exceptions import ConfigError, InputError
+from mapper_gl_rules.exceptions import ConfigError, FatalError, InputError
 from mapper_gl_rules.rules.loading import load_rules
 from mapper_gl_rules.source.broken import UNREADABLE, scalars
 from mapper_gl_rules.source.decoding import Decoder
@@ -33,6 +34,13 @@ __all__ = ["MapperGLRules"]
 
 
 _STREAMS = frozenset({"orders", "invoices", "credit_memos"})
+
+
+def is_for_a_person(error: BaseException) -> bool:
+    """Whether somebody has to change something first; otherwise another run can help."""
+    if isinstance(error, InputError):  # a tap that was killed leaves half a line
+        return False
+    return isinstance(error, (FatalError, ConfigValidationError))
 
 
 class MapperGLRules(InlineMapper):
@@ -112,6 +120,26 @@ class MapperGLRules(InlineMapper):
                 what_to_do="Name a rules file, such as one made by `mapper-gl-rules rules init`.",
             )
         return load_rules(Path(file))
+
+    @classmethod
+    def invoke(  # type: ignore[override]  # as the SDK's own mappers do
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        file_input: IO[str] | None = None,
+    ) -> None:
+        """Run the mapper."""
+        if about:
+            cls.print_about(about_format)
+            return
+        cls.print_version(print_fn=cls.logger.info)
+        given = config or _ConfigInput()
+        with telemetry.told(cls.name, "gl_rules", is_for_a_person) as counts:
+            mapper = cls(config=given.config, parse_env_config=given.parse_env)
+            cast("LineWriter", mapper.message_writer).counts = counts
+            mapper.listen(file_input)
 
     @classmethod
     def cb_config(cls, ctx: click.Context, param: click.Option, value: Any) -> _ConfigInput:

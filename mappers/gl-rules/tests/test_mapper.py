@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import psutil
 import pytest
+from singer_sdk.plugin_base import _ConfigInput
 
+from connector_credentials import telemetry
+from mapper_gl_rules.exceptions import MapperError
 from mapper_gl_rules.mapper import MapperGLRules
 
 
@@ -175,3 +181,23 @@ def test_a_setting_of_an_older_release_is_named_and_harms_nobody(
     assert done.returncode == 0
     assert done.stderr.count("setting days_file is not known") == 1
     assert not list(tmp_path.glob("days.db*"))
+
+
+@pytest.mark.parametrize("outcome", ["ok", "stopped"])
+def test_what_a_run_tells_opentelemetry(
+    outcome: str, example_rules: Any, singer_input: str, tmp_path: Any, monkeypatch: Any
+) -> None:
+    ended: list[telemetry.Ended] = []
+    monkeypatch.setattr(telemetry, "tell", ended.append)
+    out = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(out))
+    (tmp_path / "input").write_text(singer_input)
+    config = {"rules_file": str(example_rules if outcome == "ok" else tmp_path / "none")}
+    with contextlib.suppress(MapperError), (tmp_path / "input").open() as file:
+        MapperGLRules.invoke(config=_ConfigInput(config), file_input=file)
+    (told,) = ended
+    written = [json.loads(line) for line in out.getvalue().splitlines()]
+    records = Counter(one["stream"] for one in written if one["type"] == "RECORD")
+    assert (told.program, told.prefix) == ("mapper-gl-rules", "gl_rules")
+    assert (told.outcome, told.counts) == (outcome, records)
+    assert bool(records["sales_entries"]) is (outcome == "ok")

@@ -138,6 +138,11 @@ class LineReader(GenericSingerReader[bytes]):
 class LineWriter(GenericSingerWriter[bytes, Message]):
     """Writes Singer lines; a STATE is flushed at once with everything before it."""
 
+    def __init__(self) -> None:
+        """Begin with nothing written."""
+        super().__init__()
+        self.counts = Counter[str]()  # records, by stream
+
     def serialize_message(self, message: Message) -> bytes:
         """Encode a message; Decimal stays a JSON number, digit for digit."""
         return _encoder.encode(message.to_dict()) + b"\n"
@@ -150,6 +155,7 @@ class LineWriter(GenericSingerWriter[bytes, Message]):
 
     def write_record(self, stream: str, record: dict[str, Any]) -> None:
         """Write a record without building a message object."""
+        self.counts[stream] += 1
         sys.stdout.buffer.write(
             _encoder.encode({"type": "RECORD", "stream": stream, "record": record}) + b"\n",
         )
