@@ -33,11 +33,11 @@ import fuzz_files
 import fuzz_shop
 from fuzz_bending import Bender
 
+from adobe_commerce.errors import AdobeCommerceError
 from connector_credentials import generate_key
 from connector_credentials.exceptions import CredentialStoreError
 from exact_online.errors import ExactError
 from mapper_gl_rules.exceptions import MapperError
-from tap_adobe_commerce.exceptions import AdobeCommerceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

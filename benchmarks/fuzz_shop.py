@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from fuzz_bending import dump
 from requests import Response
 
+from adobe_commerce import answers
+from adobe_commerce.client import Answer
+from adobe_commerce.errors import GaveUpError
 from commerce_sandbox import shop
-from tap_adobe_commerce import _answers, inputs
-from tap_adobe_commerce.client import Answer
-from tap_adobe_commerce.exceptions import GaveUpError
+from tap_adobe_commerce import inputs
 from tap_adobe_commerce.shop import Shop
 from tap_adobe_commerce.tap import TapAdobeCommerce
 
@@ -94,7 +95,7 @@ class BentShop:
                 "Retry-After": rng.choice(["1", "x", "²", "9" * 40, "Mon, 99 Jan 2026"]),
             }
         )
-        _answers.raise_for_answer(response, body, route, rng.choice(["oauth1", "bearer", "ims"]))
+        answers.raise_for_answer(response, body, route, rng.choice(["oauth1", "bearer", "ims"]))
         return Answer(body, route)
 
 

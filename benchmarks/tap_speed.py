@@ -33,7 +33,7 @@ from singer_sdk import RESTStream, Tap
 from singer_sdk import typing as th
 from singer_sdk.pagination import PageNumberPaginator
 from tap_adobe_commerce import schemas
-from tap_adobe_commerce.auth import build_auth
+from adobe_commerce.auth import build_auth
 
 class Pages(PageNumberPaginator):
     def has_more(self, response):

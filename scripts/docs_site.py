@@ -23,6 +23,7 @@ READMES = {
     "tap-adobe-commerce": "tap-adobe-commerce",
     "mapper-gl-rules": "mappers/gl-rules",
     "target-exact-online": "target-exact-online",
+    "adobe-commerce-client": "adobe-commerce-client",
     "exact-online-client": "exact-online-client",
     "connector-credentials": "credentials",
     "commerce-sandbox": "sandbox",

@@ -60,6 +60,7 @@ def test_each_stream_has_a_record_of_its_schema(program: str) -> None:
 
 def test_no_readme_links_to_what_only_the_repository_has() -> None:
     pages = [*READMES.values(), *(ROOT / name / "README.md" for name in ("credentials", "sandbox"))]
-    for page in [*pages, ROOT / "exact-online-client" / "README.md"]:
+    clients = [ROOT / f"{name}-client" / "README.md" for name in ("adobe-commerce", "exact-online")]
+    for page in [*pages, *clients]:
         links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
         assert [link for link in links if not link.startswith(("https://", "mailto:"))] == []

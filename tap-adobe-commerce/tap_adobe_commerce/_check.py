@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from adobe_commerce.auth import build_auth, is_cloud_service
+from adobe_commerce.client import Client
+from adobe_commerce.errors import AdobeCommerceError, PermissionDeniedError
 from connector_credentials import Finding
-from tap_adobe_commerce.auth import build_auth, is_cloud_service
-from tap_adobe_commerce.client import Client
-from tap_adobe_commerce.exceptions import AdobeCommerceError, PermissionDeniedError
 
 if TYPE_CHECKING:
     from connector_credentials import CredentialStore

@@ -10,21 +10,21 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
-from tap_adobe_commerce import _answers
-from tap_adobe_commerce.exceptions import (
+from adobe_commerce import answers
+from adobe_commerce.errors import (
     PermissionDeniedError,
     RecordFormError,
     UnreadableRecordError,
 )
+from adobe_commerce.search import Filter, among, parts
 from tap_adobe_commerce.keyset import read_by_key
 from tap_adobe_commerce.records import key_in, objects_in
-from tap_adobe_commerce.search import Filter, among, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from adobe_commerce.search import Projection
     from tap_adobe_commerce.listing import Listing, ListPage
-    from tap_adobe_commerce.search import Projection
 
 logger = logging.getLogger("tap-adobe-commerce.companions")
 
@@ -86,7 +86,7 @@ class OfOrders:
         for part in parts(keys):
             for rows, _ in read_by_key(self._listing, filters=(among("order_id", part),)):
                 for row in rows:
-                    record = _answers.record(row.raw)
+                    record = answers.record(row.raw)
                     owner = found.get(key_in(record, "order_id"))
                     if owner is not None:
                         owner.append({name: record.get(name) for name in self._wanted})
@@ -149,7 +149,7 @@ class TaxRates:
     def _take(self, filters: tuple[Filter, ...]) -> ListPage:
         page = self._listing.page(filters, ())
         for row in page.rows:
-            rate = _answers.record(row.raw)
+            rate = answers.record(row.raw)
             members = {name: rate.get(name) for name in TAX_RATE if name != "id"}
             self._known[str(rate.get("code"))] = members
         return page

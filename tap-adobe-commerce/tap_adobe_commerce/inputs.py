@@ -8,8 +8,8 @@ import msgspec
 from singer_sdk.singerlib import Catalog
 
 import connector_credentials
+from adobe_commerce.errors import ConfigError
 from connector_credentials import SettingsError
-from tap_adobe_commerce.exceptions import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tap_adobe_commerce.exceptions import NotCommerceError
-from tap_adobe_commerce.search import Filter, among
+from adobe_commerce.errors import NotCommerceError
+from adobe_commerce.search import Filter, among
 from tap_adobe_commerce.timestamps import seconds_later
 
 if TYPE_CHECKING:

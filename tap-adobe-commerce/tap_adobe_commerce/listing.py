@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from tap_adobe_commerce import _answers
-from tap_adobe_commerce.exceptions import (
+from adobe_commerce import answers
+from adobe_commerce.errors import (
     BrokenAnswerError,
     GaveUpError,
     NotCommerceError,
@@ -22,14 +22,14 @@ from tap_adobe_commerce.exceptions import (
     SlowError,
     UnreadableRecordError,
 )
-from tap_adobe_commerce.search import Filter, Search
+from adobe_commerce.search import Filter, Search
 from tap_adobe_commerce.timestamps import from_shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_adobe_commerce.client import Client
-    from tap_adobe_commerce.exceptions import AdobeCommerceError
+    from adobe_commerce.client import Client
+    from adobe_commerce.errors import AdobeCommerceError
 
 logger = logging.getLogger("tap-adobe-commerce.listing")
 
@@ -262,7 +262,7 @@ class Listing:
     def whole(self) -> list[Row]:
         """Read a list that the shop sends in one piece."""
         answer = self._client.get(self.route)
-        raws = _answers.decode(answer.body, answer.where, self._raws)
+        raws = answers.decode(answer.body, answer.where, self._raws)
         return self._rows_of(raws, answer.where)
 
     def one(self, key: int) -> Row | None:
@@ -307,7 +307,7 @@ class Listing:
             without = Filter(self.columns.key_filter, "nin", ",".join(map(str, sorted(parked))))
             wanted = replace(search, filters=(*search.filters, without))
         answer = self._client.get(self.route, wanted.query(), patient=patient)
-        envelope = _answers.decode(answer.body, answer.where, self._envelope)
+        envelope = answers.decode(answer.body, answer.where, self._envelope)
         rows = self._rows_of(envelope.items or (), answer.where)
         if self.parked != parked:
             return self._fetch(search, patient=patient)  # a page without what was set aside
@@ -326,11 +326,11 @@ class Listing:
         rows = []
         for raw in raws:
             try:
-                head = _answers.decode(raw, where, self._head)
+                head = answers.decode(raw, where, self._head)
                 if self.columns.at and head.at[8:10] > SHORTEST_MONTH:
                     from_shop(head.at)  # is there such a day?
             except NotCommerceError as error:
-                self.park(_answers.decode(raw, where, self._key).key, error)
+                self.park(answers.decode(raw, where, self._key).key, error)
                 continue
             rows.append(Row(head.key, head.at if self.columns.at else "", raw))
         return rows

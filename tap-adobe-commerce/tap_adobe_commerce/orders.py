@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from tap_adobe_commerce import _answers
-from tap_adobe_commerce.exceptions import NotFoundError
+from adobe_commerce import answers
+from adobe_commerce.errors import NotFoundError
+from adobe_commerce.search import parts
 from tap_adobe_commerce.keyset import read_rows
 from tap_adobe_commerce.records import key_in
-from tap_adobe_commerce.search import parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tap_adobe_commerce.exceptions import AdobeCommerceError
+    from adobe_commerce.errors import AdobeCommerceError
     from tap_adobe_commerce.listing import Listing, Row
 
 #: Bytes of packed orders that are kept, about 30,000 orders; later ones are fetched again.
@@ -150,7 +150,7 @@ class Orders:
 
     def _kept(self, made: dict[int, str]) -> dict[int, dict[str, Any]]:
         kept = {key: self._shelf.get(key, at) for key, at in made.items()}
-        return {key: _answers.record(raw) for key, raw in kept.items() if raw is not None}
+        return {key: answers.record(raw) for key, raw in kept.items() if raw is not None}
 
     def _claim(self, keys: set[int]) -> tuple[set[int], set[int]]:
         """Keys to fetch here, and those that another page is fetching at this moment."""
@@ -169,7 +169,7 @@ class Orders:
         for part in parts(sorted(keys)):
             rows = list(read_rows(self._listing, part))
             self._shelf.put(rows)
-            found |= {row.key: _answers.record(row.raw) for row in rows}
+            found |= {row.key: answers.record(row.raw) for row in rows}
         return found
 
 

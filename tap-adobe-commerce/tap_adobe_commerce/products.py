@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from tap_adobe_commerce.exceptions import (
+from adobe_commerce.errors import (
     PermissionDeniedError,
     RecordFormError,
     UnreadableRecordError,
 )
+from adobe_commerce.search import parts
 from tap_adobe_commerce.keyset import read_rows
 from tap_adobe_commerce.records import key_in, objects_in
-from tap_adobe_commerce.search import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

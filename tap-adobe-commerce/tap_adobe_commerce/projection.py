@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tap_adobe_commerce.search import Projection
+    from adobe_commerce.search import Projection
 
 #: Members this tap adds; the shop does not know them.
 ADDED = frozenset({"invoices", "order", "product", "source", "tax_rates", "transactions"})

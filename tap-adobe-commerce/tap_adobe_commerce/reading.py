@@ -14,17 +14,18 @@ from singer_sdk.metrics import Metric, Point
 from singer_sdk.singerlib import RecordMessage
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
-from tap_adobe_commerce import _answers, schemas
-from tap_adobe_commerce.ahead import ahead, in_order
-from tap_adobe_commerce.exceptions import (
+from adobe_commerce import answers
+from adobe_commerce.errors import (
     BrokenAnswerError,
     RecordFormError,
     ServerFaultError,
 )
+from adobe_commerce.search import Filter, list_fields
+from tap_adobe_commerce import schemas
+from tap_adobe_commerce.ahead import ahead, in_order
 from tap_adobe_commerce.keyset import Window, read_by_key
 from tap_adobe_commerce.listing import Columns
 from tap_adobe_commerce.projection import ADDED, project
-from tap_adobe_commerce.search import Filter, list_fields
 from tap_adobe_commerce.state import Progress
 from tap_adobe_commerce.timestamps import TimestampPlan
 from tap_adobe_commerce.windows import read_span
@@ -202,7 +203,7 @@ class CommerceStream(Stream):
             return records
 
     def _records(self, rows: list[Row]) -> list[dict[str, Any]]:
-        records = self.complete([_answers.record(row.raw) for row in rows])
+        records = self.complete([answers.record(row.raw) for row in rows])
         with_source = self.mask["properties", "source"]
         for record in records:
             self._timestamps.apply(record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tap_adobe_commerce.exceptions import RecordFormError
+from adobe_commerce.errors import RecordFormError
 
 
 def key_in(record: dict[str, Any], member: str) -> int:

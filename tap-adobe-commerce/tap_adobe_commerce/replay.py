@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tap_adobe_commerce.exceptions import NotFoundError
+from adobe_commerce.errors import NotFoundError
+from adobe_commerce.search import Filter, among, parts
 from tap_adobe_commerce.keyset import read_by_key
-from tap_adobe_commerce.search import Filter, among, parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from adobe_commerce.search import Projection
     from tap_adobe_commerce.listing import Listing
-    from tap_adobe_commerce.search import Projection
 
 REPLAY_FIELDS: Projection = {"entity_id": None, "updated_at": None, "increment_id": None}
 

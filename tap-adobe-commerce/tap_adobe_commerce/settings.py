@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from singer_sdk import typing as th
 
-from tap_adobe_commerce.client import check_base_url
-from tap_adobe_commerce.exceptions import ConfigError
+from adobe_commerce.client import check_base_url
+from adobe_commerce.errors import ConfigError
+from adobe_commerce.settings import LOGIN_SETTINGS
 from tap_adobe_commerce.timestamps import parse_iso, to_shop
 
 if TYPE_CHECKING:
@@ -18,110 +19,7 @@ if TYPE_CHECKING:
 
 _ATTRIBUTE_CODE = re.compile(r"\w+", re.ASCII)
 
-SCHEMA = th.PropertiesList(
-    th.Property(
-        "base_url",
-        th.StringType,
-        title="Base URL",
-        description=(
-            "Address of the shop without /rest, for example https://shop.example. Cloud service: "
-            "with the tenant, https://na1.api.commerce.adobe.com/TENANT. Required, here or in the "
-            "credential store."
-        ),
-    ),
-    th.Property(
-        "instance",
-        th.StringType,
-        title="Instance",
-        description="Name of this shop in records, if there are several. Default: its host.",
-    ),
-    th.Property(
-        "consumer_key",
-        th.StringType,
-        secret=True,
-        title="Consumer key",
-        description="OAuth 1.0a consumer key of the integration.",
-    ),
-    th.Property(
-        "consumer_secret",
-        th.StringType,
-        secret=True,
-        title="Consumer secret",
-        description="OAuth 1.0a consumer secret of the integration.",
-    ),
-    th.Property(
-        "access_token",
-        th.StringType,
-        secret=True,
-        title="Access token",
-        description="OAuth 1.0a access token of the integration.",
-    ),
-    th.Property(
-        "access_token_secret",
-        th.StringType,
-        secret=True,
-        title="Access token secret",
-        description="OAuth 1.0a access token secret of the integration.",
-    ),
-    th.Property(
-        "bearer_token",
-        th.StringType,
-        secret=True,
-        title="Bearer token",
-        description="Access token sent as bearer, for shops that allow it.",
-    ),
-    th.Property(
-        "admin_username",
-        th.StringType,
-        title="Admin user name",
-        description="Admin user, for shops without an integration.",
-    ),
-    th.Property(
-        "admin_password",
-        th.StringType,
-        secret=True,
-        title="Admin password",
-        description="Password of the admin user.",
-    ),
-    th.Property(
-        "ims_client_id",
-        th.StringType,
-        title="IMS client id",
-        description="Cloud service: client id of the server-to-server credential.",
-    ),
-    th.Property(
-        "ims_client_secret",
-        th.StringType,
-        secret=True,
-        title="IMS client secret",
-        description="Cloud service: client secret of the server-to-server credential.",
-    ),
-    th.Property(
-        "ims_org_id",
-        th.StringType,
-        title="IMS organisation",
-        description="Cloud service: organisation id, ending in @AdobeOrg.",
-    ),
-    th.Property(
-        "ims_token_url",
-        th.StringType,
-        title="IMS token URL",
-        description="Cloud service: token endpoint, if it is not Adobe's own.",
-    ),
-    th.Property(
-        "credentials",
-        th.StringType,
-        secret=True,
-        title="Credential store",
-        description="URL of an encrypted credential store to use instead of the settings above.",
-    ),
-    th.Property(
-        "credential",
-        th.StringType,
-        default="adobe-commerce",
-        title="Credential",
-        description="Name of the credential in the store.",
-    ),
+_OWN = th.PropertiesList(
     th.Property(
         "store",
         th.StringType,
@@ -241,7 +139,8 @@ SCHEMA = th.PropertiesList(
         title="Product attributes",
         description="Custom attributes of products on order lines. Default: all.",
     ),
-)
+).to_dict()
+SCHEMA: dict[str, Any] = _OWN | {"properties": LOGIN_SETTINGS | _OWN["properties"]}
 
 
 @dataclass(frozen=True)

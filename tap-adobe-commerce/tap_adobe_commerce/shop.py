@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from tap_adobe_commerce.auth import build_auth, is_cloud_service, stored_settings
-from tap_adobe_commerce.client import Client
+from adobe_commerce.auth import build_auth, is_cloud_service, stored_settings
+from adobe_commerce.client import Client
+from adobe_commerce.errors import PermissionDeniedError, RequestRefusedError
+from adobe_commerce.search import Filter, Search, list_fields
 from tap_adobe_commerce.companions import INVOICE, TAX_RATE, TRANSACTION, OfOrders, TaxRates
-from tap_adobe_commerce.exceptions import PermissionDeniedError, RequestRefusedError
 from tap_adobe_commerce.listing import Columns, Listing, PageSize
 from tap_adobe_commerce.orders import Shelf
 from tap_adobe_commerce.products import Products
 from tap_adobe_commerce.replay import REPLAY_FIELDS, Replay
-from tap_adobe_commerce.search import Filter, Search, list_fields
 from tap_adobe_commerce.settings import Settings
 from tap_adobe_commerce.stores import Source, Stores
 from tap_adobe_commerce.timestamps import to_shop
@@ -24,7 +24,7 @@ from tap_adobe_commerce.timestamps import to_shop
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
-    from tap_adobe_commerce.search import Projection
+    from adobe_commerce.search import Projection
 
 logger = logging.getLogger("tap-adobe-commerce.shop")
 

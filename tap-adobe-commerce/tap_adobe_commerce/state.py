@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 
-from tap_adobe_commerce.exceptions import ConfigError
+from adobe_commerce.errors import ConfigError
 from tap_adobe_commerce.keyset import Position
 from tap_adobe_commerce.timestamps import EPOCH, parse_iso, seconds_later, to_iso, to_shop
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
-from tap_adobe_commerce import _answers
-from tap_adobe_commerce.exceptions import PermissionDeniedError
+from adobe_commerce import answers
+from adobe_commerce.errors import PermissionDeniedError
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from tap_adobe_commerce.client import Client
+    from adobe_commerce.client import Client
 
 T = TypeVar("T")
 
@@ -165,5 +165,5 @@ class Stores:
 
     def _list(self, route: str, decoder: msgspec.json.Decoder[list[T]]) -> list[T]:
         answer = self._client.get(route)
-        rows: list[T] = _answers.decode(answer.body, answer.where, decoder)
+        rows: list[T] = answers.decode(answer.body, answer.where, decoder)
         return rows

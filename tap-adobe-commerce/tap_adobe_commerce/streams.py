@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from adobe_commerce.search import list_fields
 from tap_adobe_commerce.companions import is_online
 from tap_adobe_commerce.listing import Columns
 from tap_adobe_commerce.orders import Orders
 from tap_adobe_commerce.projection import project
 from tap_adobe_commerce.reading import ChangeStream, CommerceStream
 from tap_adobe_commerce.records import key_in
-from tap_adobe_commerce.search import list_fields
 from tap_adobe_commerce.whole_lists import KeyStream, NumberedStream, PlainStream
 
 if TYPE_CHECKING:

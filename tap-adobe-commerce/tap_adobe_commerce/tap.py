@@ -14,9 +14,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 
-from connector_credentials import clean, clean_logs, record_failure, telemetry
-from tap_adobe_commerce import inputs, schemas
-from tap_adobe_commerce.exceptions import (
+from adobe_commerce.errors import (
     AdobeCommerceError,
     ConfigError,
     CredentialsError,
@@ -25,6 +23,8 @@ from tap_adobe_commerce.exceptions import (
     RetriableError,
     TargetGoneError,
 )
+from connector_credentials import clean, clean_logs, record_failure, telemetry
+from tap_adobe_commerce import inputs, schemas
 from tap_adobe_commerce.settings import SCHEMA
 from tap_adobe_commerce.shop import Shop
 from tap_adobe_commerce.stores import REMEMBERED
@@ -78,7 +78,7 @@ def _config_text(error: ConfigValidationError) -> str:
 
 def _without_secret(text: str) -> str:
     """The validator quotes the value it refuses, which must not be shown for a secret."""
-    for name, part in SCHEMA.to_dict()["properties"].items():
+    for name, part in SCHEMA["properties"].items():
         if part.get("secret") and f"config['{name}']" in text:
             return f"{name} must be text"
     return text
@@ -105,7 +105,7 @@ class TapAdobeCommerce(Tap):
     """Orders, invoices, credit memos and master data of an Adobe Commerce (Magento 2) shop."""
 
     name = "tap-adobe-commerce"
-    config_jsonschema: ClassVar[dict[str, Any]] = SCHEMA.to_dict()
+    config_jsonschema: ClassVar[dict[str, Any]] = SCHEMA
     message_writer_class = PieceWriter
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,

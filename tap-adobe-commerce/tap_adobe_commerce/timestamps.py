@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tap_adobe_commerce.exceptions import NotCommerceError
+from adobe_commerce.errors import NotCommerceError
 
 _SHOP_FORM = "%Y-%m-%d %H:%M:%S"
 _SHOP_LENGTH = 19

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from adobe_commerce.errors import NotCommerceError, PageTooLargeError
 from tap_adobe_commerce.ahead import ahead
-from tap_adobe_commerce.exceptions import NotCommerceError, PageTooLargeError
 from tap_adobe_commerce.keyset import read_by_key
 from tap_adobe_commerce.listing import Columns
 from tap_adobe_commerce.reading import CommerceStream

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adobe_commerce.errors import AdobeCommerceError, UnreadableRecordError
 from commerce_sandbox.adobe.hostile import CREDENTIALS, HostileShop, Said, bomb, once
 from connector_credentials import clean
-from tap_adobe_commerce.exceptions import AdobeCommerceError, UnreadableRecordError
 from tap_adobe_commerce.tap import TapAdobeCommerce
 
 if TYPE_CHECKING:

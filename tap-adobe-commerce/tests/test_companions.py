@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
+from adobe_commerce.errors import AdobeCommerceError
 from commerce_sandbox.adobe.hostile import HostileShop, once
 from commerce_sandbox.data import backstage
 from tap_adobe_commerce.companions import is_online
-from tap_adobe_commerce.exceptions import AdobeCommerceError
 from tap_adobe_commerce.tap import TapAdobeCommerce
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adobe_commerce.errors import AdobeCommerceError, ConfigError
 from tap_adobe_commerce import inputs
-from tap_adobe_commerce.exceptions import AdobeCommerceError, ConfigError
 from tap_adobe_commerce.tap import TapAdobeCommerce
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_adobe_commerce.exceptions import NotCommerceError
+from adobe_commerce.errors import NotCommerceError
 from tap_adobe_commerce.keyset import Position, Window, read_by_key, read_changes
 from tap_adobe_commerce.listing import Columns, ListPage, Row
 from tap_adobe_commerce.timestamps import seconds_later
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from tap_adobe_commerce.search import Filter
+    from adobe_commerce.search import Filter
 
 START = "2026-03-29 00:59:58"  # a night in which clocks change; the shop's times are UTC
 UNTIL = "2026-03-29 01:00:30"

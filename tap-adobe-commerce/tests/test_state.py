@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_adobe_commerce.exceptions import ConfigError
+from adobe_commerce.errors import ConfigError
 from tap_adobe_commerce.keyset import Position
 from tap_adobe_commerce.listing import Row
 from tap_adobe_commerce.state import MOST_MET_AGAIN, ROWS_PER_STATE, Mark, Progress

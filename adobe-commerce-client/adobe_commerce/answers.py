@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from connector_credentials import clean
-from tap_adobe_commerce._auth_errors import explain_auth_error
-from tap_adobe_commerce.exceptions import (
+from adobe_commerce._auth_errors import explain_auth_error
+from adobe_commerce.errors import (
     BrokenAnswerError,
     BusyError,
     GarbledError,
     NotCommerceError,
     PageTooLargeError,
     RecordFormError,
+    RedirectedError,
     RequestRefusedError,
     ServerFaultError,
+    TooManyCallsError,
 )
+from connector_credentials import clean
 
 if TYPE_CHECKING:
     import requests
@@ -37,12 +39,13 @@ _WHOLE = msgspec.json.Decoder(msgspec.Raw)
 _OVERSTRAINED = (b"Allowed memory size", b"Maximum execution time", b"Out of memory")
 
 BUSY = {
-    HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
 
+#: A single value: text, a number, true or false.
+_SCALAR = re.compile(rb'"[^"\\\x00-\x1f]*"|-?\d+|true|false')
 _PLACEHOLDER = re.compile(r"%(\w+)")
 _TAG = re.compile(r"<[^<>]{0,300}>")
 _QUOTED_AT_MOST = 300
@@ -55,7 +58,9 @@ _LOOKED_AT = 4000
 _BEFORE = 20
 
 
-def raise_for_answer(response: requests.Response, body: bytes, where: str, scheme: str) -> None:
+def raise_for_answer(
+    response: requests.Response, body: bytes, where: str, scheme: str, *, scalar: bool = False
+) -> None:
     """Raise unless the answer is a success that carries JSON.
 
     Args:
@@ -63,32 +68,35 @@ def raise_for_answer(response: requests.Response, body: bytes, where: str, schem
         body: Its body, decompressed.
         where: Method, path and host, for the message.
         scheme: How the request was authenticated.
+        scalar: Whether the answer may be a single value, as that of a write.
 
     Raises:
         AdobeCommerceError: The class says what went wrong.
     """
     status = response.status_code
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise TooManyCallsError(_busy_text(response, where), wait=_retry_after(response))
     if status in BUSY:
         raise BusyError(_busy_text(response, where), wait=_retry_after(response))
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         target = response.headers.get("Location", "elsewhere").split("?")[0]
         msg = f"The shop redirects to {target} ({where}). Put the final address in base_url."
-        raise NotCommerceError(msg)
+        raise RedirectedError(msg)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         msg = f"The shop answers {status}: {_message(body)[0]} ({where})."
         raise ServerFaultError(msg)
     if status >= HTTPStatus.BAD_REQUEST:
         raise _refusal(status, body, where, scheme)
-    _check_json(response, body, where)
+    _check_json(response, body, where, scalar=scalar)
 
 
-def _check_json(response: requests.Response, body: bytes, where: str) -> None:
+def _check_json(response: requests.Response, body: bytes, where: str, *, scalar: bool) -> None:
     kind = response.headers.get("Content-Type", "something without a type").split(";")[0]
     start = body.lstrip()
     if not start:
         msg = f"The answer is empty ({where})."
         raise BrokenAnswerError(msg)
-    if "json" in kind and start[:1] in b"{[":
+    if "json" in kind and (start[:1] in b"{[" or (scalar and _SCALAR.fullmatch(start))):
         # PHP that runs out of memory ends in the middle of a document, with status 200.
         decode(body, where, _WHOLE)
         return

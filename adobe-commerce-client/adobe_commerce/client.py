@@ -14,27 +14,39 @@ from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
 import requests
 from tenacity import Retrying, retry_if_exception_type, stop_any, wait_random_exponential
 from tenacity.stop import stop_base, stop_before_delay
-from urllib3.exceptions import DecodeError, HTTPError, ProtocolError, ReadTimeoutError
+from urllib3.exceptions import (
+    DecodeError,
+    HTTPError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+)
 
-from tap_adobe_commerce import _answers
-from tap_adobe_commerce._deadline import TimelyAdapter
-from tap_adobe_commerce.exceptions import (
+from adobe_commerce import answers
+from adobe_commerce._deadline import TimelyAdapter
+from adobe_commerce.errors import (
     BrokenAnswerError,
     BusyError,
     ConfigError,
     GarbledError,
     GaveUpError,
+    NotCommerceError,
+    NotConnectedError,
+    OutcomeUnknownError,
     OversizedError,
+    RedirectedError,
     RetriableError,
     ServerFaultError,
     SlowError,
     StaleNonceError,
+    TooManyCallsError,
     UnreachableError,
 )
 
@@ -44,7 +56,7 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
     from tenacity import RetryCallState
 
-logger = logging.getLogger("tap-adobe-commerce.client")
+logger = logging.getLogger("adobe-commerce.client")
 
 #: Seconds to connect.
 CONNECT_TIMEOUT = 10.0
@@ -64,6 +76,9 @@ LARGEST_ERROR = 256 * 1024
 CLOCK_DAYS = 3650
 #: Longest wait between two tries, in seconds.
 LONGEST_WAIT = 60.0
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+#: Errors of a call that the shop surely did not carry out.
+_NOTHING_STORED = (NotConnectedError, StaleNonceError, TooManyCallsError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +95,7 @@ class Answer:
 
 
 class Client:
-    """Reads from one shop. Safe to use from several threads at once."""
+    """Talks to one shop. Safe to use from several threads at once."""
 
     def __init__(
         self,
@@ -125,7 +140,7 @@ class Client:
                 "Accept-Encoding": "gzip, deflate",
                 # Some installations let a web cache answer GET requests.
                 "Cache-Control": "no-cache",
-                "User-Agent": f"tap-adobe-commerce/{version('tap-adobe-commerce')}",
+                "User-Agent": f"adobe-commerce-client/{version('adobe-commerce-client')}",
             }
         )
         self._counts = threading.Lock()
@@ -184,13 +199,61 @@ class Client:
             raise GaveUpError(msg) from error
         return answer
 
+    def send(self, method: str, route: str, body: dict[str, Any]) -> Answer:
+        """Write to a route. Repeated only when surely nothing was stored.
+
+        Args:
+            method: ``POST``, ``PUT`` or ``DELETE``.
+            route: Route below ``V1``, percent-encoded.
+            body: What is sent as JSON.
+
+        Returns:
+            The answer, checked to be complete JSON.
+
+        Raises:
+            FatalError: The shop refuses the request: nothing was stored.
+            GaveUpError: The shop could not be reached, or did not take the call in time: nothing
+                was stored.
+            OutcomeUnknownError: It was sent, and no trustworthy answer came.
+        """
+        data = _ENCODER.encode(body)
+        retrying = Retrying(
+            retry=retry_if_exception_type(_NOTHING_STORED),
+            stop=stop_any(
+                _StopAsTheErrorAsks(self._answered.is_set, 1), stop_before_delay(self._max_wait)
+            ),
+            wait=_wait,
+            before_sleep=_log_retry,
+            reraise=True,
+        )
+        try:
+            answer: Answer = retrying(self._send_once, method, route, data)
+        except _NOTHING_STORED as error:
+            msg = f"{error} Nothing was stored. Run again when the shop is well."
+            raise GaveUpError(msg) from error
+        return answer
+
+    def _send_once(self, method: str, route: str, data: bytes) -> Answer:
+        try:
+            return self._exchange(method, f"{self._root}/{route}", data)
+        except (*_NOTHING_STORED, RedirectedError):
+            raise
+        except (RetriableError, NotCommerceError) as error:
+            msg = f"{error} Whether it was stored is not known."
+            raise OutcomeUnknownError(msg) from error
+
     def _get_once(self, route: str, query: str) -> Answer:
-        url = f"{self._root}/{route}" + (f"?{query}" if query else "")
-        where = f"GET {urlsplit(url).path} at {self.host}"
+        return self._exchange("GET", f"{self._root}/{route}" + (f"?{query}" if query else ""))
+
+    def _exchange(self, method: str, url: str, data: bytes | None = None) -> Answer:
+        where = f"{method} {urlsplit(url).path} at {self.host}"
         began = time.monotonic()
         try:
-            with self._session.get(
+            with self._session.request(
+                method,
                 url,
+                data=data,
+                headers={"Content-Type": "application/json"} if data else None,
                 auth=self._auth,
                 timeout=(CONNECT_TIMEOUT, self._timeout),
                 allow_redirects=False,
@@ -205,7 +268,7 @@ class Client:
             raise ConfigError(msg) from error
         except requests.exceptions.ConnectTimeout as error:
             msg = f"No connection to {self.host} within {CONNECT_TIMEOUT:.0f} seconds."
-            raise UnreachableError(msg) from error
+            raise NotConnectedError(msg) from error
         except (requests.exceptions.Timeout, ReadTimeoutError) as error:
             msg = f"No answer within {self._timeout:.0f} seconds ({where})."
             raise SlowError(msg) from error
@@ -217,14 +280,15 @@ class Client:
                 msg = f"No answer within {self._timeout:.0f} seconds ({where})."
                 raise SlowError(msg) from error
             msg = f"Cannot reach {self.host}: {_reason(error)}."
-            raise UnreachableError(msg) from error
+            never = isinstance(_innermost(error), NewConnectionError)
+            raise (NotConnectedError if never else UnreachableError)(msg) from error
         except (requests.exceptions.RequestException, HTTPError) as error:
             msg = f"{url.partition('?')[0]} is no usable address: {_reason(error)}. Check base_url."
             raise ConfigError(msg) from error
         with self._counts:
             self.requests_sent += 1
             self.bytes_received += wire_bytes
-        _answers.raise_for_answer(response, body, where, self._scheme)
+        answers.raise_for_answer(response, body, where, self._scheme, scalar=data is not None)
         return Answer(body, where)
 
     def _read_body(self, response: requests.Response, where: str) -> bytes:
@@ -337,12 +401,22 @@ def _server_time(response: requests.Response) -> datetime:
     return theirs if abs(theirs - ours) < timedelta(days=CLOCK_DAYS) else ours
 
 
-def _reason(error: Exception) -> str:
+def _innermost(error: Exception) -> BaseException:
     """The innermost reason, without the noise of the libraries in between."""
     inner: BaseException = error
     for _ in range(6):
+        if isinstance(inner, NewConnectionError):
+            break
         following = getattr(inner, "reason", None) or inner.__cause__ or inner.__context__
         if not isinstance(following, BaseException) or following is inner:
             break
         inner = following
+    return inner
+
+
+def _reason(error: Exception) -> str:
+    inner = _innermost(error)
+    cause = inner.__cause__ or inner.__context__
+    if isinstance(inner, NewConnectionError) and cause is not None:
+        inner = cause
     return (getattr(inner, "strerror", None) or str(inner) or type(inner).__name__).rstrip(".")

@@ -13,13 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from adobe_commerce._admin import AdminAuth
+from adobe_commerce._auth_errors import explain_auth_error
+from adobe_commerce._bearer import BearerAuth
+from adobe_commerce._oauth1 import AdobeOAuth1
+from adobe_commerce.errors import ConfigError, UnreachableError
 from connector_credentials import CredentialStoreError, OpenCredential, open_credential, protect
 from connector_credentials.exceptions import RetriableStoreError
-from tap_adobe_commerce._admin import AdminAuth
-from tap_adobe_commerce._auth_errors import explain_auth_error
-from tap_adobe_commerce._bearer import BearerAuth
-from tap_adobe_commerce._oauth1 import AdobeOAuth1
-from tap_adobe_commerce.exceptions import ConfigError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ def build_auth(config: Mapping[str, Any]) -> AuthBase:
         url = str(values.get("base_url") or "")
         return AdminAuth(url, str(values["admin_username"]), str(values["admin_password"]))
     # Imported here: its OAuth client takes a tenth of a second, and most shops do not need it.
-    from tap_adobe_commerce._ims import ImsAuth  # noqa: PLC0415
+    from adobe_commerce._ims import ImsAuth  # noqa: PLC0415
 
     return ImsAuth(values, credential.store, credential.name)
 

@@ -20,21 +20,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.auth import HTTPBasicAuth
 
-from tap_adobe_commerce import _answers
-from tap_adobe_commerce.auth import build_auth
-from tap_adobe_commerce.client import Client
-from tap_adobe_commerce.exceptions import (
+from adobe_commerce import answers
+from adobe_commerce.auth import build_auth
+from adobe_commerce.client import Client
+from adobe_commerce.errors import (
     BrokenAnswerError,
     ConfigError,
     GaveUpError,
     NotCommerceError,
+    OutcomeUnknownError,
     PageTooLargeError,
     PermissionDeniedError,
+    RedirectedError,
     RequestRefusedError,
     ServerFaultError,
     SlowError,
 )
-from tap_adobe_commerce.search import MAX_LISTED, Filter, Search, among, parts, render_projection
+from adobe_commerce.search import MAX_LISTED, Filter, Search, among, parts, render_projection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +49,7 @@ class Asked(NamedTuple):
 
     headers: dict[str, str]
     connection: tuple[str, int]
+    body: bytes = b""
 
 
 class Server(ThreadingHTTPServer):
@@ -61,7 +64,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self.server.asked.append(Asked(dict(self.headers), self.client_address))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.asked.append(Asked(dict(self.headers), self.client_address, body))
         answers = self.server.answers
         status, headers, body = answers.pop(0) if len(answers) > 1 else answers[0]
         self.send_response(status)
@@ -70,6 +74,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    do_PUT = do_POST = do_GET  # noqa: N815  # the names that the server calls
 
     def log_message(self, *_arguments: Any) -> None:
         pass
@@ -135,7 +141,7 @@ def error(message: str, **more: Any) -> str:
 @pytest.mark.parametrize(
     ("answer", "expected", "text"),
     [
-        (said(301, Location="https://www.shop.example/x?secret=1"), NotCommerceError, "base_url"),
+        (said(301, Location="https://www.shop.example/x?secret=1"), RedirectedError, "base_url"),
         (said(200, "<html>", Content_Type="text/html"), NotCommerceError, "text/html"),
         (said(200, ""), BrokenAnswerError, "empty"),
         (said(200, '{"items":[{"entity_id":1}'), BrokenAnswerError, "truncated"),
@@ -237,9 +243,9 @@ def test_compressed_answers_are_counted_as_they_travel(server: Server, client: C
 
 def test_a_truncated_document_is_told_from_a_wrong_one() -> None:
     with pytest.raises(BrokenAnswerError, match="truncated"):
-        _answers.decode(b'{"items":[{"a":1', "here")
+        answers.decode(b'{"items":[{"a":1', "here")
     with pytest.raises(NotCommerceError, match="unexpected form"):
-        _answers.decode(b'"text"', "here", msgspec.json.Decoder(dict))
+        answers.decode(b'"text"', "here", msgspec.json.Decoder(dict))
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x", "https://", "https://shop.example/rest/V1"])
@@ -285,3 +291,89 @@ def test_long_lists_are_asked_for_in_parts() -> None:
 
 def test_a_projection_is_written_in_the_shops_form() -> None:
     assert render_projection({"a": None, "b": {"c": None, "d": {"e": None}}}) == "a,b[c,d[e]]"
+
+
+# Writes
+
+
+def test_a_write_is_sent_as_json_and_may_be_answered_by_a_single_value(
+    server: Server, client: Client
+) -> None:
+    for body in (b'{"id":1}', b'"17"', b"true", b"17"):
+        server.answers = [said(200, body)]
+        assert client.send("POST", "customers", {"customer": {"x": 1}}).body == body
+    assert server.asked[-1].body == b'{"customer":{"x":1}}'
+    assert server.asked[-1].headers["Content-Type"] == "application/json"
+    server.answers = [said(200, b'"17"')]
+    with pytest.raises(NotCommerceError):
+        client.get("orders")  # a question is never answered so
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said(500, error("Internal Error")),
+        said(502, "<html>"),
+        said(503, "<html>"),
+        said(504, "<html>"),
+        said(200, ""),
+        said(200, '{"id":'),
+        said(200, "<html>login", Content_Type="text/html"),
+        said(200, 'Notice: x {"id":1}'),
+    ],
+)
+def test_a_write_without_a_trustworthy_answer_is_never_repeated(
+    server: Server, client: Client, answer: Answer
+) -> None:
+    server.answers = [answer]
+    with pytest.raises(OutcomeUnknownError, match="not known"):
+        client.send("PUT", "customers/1", {"customer": {}})
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said(429, "{}", Retry_After="0"),
+        said(401, error("The nonce is already being used by the consumer with ID 1.")),
+    ],
+)
+def test_a_write_that_surely_stored_nothing_is_repeated(
+    server: Server, client: Client, answer: Answer
+) -> None:
+    server.answers = [answer, said(200, '{"id":1}')]
+    assert client.send("PUT", "customers/1", {"customer": {}}).body == b'{"id":1}'
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("answer", [said(400, error("No")), said(404, error("No")), said(302)])
+def test_a_refused_write_says_so_once(server: Server, client: Client, answer: Answer) -> None:
+    server.answers = [answer]
+    kind = RedirectedError if answer[0] == 302 else RequestRefusedError
+    with pytest.raises((kind, OutcomeUnknownError)) as caught:
+        client.send("PUT", "customers/1", {"customer": {}})
+    assert isinstance(caught.value, kind)
+    assert len(server.asked) == 1
+
+
+def test_a_write_to_nobody_stored_nothing() -> None:
+    client = Client("http://127.0.0.1:1", HTTPBasicAuth("a", "b"), max_wait=0)
+    with pytest.raises(GaveUpError, match="Nothing was stored"):
+        client.send("PUT", "customers/1", {"customer": {}})
+
+
+def test_a_connection_that_breaks_after_the_write_was_sent_leaves_it_open() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def hang_up() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+
+    thread = threading.Thread(target=hang_up, daemon=True)
+    thread.start()
+    client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", HTTPBasicAuth("a", "b"))
+    with pytest.raises(OutcomeUnknownError):
+        client.send("POST", "customers", {"customer": {}})
+    thread.join()
+    listener.close()

@@ -10,8 +10,8 @@ from typing import Any
 
 import requests
 
-from tap_adobe_commerce._bearer import FETCH_TIMEOUT, FetchedToken, RenewingBearer
-from tap_adobe_commerce.exceptions import (
+from adobe_commerce._bearer import FETCH_TIMEOUT, FetchedToken, RenewingBearer
+from adobe_commerce.errors import (
     BusyError,
     CredentialsError,
     NotCommerceError,

@@ -12,9 +12,9 @@ import requests
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 
+from adobe_commerce._bearer import FETCH_TIMEOUT, FetchedToken, RenewingBearer
+from adobe_commerce.errors import BusyError, CredentialsError, UnreachableError
 from connector_credentials import CredentialStoreError, protect
-from tap_adobe_commerce._bearer import FETCH_TIMEOUT, FetchedToken, RenewingBearer
-from tap_adobe_commerce.exceptions import BusyError, CredentialsError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,6 +12,15 @@ import pytest
 import requests
 import time_machine
 
+from adobe_commerce._admin import _explain, _lifetime
+from adobe_commerce.auth import build_auth, is_cloud_service, stored_settings
+from adobe_commerce.errors import (
+    BusyError,
+    ConfigError,
+    CredentialsError,
+    NotCommerceError,
+    UnreachableError,
+)
 from commerce_sandbox.adobe.credentials import (
     ADMIN_PASSWORD,
     ADMIN_USERNAME,
@@ -22,15 +31,6 @@ from commerce_sandbox.adobe.credentials import (
     TENANT,
 )
 from connector_credentials import generate_key, open_store
-from tap_adobe_commerce._admin import _explain, _lifetime
-from tap_adobe_commerce.auth import build_auth, is_cloud_service, stored_settings
-from tap_adobe_commerce.exceptions import (
-    BusyError,
-    ConfigError,
-    CredentialsError,
-    NotCommerceError,
-    UnreachableError,
-)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from commerce_sandbox.adobe import credentials
-from commerce_sandbox.testing import SandboxHandle
-from tap_adobe_commerce import _answers
-from tap_adobe_commerce.auth import build_auth, explain_auth_error
-from tap_adobe_commerce.exceptions import (
+from adobe_commerce import answers
+from adobe_commerce.auth import build_auth, explain_auth_error
+from adobe_commerce.errors import (
     AdobeCommerceError,
     CredentialsError,
     PermissionDeniedError,
     StaleNonceError,
 )
+from commerce_sandbox.adobe import credentials
+from commerce_sandbox.testing import SandboxHandle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHandle]
 
 
 def explain(status: int, body: Any, scheme: str) -> AdobeCommerceError | None:
-    text, parameters = _answers._message(json.dumps(body).encode())
+    text, parameters = answers._message(json.dumps(body).encode())
     return explain_auth_error(status, text, parameters, WHERE, scheme)
 
 

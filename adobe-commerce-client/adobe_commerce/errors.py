@@ -9,15 +9,19 @@ AdobeCommerceError
 │   ├── RequestRefusedError    any other 4xx: the shop does not accept this request
 │   │   └── PageTooLargeError  ... because its largest page is smaller
 │   ├── NotCommerceError       what answers is not an Adobe Commerce REST API
+│   │   └── RedirectedError    ... but a redirection to another address
 │   ├── RecordFormError        one record is not of the form that Adobe documents
 │   ├── NotFoundError          an order that was asked for does not exist
 │   ├── UnreadableRecordError  one record makes the shop answer with an error
 │   ├── GaveUpError            a retriable error outlasted the allowed time
+│   ├── OutcomeUnknownError    a write was sent, and no trustworthy answer came
 │   └── TargetGoneError        nobody reads the tap's output any more
 └── RetriableError             worth another try
     ├── UnreachableError       no connection, or it broke
+    │   └── NotConnectedError  ... before anything was sent
     ├── SlowError              no answer in time
-    ├── BusyError              429, 502, 503, 504
+    ├── BusyError              502, 503, 504
+    │   └── TooManyCallsError  429: the shop did not carry it out
     ├── ServerFaultError       500
     ├── BrokenAnswerError      200 with a truncated or empty body
     │   ├── GarbledError       ... with something in it that is no JSON
@@ -88,6 +92,10 @@ class NotCommerceError(FatalError):
     """What answers is not an Adobe Commerce REST API."""
 
 
+class RedirectedError(NotCommerceError):
+    """The shop is at another address; it did not carry the call out."""
+
+
 class RecordFormError(FatalError):
     """One record is not of the form that Adobe documents."""
 
@@ -102,6 +110,10 @@ class UnreadableRecordError(FatalError):
 
 class GaveUpError(FatalError):
     """A retriable error outlasted the time allowed for one call."""
+
+
+class OutcomeUnknownError(FatalError):
+    """A write was sent and no trustworthy answer came: read before sending again."""
 
 
 class TargetGoneError(FatalError):
@@ -125,12 +137,20 @@ class UnreachableError(RetriableError):
     """No connection, or it broke."""
 
 
+class NotConnectedError(UnreachableError):
+    """No connection stood, so nothing was sent."""
+
+
 class SlowError(RetriableError):
     """No answer in time."""
 
 
 class BusyError(RetriableError):
     """The shop or what stands before it is overloaded or in maintenance (429, 502, 503, 504)."""
+
+
+class TooManyCallsError(BusyError):
+    """The shop asks to slow down (429); it did not carry the call out."""
 
 
 class ServerFaultError(RetriableError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from tap_adobe_commerce.exceptions import (
+from adobe_commerce.errors import (
     AdobeCommerceError,
     CredentialsError,
     PermissionDeniedError,

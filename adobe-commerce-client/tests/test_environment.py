@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tap_adobe_commerce.client import check_base_url
-from tap_adobe_commerce.exceptions import ConfigError
+from adobe_commerce.client import check_base_url
+from adobe_commerce.errors import ConfigError
 
 
 def test_the_sandbox_environment_refuses_a_real_shop(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
+from adobe_commerce._oauth1 import canonical_url, natural_order
+from adobe_commerce.auth import build_auth
 from commerce_sandbox.testing import SandboxHandle
-from tap_adobe_commerce._oauth1 import canonical_url, natural_order
-from tap_adobe_commerce.auth import build_auth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
