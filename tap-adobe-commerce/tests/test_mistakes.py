@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_sdk.plugin_base import _ConfigInput
+from tap_adobe_commerce.exceptions import AdobeCommerceError
 
 from commerce_sandbox.adobe import credentials
 from connector_credentials import telemetry
-from tap_adobe_commerce.exceptions import AdobeCommerceError
 from tap_adobe_commerce.tap import TapAdobeCommerce
 
 if TYPE_CHECKING:
