@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_sdk.plugin_base import _ConfigInput
-from tap_adobe_commerce.exceptions import AdobeCommerceError
 
+from adobe_commerce.errors import AdobeCommerceError
 from commerce_sandbox.adobe import credentials
 from connector_credentials import telemetry
 from tap_adobe_commerce.tap import TapAdobeCommerce
