@@ -212,7 +212,7 @@ class Lab:
         self.sandbox.clear_faults()
         for closed in sorted(self.closed):
             self._open(*closed)
-        for _ in range(8):
+        for _ in range(24):
             self._pass_a_day()
             self._command("documents", "retry-all")
             process = self._start()

@@ -154,8 +154,8 @@ class Shop:
         return self._random.choice(some) if some else None
 
     def _version(self, one: Fed, stream: str) -> None:
-        one.versions.append((stream, self._record(one, stream)))
         self.touch(one)
+        one.versions.append((stream, self._record(one, stream)))
 
     def _record(self, one: Fed, stream: str) -> dict[str, Any]:
         random = self._random
@@ -172,6 +172,8 @@ class Shop:
             "order_entity_id": one.marker,
             "entity_id": f"{one.company}{one.marker[3:]}",
             "created_at": f"{one.on.isoformat()}T10:00:00Z",
+            "updated_at": f"{one.on.isoformat()}T{one.changed // 3_600 % 24:02}:"
+            f"{one.changed // 60 % 60:02}:{one.changed % 60:02}Z",  # the next of this shop's
         }
         common: dict[str, Any] = {
             "document_key": one.key,

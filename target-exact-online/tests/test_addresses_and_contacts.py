@@ -340,6 +340,40 @@ def test_a_restored_ledger_completes_the_relation_that_it_had_created(
     assert unfinished(target) == 0
 
 
+def test_a_restored_ledger_completes_it_also_when_the_relations_were_read_since(
+    target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    target.write(create_accounts=True)
+    target.post_here([sales_entry(1)])
+    backup = target.back_up()
+    sandbox.fault(f"*/{CONTACTS}", "drop_before", method="POST", nth=2)
+    target.post_here([sales_entry(2, **debtor())])
+    assert details(sandbox) != ALL
+    target.restore(backup)
+    target.post_here([sales_entry(3, debtor={"code": "99"})])  # unknown: reads all again
+    outcome = target.post_here([sales_entry(2, **debtor()), sales_entry(4, **debtor())])
+    assert outcome.report["warnings"] == []
+    assert details(sandbox) == ALL
+    assert unfinished(target) == 0
+
+
+def test_a_relation_that_others_made_is_asked_for_once_and_left_alone(
+    make_target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
+) -> None:
+    made = relation(name="Somebody", addresses=[], contacts=[])
+    make_target("others").post_here([made], "accounts")
+    login = sandbox.exact_config()["refresh_token"]
+    target = make_target("ours", refresh_token=login, create_accounts=True)
+    target.post_here([sales_entry(1)])  # reads the relations
+    asked = [calls(sandbox, "GET", RELATIONS)]
+    for number in (4, 5):
+        outcome = target.post_here([sales_entry(number, **debtor())])
+        assert outcome.report["warnings"] == []
+        asked.append(calls(sandbox, "GET", RELATIONS))
+    assert asked == [asked[0], asked[0] + 1, asked[0] + 1]
+    assert details(sandbox) == (1, Counter(), Counter())
+
+
 def test_a_kill_right_after_what_a_relation_needs_was_noted_creates_each_once(
     target: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
 ) -> None:

@@ -333,6 +333,24 @@ def test_a_copy_whose_title_exact_changed_is_not_made_again(
     assert [row["FinancialTransactionEntryID"] for row in rows_].count(entry["EntryID"]) == 1
 
 
+@pytest.mark.parametrize("lost", [DOCUMENTS, FILES])
+def test_a_copy_whose_title_exact_changed_is_found_again(
+    attaching: Any, sandbox: SandboxHandle, sales_entry: SalesEntry, lost: str
+) -> None:
+    sandbox.set("exact.changed_fields", {DOCUMENTS: {"Subject": "Another"}})
+    sandbox.fault(f"*/{lost}", "drop_after", method="POST")
+    attaching.post_here([sales_entry(1)])
+    backup = attaching.back_up()
+    for _ in range(2):
+        make_due(attaching)
+        attaching.call()
+        (entry,) = sandbox.exact(ENTRIES, filter="YourRef eq '000000001'")
+        ids = [row["FinancialTransactionEntryID"] for row in sandbox.exact(DOCUMENTS)]
+        assert ids.count(entry["EntryID"]) == 1
+        assert [row["FileName"] for row in sandbox.exact(FILES)] == ["invoice-000000001.pdf"]
+        attaching.restore(backup)
+
+
 def test_documents_of_other_people_do_not_count(
     attaching: Any, sandbox: SandboxHandle, sales_entry: SalesEntry
 ) -> None:

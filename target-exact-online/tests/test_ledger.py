@@ -119,6 +119,31 @@ def test_a_document_comes_in_is_sent_and_answered(ledger: Ledger, run: Run) -> N
     assert faults(ledger) == ()
 
 
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_version_that_a_later_run_overtook_is_not_taken(
+    ledger: Ledger, run: Run, *, sent: bool
+) -> None:
+    """The shop's time alone proves nothing: without another run an earlier one is taken."""
+
+    def version(amount: str, changed: str) -> Document:
+        source = {"kind": "invoice", "updated_at": changed}
+        return document("a", amount, source=source)
+
+    old, new = version("121.00", "2026-02-10 09:00:00"), version("242.00", "2026-02-10T09:00:01Z")
+    ledger.arrive(run, [old])
+    if sent:
+        post(ledger, run, "a")
+    other = Run(ledger.engine)
+    for (_, step), kind in zip(
+        (*ledger.arrive(other, [new]), *ledger.arrive(run, [old]), *ledger.arrive(other, [old])),
+        ("changed_in_shop" if sent else "held", "overtaken", "taken_back" if sent else "held"),
+        strict=True,
+    ):
+        assert step.kind == kind
+    other.finish()
+    assert not faults(ledger)
+
+
 def test_two_versions_in_one_group_are_taken_one_after_the_other(ledger: Ledger, run: Run) -> None:
     done = ledger.arrive(run, [document("a"), document("b"), document("a", "242.00")])
     assert [step.kind for _, step in done] == ["held", "held", "held"]

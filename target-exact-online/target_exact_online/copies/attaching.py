@@ -19,7 +19,7 @@ from exact_online.errors import (
     RequestRefusedError,
     RetriableError,
 )
-from target_exact_online.copies.calls import Calls, check_size, file_name, subject
+from target_exact_online.copies.calls import Calls, NewDocument, check_size, file_name, subject
 from target_exact_online.copies.rows import EVER_SINCE, Rows
 from target_exact_online.exceptions import NotYetError
 from target_exact_online.ledger.locks import exclusive, of_ledger
@@ -136,8 +136,7 @@ class Copies:
         Raises:
             ExactError: By type; what may be in Exact is recorded.
         """
-        record, title = one.record, subject(one.record)
-        name = file_name(record, "pdf")
+        record, name = one.record, file_name(one.record, "pdf")
         document_id, sent_at = one.exact_document_id, one.sent_at
         if sent_at is None and one.document_key not in self._new:
             sent_at = EVER_SINCE  # a later state of a ledger that was restored may have sent it
@@ -145,9 +144,11 @@ class Copies:
             self._check_late_enough(one, one.created_at, asked_at)
             what = "Exact does not have the entry any more"
             raise _refusal(what, "Look for it in Exact.")
+        on = date.fromisoformat(str(record["entry_date"])[:10])
+        new = NewDocument(one.exact_id, customer, subject(record), on)
         asked_at = datetime.now(UTC)
         if document_id is None and sent_at is not None:
-            document_id = calls.find_document(one.exact_id, customer, title)
+            document_id = calls.find_document(new, name)
             if document_id is None:
                 self._check_late_enough(one, sent_at, asked_at)
             else:
@@ -159,10 +160,7 @@ class Copies:
         # Made before a document is: one that cannot be made leaves nothing behind.
         content = _made(one)
         if document_id is None:
-            on = date.fromisoformat(str(record["entry_date"])[:10])
-            document_id = self._sent(
-                one, lambda: calls.make_document(one.exact_id, customer, title, on)
-            )
+            document_id = self._sent(one, lambda: calls.make_document(new))
             self._rows.has_document(one, document_id, sent_at=None)
         made = document_id
         self._sent(one, lambda: calls.add_file(made, name, content))

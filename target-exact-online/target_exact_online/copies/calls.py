@@ -61,6 +61,32 @@ def check_size(content: bytes) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class NewDocument:
+    """The document in Exact that a copy is put into."""
+
+    entry_id: str  # the entry's GUID
+    customer: str  # the GUID of the entry's account
+    subject: str  # its title
+    on: date  # the entry's date
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What is sent."""
+        return {
+            "Type": _SALES_INVOICE,
+            "Subject": self.subject,
+            "DocumentDate": values.iso(self.on),
+            "FinancialTransactionEntryID": self.entry_id,
+            "Account": self.customer,
+        }
+
+    def is_but_title(self, row: dict[str, Any]) -> bool:
+        """Tell whether a document of Exact is this one, whatever its title."""
+        sent = self.body.items()
+        return all(values.same(value, row[name]) for name, value in sent if name != "Subject")
+
+
+@dataclass(frozen=True, slots=True)
 class Calls:
     """Makes the calls in one division; every error is as `client` raises it."""
 
@@ -78,39 +104,46 @@ class Calls:
         )
         return {str(row["EntryID"]): str(row["Customer"]) for row in rows}
 
-    def find_document(self, entry_id: str, customer: str, subject: str) -> str | None:
-        """Return Exact's document with this subject of an entry, or None.
+    def find_document(self, made: NewDocument, file_name: str) -> str | None:
+        """Return Exact's document of an entry that is our copy, or None.
+
+        It is known by its subject, else by the file in it, else, without a file, by all else that
+        was sent: Exact may have kept another subject.
 
         Raises:
             RequestRefusedError: Exact does not answer either question.
         """
-        by_entry = f"FinancialTransactionEntryID eq {odata.guid(entry_id)}"
-        by_subject = f"Account eq {odata.guid(customer)} and Subject eq {odata.text(subject)}"
+        subject = f"Subject eq {odata.text(made.subject)}"
+        by_entry = f"FinancialTransactionEntryID eq {odata.guid(made.entry_id)}"
+        by_subject = f"Account eq {odata.guid(made.customer)} and {subject}"
         try:
-            answers_it = odata.has("FinancialTransactionEntryID", entry_id)
-            return self._first(by_entry, answers_it, entry_id, subject)
+            answers_it = odata.has("FinancialTransactionEntryID", made.entry_id)
+            rows = self._documents(by_entry, answers_it)
         except RequestRefusedError:
-            return self._first(by_subject, odata.has("Subject", subject), entry_id, subject)
-
-    def _first(
-        self, asked: str, answers_it: Callable[[Any], bool], entry_id: str, subject: str
-    ) -> str | None:
-        rows = self.client.get(
-            DOCUMENTS,
-            division=self.division,
-            select="ID,Subject,FinancialTransactionEntryID",
-            filter=asked,
-            answers_it=answers_it,
-        )
-        mine = (
-            str(row["ID"])
-            for row in rows
-            if row["Subject"] == subject and row["FinancialTransactionEntryID"] == entry_id
-        )
-        return next(mine, None)
+            rows = self._documents(by_subject, odata.has("Subject", made.subject))
+        mine = [row for row in rows if row["FinancialTransactionEntryID"] == made.entry_id]
+        for row in mine:
+            if row["Subject"] == made.subject:
+                return str(row["ID"])
+        files = {str(row["ID"]): self._files(str(row["ID"])) for row in mine}
+        same = (str(row["ID"]) for row in mine if not files[row["ID"]] and made.is_but_title(row))
+        return next((one for one in files if file_name in files[one]), next(same, None))
 
     def has_file(self, document_id: str, file_name: str) -> bool:
         """Tell whether Exact's document has the file."""
+        return file_name in self._files(document_id)
+
+    def _documents(self, asked: str, answers_it: Callable[[Any], bool]) -> list[dict[str, Any]]:
+        rows = self.client.get(
+            DOCUMENTS,
+            division=self.division,
+            select="ID,Subject,Type,DocumentDate,Account,FinancialTransactionEntryID",
+            filter=asked,
+            answers_it=answers_it,
+        )
+        return list(rows)
+
+    def _files(self, document_id: str) -> set[str]:
         rows = self.client.get(
             FILES,
             division=self.division,
@@ -118,24 +151,14 @@ class Calls:
             filter=f"Document eq {odata.guid(document_id)}",
             answers_it=odata.has("Document", document_id),
         )
-        return any(row["FileName"] == file_name for row in rows)
+        return {str(row["FileName"]) for row in rows}
 
-    def make_document(self, entry_id: str, customer: str, subject: str, on: date) -> str:
-        """Make Exact's document for an entry, on its date, and return its GUID."""
-        row = self.client.post(
-            DOCUMENTS,
-            {
-                "Type": _SALES_INVOICE,
-                "Subject": subject,
-                "DocumentDate": values.iso(on),
-                "FinancialTransactionEntryID": entry_id,
-                "Account": customer,
-            },
-            division=self.division,
-        )
+    def make_document(self, made: NewDocument) -> str:
+        """Make Exact's document for an entry, and return its GUID."""
+        row = self.client.post(DOCUMENTS, made.body, division=self.division)
         if row.get("FinancialTransactionEntryID"):  # an entry has one copy, whatever its title
-            return _own(row, FinancialTransactionEntryID=entry_id)
-        return _own(row, Subject=subject)
+            return _own(row, FinancialTransactionEntryID=made.entry_id)
+        return _own(row, Subject=made.subject)
 
     def add_file(self, document_id: str, file_name: str, content: bytes) -> str:
         """Put a file into Exact's document; return the file's GUID."""

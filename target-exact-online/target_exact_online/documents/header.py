@@ -10,7 +10,7 @@ from urllib.parse import quote
 from exact_online import values
 from target_exact_online.documents.checks import Checks
 from target_exact_online.documents.finding import link_to, reference_of
-from target_exact_online.documents.prepared import Prepared
+from target_exact_online.documents.prepared import FoundAccount, Prepared
 from target_exact_online.documents.relation import new_account
 from target_exact_online.master_data import NotUsableError
 
@@ -35,6 +35,7 @@ class Debtor:
 
     account: Account | None = None
     new: NewAccount | None = None  # how to create it
+    found: FoundAccount | None = None  # that it may be of our making
 
     @property
     def default_vat_code(self) -> str:
@@ -93,6 +94,7 @@ class Draft:
             document_date=self.on,
             new_items=tuple(self.new_items.values()),
             warnings=tuple(self.checks.warnings),
+            found_account=self.debtor.found,
             **({"rate": self.rate, "new_account": self.debtor.new} | more),
         )
 
@@ -342,15 +344,16 @@ def debtor(draft: Draft, given: dict[str, Any] | None, field: str) -> Debtor:
     with checks.at("debtor"):
         master = draft.master
         account = master.account(code) if code else master.matching_account(match)
+        creates = create if draft.settings.create_accounts else None
         if account is not None:
             _check_account(account, draft)
-            return Debtor(account)
-        if create and draft.settings.create_accounts:
-            new = new_account(create, match, str(draft.record["document_key"]), field, checks)
-            condition = create.get("payment_condition") or draft.record.get("payment_condition")
-            if condition:
-                new.payload[_CONDITION] = str(condition)
-            return Debtor(new=new)
+            if code or not creates or account.created is None:
+                return Debtor(account)
+            # What is wrong with creating it says nothing against one that is there.
+            new = _new(draft, creates, match, field, Checks())
+            return Debtor(account, found=FoundAccount(account.id, account.created, new))
+        if creates:
+            return Debtor(new=_new(draft, creates, match, field, checks))
         sought = ", ".join(f"{name} {value}" for name, value in match.items() if value)
         what = f"No relation in Exact has {sought}"
         halves = {
@@ -361,6 +364,15 @@ def debtor(draft: Draft, given: dict[str, Any] | None, field: str) -> Debtor:
         advice = f"Set {unset}, or create the relation in Exact."
         raise NotUsableError(what, advice)
     return Debtor()
+
+
+def _new(
+    draft: Draft, create: dict[str, Any], match: dict[str, Any], field: str, checks: Checks
+) -> NewAccount:
+    new = new_account(create, match, str(draft.record["document_key"]), field, checks)
+    if condition := create.get("payment_condition") or draft.record.get("payment_condition"):
+        new.payload[_CONDITION] = str(condition)
+    return new
 
 
 def _check_account(account: Account, draft: Draft) -> None:

@@ -77,6 +77,15 @@ class NewAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundAccount:
+    """A relation that Exact has, and that a lost state of the ledger may have created."""
+
+    account_id: str  # its GUID
+    created: date  # on which day, in Exact's own time
+    new: NewAccount  # how it would be created
+
+
+@dataclass(frozen=True, slots=True)
 class NewItem:
     """An item to create before the document can be posted."""
 
@@ -151,6 +160,7 @@ class Prepared:
     # tried.
     remember_sign: Callable[[CreditNoteQuantity], None] | None = None
     new_account: NewAccount | None = None  # a debtor to create first, or None
+    found_account: FoundAccount | None = None  # a debtor that may be of our making, or None
     new_items: tuple[NewItem, ...] = ()  # items to create first
     # The body of a delivery address to find or create first, or None.
     delivery_address: dict[str, Any] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,15 @@ class Document:
     def number(self) -> str:
         """The key as it is named in records, without the company."""
         return str(self.record["document_key"])
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When the shop changed it, by the shop's clock (UTC), or None."""
+        try:
+            found = datetime.fromisoformat(str(self.source.get("updated_at")))
+        except ValueError:
+            return None
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def opened(

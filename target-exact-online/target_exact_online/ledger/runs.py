@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from exact_online.errors import ConfigError
 from target_exact_online.exceptions import RunLostError
 from target_exact_online.ledger.locks import lock_number
-from target_exact_online.ledger.tables import runs
+from target_exact_online.ledger.tables import chain, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,6 +38,7 @@ class Run:
     Attributes:
         run_id: What its claims are signed with.
         started_at: When it began (UTC).
+        began_after: The last event of the ledger before it began.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -67,6 +68,7 @@ class Run:
                     run_id=self.run_id, host=socket.gethostname(), started_at=self.started_at
                 )
             )
+            self.began_after = int(connection.scalar(sa.select(chain.c.seq)) or 0)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import sqlalchemy as sa
 
 from target_exact_online.ledger import chain, payload
@@ -110,7 +111,8 @@ class Ledger:
             pen.read(_names(arrived))
             for one in arrived:
                 document = pen.identified(one)
-                done.append((document, pen.arrive(document)))
+                overtaken = pen.is_overtaken(document, run)
+                done.append((document, pen.arrive(document, overtaken=overtaken)))
             pen.write()
         return done
 
@@ -261,9 +263,33 @@ class _Pen:
             return replace(document, document_key=str(older))
         return document
 
-    def arrive(self, document: Document) -> Step:
+    def is_overtaken(self, document: Document, run: Run) -> bool:
+        """Tell whether another run brought a later version since this run began.
+
+        A shop's time alone proves nothing: its clocks may be wrong, and it may be restored.
+        """
+        values = self.rows.get(document.document_key)
+        if values is None or values["last_seq"] <= run.began_after:
+            return False
+        column = "newer_payload" if values["newer_hash"] else "payload"
+        if values[column] is None:
+            return False
+        ours, theirs = document.changed_at, opened(self.keys, values, column).changed_at
+        if ours is None or theirs is None or ours >= theirs:
+            return False
+        brought = sa.select(events.c.detail).where(
+            events.c.document_key == document.document_key,
+            events.c.seq > run.began_after,
+            events.c.kind.in_(("held", "changed_in_shop", "parked", "skipped")),
+        )
+        return any(
+            msgspec.json.decode(one).get("run") != run.run_id
+            for one in self.connection.scalars(brought)
+        )
+
+    def arrive(self, document: Document, *, overtaken: bool = False) -> Step:
         """Take a document in."""
-        event = _arrival(document)
+        event = _arrival(document, overtaken=overtaken)
         values = self.rows.get(document.document_key)
         if values is None:
             self.rows[document.document_key] = _begun(document)
@@ -432,11 +458,11 @@ def _seen(row: state.Row) -> events_of.State:
     return "posted" if row.state == "posted" else "held"
 
 
-def _arrival(document: Document) -> Arrived:
+def _arrival(document: Document, *, overtaken: bool = False) -> Arrived:
     record = document.record
     reason = refusal_of(record) if document.stream == state.REFUSED_STREAM else None
     skip = bool(record.get("skip"))
-    return Arrived(document.stream, document.payload_hash, reason, skip=skip)
+    return Arrived(document.stream, document.payload_hash, reason, skip=skip, overtaken=overtaken)
 
 
 def refusal_of(record: Mapping[str, Any]) -> str:

@@ -185,6 +185,7 @@ class Account(Model, frozen=True, kw_only=True):
     code: str = _named("Code", "")
     status: str = _named("Status", "")  # C customer; anything else cannot be invoiced
     blocked: bool = _named("Blocked", default=False)
+    created: date | None = _named("Created", None)  # on which day, in Exact's own time
     end_date: date | None = _named("EndDate", None)  # from this day on it is inactive
     vat_key: str = _named("vat_key", "")  # digest of its VAT number
     payment_condition: str = _named("PaymentConditionSales", "")

@@ -19,6 +19,8 @@ class Arrived(msgspec.Struct, frozen=True):
     payload_hash: str  # its content
     reason: str | None = None  # why it cannot be booked, when it is a refusal
     skip: bool = False  # the refusal says that there is nothing to book
+    # The shop had a later version, which another run brought while this one was on its way.
+    overtaken: bool = False
 
 
 class Intended(msgspec.Struct, frozen=True):

@@ -181,6 +181,8 @@ def _nothing(row: Row) -> Step:
 
 
 def _arrived(row: Row, event: Arrived) -> Step:
+    if event.overtaken:
+        return Step("overtaken", row)
     if row.state == "posted":
         return _arrived_after_posting(row, event)
     if row.payload_hash == UNKNOWN_CONTENT:  # in a day's entry that an older version built

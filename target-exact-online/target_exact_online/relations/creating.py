@@ -7,7 +7,7 @@ What could not be created then is created by a later run.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from exact_online import values
@@ -28,17 +28,17 @@ from target_exact_online.relations.rows import EVER_SINCE, Rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from datetime import timedelta
 
     from sqlalchemy.engine import Engine
 
     from exact_online.client import ExactClient
-    from target_exact_online.documents.prepared import Prepared
+    from target_exact_online.documents.prepared import FoundAccount, Prepared
     from target_exact_online.master_data import MasterData
     from target_exact_online.relations.rows import Row
     from target_exact_online.relations.things import Thing
 
 _KINDS: dict[str, kinds.Kind[Any]] = {"account": kinds.ACCOUNTS, "item": kinds.ITEMS}
+_A_DAY = timedelta(days=1)
 _NOT_SHOWN = "Exact does not show yet what an earlier call may have created"
 _LEFT_ALONE = (
     "Exact had this relation already, and it was left as it is: compare its addresses and contacts."
@@ -75,6 +75,8 @@ class Relations:
             NotYetError: One of them may be in Exact, and is asked for later.
             ExactError: By type; the document itself was not sent.
         """
+        if (found := prepared.found_account) is not None:
+            self._remember(found, prepared.division)
         return self._with_all(prepared, self._there)
 
     def create(self, prepared: Prepared) -> Stored:
@@ -189,6 +191,25 @@ class Relations:
                 self._asked_early.add(row.identity)  # once: many documents may need it
                 raise NotYetError(_NOT_SHOWN, thing.resource, until)
             return self._created(thing, document_key, details)
+
+    def _remember(self, found: FoundAccount, division: int) -> None:
+        """Record a relation of which the ledger knows nothing, although it may have created it.
+
+        Before the ledger was restored from a backup, that is: what Exact has exactly as it would
+        be sent is ours, and may lack its addresses and contacts.
+        """
+        if found.created < self._rows.since - _A_DAY:  # Exact tells its own time
+            return
+        thing, key = things.account(found.new, division), found.new.document_key
+        with self._alone(thing.resource, division):
+            if self._rows.find(thing) is not None:
+                return
+            rows = (one for one in self._all(thing) if one["ID"] == found.account_id)
+            if (row := next(rows, None)) is None:
+                return
+            if thing.is_as_sent(row):
+                self._want(found.new.details, found.account_id, division, key, EVER_SINCE)
+            self._rows.there(thing, key, found.account_id)
 
     def _created(self, thing: Thing, document_key: str, details: tuple[Detail, ...]) -> str:
         at = self.now()

@@ -7,7 +7,7 @@ Exact has it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from target_exact_online.documents.prepared import Detail  # noqa: TC001  # msgs
 from target_exact_online.ledger import payload
 from target_exact_online.ledger.database import UtcDateTime, insert, reading
 from target_exact_online.ledger.keys import open_keys
-from target_exact_online.ledger.tables import documents
+from target_exact_online.ledger.tables import chain, documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -198,6 +198,13 @@ class Rows:
 
     def _hash(self, thing: Thing) -> str:
         return self._keys.fingerprint(thing.identity.encode())
+
+    @cached_property
+    def since(self) -> date:
+        """The day on which the ledger was made (UTC): it created nothing before."""
+        with reading(self.engine) as connection:
+            made: datetime = connection.execute(sa.select(chain.c.created_at)).scalar_one()
+        return made.date()
 
     @cached_property
     def _keys(self) -> DataKeys:
