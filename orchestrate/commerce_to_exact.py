@@ -47,7 +47,7 @@ from commerce_runs import (
 from commerce_tenants import PROJECT, Planned, Tenant, TenantsError, environment_of, load
 
 RETRIES = 2
-RETRY_DELAY = timedelta(minutes=15)
+RETRY_DELAY = timedelta(minutes=float(os.environ.get("RETRY_MINUTES") or 15))
 SECONDS_TO_END = 600  # the target finishes the calls that are under way
 
 
@@ -159,7 +159,8 @@ class MeltanoRun(BaseOperator):
 
     def _meltano(self, environment: dict[str, str], options: list[str]) -> tuple[int, Said]:
         said = Said()
-        command = ["meltano", "--log-format", "json", "run", *options, self._planned.job]
+        # By force: a worker that died leaves a lock behind, and Airflow runs a job once at a time.
+        command = ["meltano", "--log-format", "json", "run", "--force", *options, self._planned.job]
         self.log.info("In %s: %s", PROJECT, " ".join(command))
         self._process = subprocess.Popen(  # noqa: S603  # the job's name is one of meltano.yml
             command,

@@ -185,6 +185,7 @@ def tenant(sandbox: SandboxHandle, airflow_home: Path, tmp_path: Path) -> Tenant
             "CONNECTOR_KEY": key,
             "LEDGER_URL": f"sqlite:///{folder / 'ledger.db'}",
             "RULES_FILE": str(ROOT / "examples" / "rules.yml"),
+            "TARGET_EXACT_ONLINE_BASE_URL": sandbox.url,  # of keep-login, which needs no company
             "TARGET_EXACT_ONLINE_SETTLE_AFTER_SECONDS": "1",
             "TARGET_EXACT_ONLINE_INDEX_LAG_SECONDS": "1",
         },

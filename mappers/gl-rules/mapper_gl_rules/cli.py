@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import sys
@@ -13,13 +14,14 @@ from singer_sdk.exceptions import ConfigValidationError
 
 from connector_credentials import clean, record_failure
 from mapper_gl_rules.contract import SCHEMAS
-from mapper_gl_rules.exceptions import MapperError
+from mapper_gl_rules.exceptions import InputError, MapperError
 from mapper_gl_rules.mapper import MapperGLRules, is_for_a_person
 
 __all__ = ["cli", "main"]
 
 OBJECTS_PER_COLLECTION = 100_000
 _TOOLS = ("book", "rules")
+_CHUNK = 1 << 20
 
 _singer = MapperGLRules.get_singer_command()
 
@@ -35,6 +37,19 @@ def _run_mapper(**options: Any) -> None:
 
 class _Commands(click.Group):
     """Loads the accountant's tools when they are asked for: a pipeline need not wait for them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run; a user's mistake is the last that one reads, below what it makes of the tap."""
+        try:
+            return super().invoke(ctx)
+        except (ConfigValidationError, MapperError) as error:
+            _complain(error)
+            is_singer = ctx.invoked_subcommand is None and not ctx.params["file_input"]
+            # Of a broken line nothing else matters; otherwise a closed pipe would be told louder.
+            if is_singer and not isinstance(error, InputError) and _read_to_the_end():
+                _complain(error)
+            record_failure(MapperGLRules.name, _text(error), stopped=is_for_a_person(error))
+            return ctx.exit(1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands."""
@@ -76,13 +91,26 @@ def main() -> None:
     """Run the command; a user's mistake ends in one line on stderr and exit code 1."""
     try:
         cli(prog_name=MapperGLRules.name)
-    except ConfigValidationError as error:
-        _fail(error, f"the configuration is not right: {'; '.join(error.errors) or error}.")
-    except MapperError as error:
-        _fail(error, str(error))
+    except MapperError as error:  # of the command line itself
+        _complain(error)
+        record_failure(MapperGLRules.name, _text(error), stopped=True)
+        sys.exit(1)
 
 
-def _fail(error: Exception, message: str) -> None:
-    print(f"ERROR: {clean(message)}", file=sys.stderr)
-    record_failure(MapperGLRules.name, message, stopped=is_for_a_person(error))
-    sys.exit(1)
+def _complain(error: Exception) -> None:
+    print(f"ERROR: {clean(_text(error))}", file=sys.stderr)
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, ConfigValidationError):
+        return f"the configuration is not right: {'; '.join(error.errors) or error}."
+    return str(error)
+
+
+def _read_to_the_end() -> bool:
+    """Read what the tap still writes; say whether there was something."""
+    some = False
+    with contextlib.suppress(OSError, ValueError):
+        while not sys.stdin.isatty() and sys.stdin.buffer.read(_CHUNK):
+            some = True
+    return some

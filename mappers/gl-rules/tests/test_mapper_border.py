@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random  # noqa: TC003  # hypothesis looks it up
+import subprocess
 from io import BytesIO
 from typing import Any
 
@@ -122,6 +123,24 @@ def test_a_message_without_its_parts_is_one_line(run_command: Any, tmp_path: Any
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("ERROR: the input is no Singer message")
+
+
+def test_a_mistake_lets_the_tap_finish_and_is_read_last(run_command: Any, tmp_path: Any) -> None:
+    (tmp_path / "config.json").write_text('{"rules_file": "/no/such/rules.yml"}')
+    line = json.dumps({"type": "STATE", "value": {}}) + "\n"
+    # More than a pipe holds: whoever writes it would be told of a closed pipe.
+    with (tmp_path / "input").open("w+") as file:
+        file.write(line * 100_000)
+        file.seek(0)
+        with subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE) as tap:
+            done = run_command("--config", tmp_path / "config.json", stdin=tap.stdout)
+            tap.stdout.close()
+            assert tap.wait() == 0
+    assert done.returncode == 1
+    assert done.stdout == ""
+    lines = [one for one in done.stderr.splitlines() if one.startswith("ERROR: ")]
+    assert len(lines) == 2
+    assert done.stderr.splitlines()[-1] == lines[0]
 
 
 @pytest.mark.parametrize(
