@@ -179,7 +179,7 @@ def environment(folder: Path, server: str, redis: int) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
         # A worker that died is missed after this long, instead of five minutes.
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "PYTHONPATH": f"{orchestrate}:{folder}",
         "RETRY_MINUTES": "0.1",
         "TENANTS_FILE": str(folder / "tenants.yml"),
@@ -236,7 +236,7 @@ def add_company(drill: Drill, name: str, division: int, server: str) -> dict[str
 
 
 def run_all(drill: Drill) -> None:
-    """Start Airflow, trigger every DAG, kill the worker that posts, wait until all have ended."""
+    """Start Airflow, run every DAG, kill the worker that posts, wait until all have ended."""
     pools = drill.folder / "pools.json"
     printed = subprocess.run(
         [sys.executable, ROOT / "orchestrate" / "commerce_tenants.py"],
@@ -260,8 +260,7 @@ def run_all(drill: Drill) -> None:
     known = "SELECT dag_id FROM dag"
     drill.wait("Airflow reads the DAGs", lambda: {one for (one,) in drill.rows(known)} >= {*dags})
     for dag in dags:
-        drill.airflow("dags", "unpause", dag)
-        drill.airflow("dags", "trigger", dag)
+        drill.airflow("dags", "unpause", dag)  # which runs it for the day that has ended
     entries = drill.sandboxes["tea"]
     drill.wait("the company posts", lambda: len(entries.exact(RESOURCES[0])) >= 5)
     (name,) = (
@@ -271,8 +270,8 @@ def run_all(drill: Drill) -> None:
     )
     kill(drill.workers[name])
     print(f"{name} was killed with all it ran", file=sys.stderr)
-    waits = "SELECT 1 FROM dag_run WHERE state IN ('queued', 'running') AND run_type = 'manual'"
-    drill.wait("the other worker does the rest", lambda: not drill.rows(waits))
+    ended = "SELECT 1 FROM dag_run WHERE state IN ('success', 'failed')"
+    drill.wait("the other worker does the rest", lambda: len(drill.rows(ended)) == len(dags))
 
 
 def figures(drill: Drill) -> dict[str, Any]:
