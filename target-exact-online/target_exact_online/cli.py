@@ -8,26 +8,24 @@ import logging
 import os
 import re
 import sys
-import traceback
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
-from cryptography.fernet import InvalidToken
 from singer_sdk._logging import _setup_console_logging
 from singer_sdk.exceptions import ConfigValidationError, RecordsWithoutSchemaException
 from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput, _format_validation_error
 from singer_sdk.singerlib.exceptions import InvalidInputLine
-from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
 from connector_credentials import SettingsError, clean, clean_logs, read_settings, record_failure
 from connector_credentials.output import LOG_LIMIT
 from exact_online.cli import login_commands
 from exact_online.errors import ExactError, RetriableError
 from target_exact_online import schemas
+from target_exact_online.console.command import console
 from target_exact_online.desk.commands import anonymise, audit, documents
 from target_exact_online.desk.doctor import doctor
 from target_exact_online.desk.status import status
+from target_exact_online.ledger.faults import DAMAGED, FAULTS, ledger_fault
 from target_exact_online.month_end.commands import reconcile
 from target_exact_online.run import TerminatedError
 from target_exact_online.summary import EXIT_ERROR
@@ -36,23 +34,6 @@ from target_exact_online.target import TargetExactOnline
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DAMAGED = (
-    "The ledger is damaged: something in it does not read as it was written (setting ledger_url). "
-    "Post nothing with it: restore its last backup, which the next run makes good with what Exact "
-    "has. See the guide, Backup and restore."
-)
-# What code meets that trusts a row which nobody wrote; see `_from_ledger`.
-_UNREADABLE = (
-    InvalidToken,
-    msgspec.MsgspecError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
-_SEALED = (InvalidToken, msgspec.MsgspecError, json.JSONDecodeError)
-_LEDGER = "target_exact_online.ledger."
 _CHUNK = 1 << 20
 
 
@@ -72,12 +53,10 @@ class TargetGroup(click.Group):
             _complain([str(error)])  # what is wrong is the input: nothing else of it matters
             record_failure(TargetExactOnline.name, error, stopped=False)  # a tap may be killed
             return ctx.exit(EXIT_ERROR)
-        except SQLAlchemyError as error:
-            said, stopped = [_of_database(error)], _is_damage(error)
-        except _UNREADABLE as error:
-            if not _from_ledger(error):
+        except FAULTS as error:
+            if (fault := ledger_fault(error)) is None:
                 raise
-            said = [DAMAGED]
+            said, stopped = [fault], fault.startswith(DAMAGED)
         except TerminatedError as ended:  # before or after the time in which calls are made
             return ctx.exit(ended.exit_code)
         _complain(said)
@@ -149,7 +128,7 @@ cli = TargetGroup(
 )
 
 _LOGIN = login_commands(TargetExactOnline.name)
-for _command in (doctor, status, documents, audit, anonymise, reconcile, *_LOGIN):
+for _command in (doctor, status, documents, audit, anonymise, reconcile, console, *_LOGIN):
     cli.add_command(_command)
 
 
@@ -160,27 +139,6 @@ def _without_secret(message: str) -> str:
     if named and properties.get(named[1], {}).get("secret"):
         return f"The setting {named[1]} must be text"
     return message
-
-
-def _from_ledger(error: Exception) -> bool:
-    """Tell whether it came up while the ledger was read: it holds what nobody wrote."""
-    if isinstance(error, _SEALED):  # what a column holds is opened where it is needed
-        return True
-    frames = traceback.walk_tb(error.__traceback__)
-    modules = {str(frame.f_globals.get("__name__")) for frame, _ in frames}
-    return any(one.startswith(("sqlalchemy.", _LEDGER)) for one in modules)
-
-
-def _is_damage(error: SQLAlchemyError) -> bool:
-    return isinstance(error, DatabaseError) and not isinstance(error, OperationalError)
-
-
-def _of_database(error: SQLAlchemyError) -> str:
-    # Without its parameters: they are the document.
-    reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
-    if _is_damage(error):
-        return f"{DAMAGED} ({reason})"
-    return f"The ledger failed: {reason} (setting ledger_url). Nothing is lost; repeat."
 
 
 def _complain(messages: list[str]) -> None:

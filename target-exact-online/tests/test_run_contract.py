@@ -21,7 +21,8 @@ from click.testing import CliRunner
 from sqlalchemy.engine import make_url
 
 from exact_online.errors import ConfigError
-from target_exact_online.cli import DAMAGED, cli
+from target_exact_online.cli import cli
+from target_exact_online.ledger.faults import DAMAGED
 from target_exact_online.ledger.runs import Run
 from target_exact_online.ledger.store import Ledger
 

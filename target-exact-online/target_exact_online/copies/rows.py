@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -201,10 +201,31 @@ class Rows:
         return Copy(record=record, **{name: getattr(row, name) for name in plain})
 
 
-def look_up(connection: Connection, document_key: str) -> sa.Row[Any] | None:
+_TOLD = ("state", "exact_document_id", "attempts", "next_retry_at", "error")
+#: The columns that `with_copy` adds to a document's.
+COPY_COLUMNS = tuple(f"copy_{name}" for name in _TOLD)
+
+
+class Told(NamedTuple):
+    """What is known of a document's copy."""
+
+    state: str
+    exact_document_id: str | None
+    attempts: int
+    next_retry_at: datetime
+    error: str | None
+
+
+def with_copy(query: sa.Select[Any]) -> sa.Select[Any]:
+    """Have a query of documents bring what is known of their copies, too; see `told`."""
+    same = attachments.c.document_key == documents.c.document_key
+    columns = (attachments.c[name].label(f"copy_{name}") for name in _TOLD)
+    return query.add_columns(*columns).outerjoin(attachments, same)
+
+
+def told(row: sa.Row[Any]) -> Told | None:
     """Return what is known of a document's copy, or None."""
-    statement = sa.select(attachments).where(attachments.c.document_key == document_key)
-    return connection.execute(statement).one_or_none()
+    return None if row.copy_state is None else Told(*(getattr(row, one) for one in COPY_COLUMNS))
 
 
 def try_again(

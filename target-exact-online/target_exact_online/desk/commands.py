@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import calendar
 import itertools
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from rich.text import Text
 
 from connector_credentials import clean
 from exact_online.errors import ConfigError
+from target_exact_online.copies.rows import COPY_COLUMNS
 from target_exact_online.desk import documents as desk
 from target_exact_online.desk.documents import Search
 from target_exact_online.ledger import chain, payload
@@ -34,11 +34,24 @@ _STATES = ("held", "sending", "posted", "parked", "failed", "skipped")
 _COLUMNS = ("document_key", "order_number", "state", "amount", "currency", "exact_number", "error")
 _HIDDEN = frozenset(
     {"payload", "newer_payload", "payload_hash", "newer_hash", "newer_stream", "claimed_by", "sent"}
-    | {"postings_hash", "last_seq", "summary_group"}
+    | {"postings_hash", "last_seq", "summary_group", *COPY_COLUMNS}
 )
 _NOT_TOLD = frozenset({"run", "note", "facts", "payload_hash", "stream", "division"})
 _NOTHING = Decimal("0.00")  # added to an amount it shows the cents
 EXIT_BROKEN_TRAIL = 1
+
+
+class Amount(click.ParamType[Decimal]):
+    """An amount of money, exact."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return it as Decimal."""
+        try:
+            return desk.amount_of(str(value))
+        except ConfigError as error:
+            self.fail(str(error), param, ctx)
 
 
 def _search_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -51,6 +64,11 @@ def _search_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--month", metavar="YYYY-MM", help="Only those booked in this month."),
         click.option("--error", metavar="TEXT", help="Only those whose reason contains this."),
         click.option("--order", metavar="NUMBER", help="Only those of this order of the shop."),
+        click.option(
+            "--number", metavar="NUMBER", help="Only with this number: order, document or Exact's."
+        ),
+        click.option("--amount", type=Amount(), help="Only of this amount with VAT, or minus it."),
+        click.option("--store", metavar="CODE", help="Only those of this store view."),
         click.option("--kind", help="Only this kind, e.g. invoice or credit_memo."),
         click.option("--stream", help="Only this stream, e.g. sales_entries."),
         click.option(
@@ -246,7 +264,10 @@ def open_ledger(obj: Any) -> Ledger:
 
 
 def _search(options: dict[str, Any], keys: tuple[str, ...] = ()) -> Search:
-    first, last = _month(options.pop("month"))
+    try:
+        first, last = desk.days_of(options.pop("month"))
+    except ConfigError as error:
+        raise click.BadParameter(str(error), param_hint="--month") from error
     since, until = options.pop("since"), options.pop("until")
     return Search(
         keys=keys,
@@ -254,19 +275,6 @@ def _search(options: dict[str, Any], keys: tuple[str, ...] = ()) -> Search:
         until=until.date().isoformat() if until else last,
         **options,
     )
-
-
-def _month(text: str | None) -> tuple[str | None, str | None]:
-    """Return first and last day of a month."""
-    if text is None:
-        return None, None
-    try:
-        first = date.fromisoformat(f"{text}-01")
-    except ValueError as error:
-        msg = f"{text!r} is not a month: write it as 2026-10."
-        raise click.BadParameter(msg, param_hint="--month") from error
-    last = first.replace(day=calendar.monthrange(first.year, first.month)[1])
-    return first.isoformat(), last.isoformat()
 
 
 def _facts(row: Row[Any]) -> dict[str, Any]:

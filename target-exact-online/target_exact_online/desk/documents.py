@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import calendar
 import getpass
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from target_exact_online.ledger.store import Ledger
 
 _PAGE = 1_000
+_AMOUNT = re.compile(r"-?[0-9]{1,15}([.,][0-9]{1,4})?")
 _FORGOTTEN_AT_A_TIME = 500
 
 
@@ -46,6 +50,9 @@ class Search:
     division: int | None = None
     since: str | None = None  # booked on this day or later (ISO)
     until: str | None = None  # booked on this day or earlier (ISO)
+    number: str | None = None  # of the order or the document, in the shop or in Exact
+    amount: Decimal | None = None  # with VAT; a credit memo is found by it, too
+    store: str | None = None  # the store view's code
 
     def condition(self) -> sa.ColumnElement[bool]:
         """Return the SQL condition."""
@@ -61,8 +68,65 @@ class Search:
             (self.division, here.division == self.division),
             (self.since, here.entry_date >= (self.since or "")),
             (self.until, here.entry_date <= (self.until or "")),
+            (self.number, here.document_key.in_(_numbered(self.number or ""))),
+            (self.amount is not None, here.amount.in_(_spellings(self.amount))),
+            (self.store, here.store_code == self.store),
         )
         return sa.and_(sa.true(), *(condition for given, condition in narrowing if given))
+
+
+def _numbered(number: str) -> sa.CompoundSelect[Any]:
+    """Return the query of the documents with a number; each part of it has an index."""
+    here = documents.c
+    ways = (
+        here.document_key == number,
+        here.document_key.endswith(f":{number}", autoescape=True),
+        here.order_number == number,
+        here.your_ref == number,
+        here.exact_number == number,
+    )
+    return sa.union(*(sa.select(here.document_key).where(one) for one in ways))
+
+
+def _spellings(amount: Decimal | None) -> list[str]:
+    """Return how an amount may be written in the ledger, of either sign."""
+    if amount is None:
+        return []
+    size = abs(amount)
+    written = {format(size, "f"), format(size.normalize(), "f")}
+    for places in ("0.1", "0.01", "0.0001"):
+        if size == (rounded := size.quantize(Decimal(places))):
+            written.add(format(rounded, "f"))
+    return sorted(written | {f"-{one}" for one in written})
+
+
+def days_of(month: str | None) -> tuple[str | None, str | None]:
+    """Return first and last day (ISO) of a month such as 2026-10; of none: None.
+
+    Raises:
+        ConfigError: It is no month.
+    """
+    if month is None:
+        return None, None
+    try:
+        first = date.fromisoformat(f"{month}-01")
+    except ValueError as error:
+        msg = f"{month!r} is not a month: write it as 2026-10."
+        raise ConfigError(msg) from error
+    last = first.replace(day=calendar.monthrange(first.year, first.month)[1])
+    return first.isoformat(), last.isoformat()
+
+
+def amount_of(text: str) -> Decimal:
+    """Return an amount that a person wrote, with a point or a comma before the cents.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if not _AMOUNT.fullmatch(text.strip()):
+        msg = f"{text!r} is not an amount: write it as 121.00."
+        raise ConfigError(msg)
+    return Decimal(text.strip().replace(",", "."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +138,69 @@ class Shown:
     newer: dict[str, Any] | None  # a version that came after it was posted
     postings: tuple[sa.Row[Any], ...]  # those that Exact makes included
     account_names: dict[str, str]  # of the GL accounts of its company, as far as they were read
-    copy: sa.Row[Any] | None  # what the ledger knows of its PDF copy
+    copy: copies.Told | None  # what the ledger knows of its PDF copy
     history: tuple[tuple[str, str, dict[str, Any], str | None], ...]
     """Its events, oldest first: time, kind, facts, words."""
 
 
-def find(ledger: Ledger, search: Search, *, limit: int | None = None) -> Iterator[sa.Row[Any]]:
-    """Give at most `limit` documents in pages, oldest first: by booking day if one is named."""
-    came = documents.c.created_at, documents.c.document_key
-    order = (documents.c.entry_date, *came) if search.since or search.until else came
-    after: tuple[Any, ...] | None = None
+def find(
+    ledger: Ledger,
+    search: Search,
+    *,
+    limit: int | None = None,
+    newest_first: bool = False,
+    after: tuple[Any, ...] | None = None,
+) -> Iterator[sa.Row[Any]]:
+    """Give at most `limit` documents in pages, oldest first: by booking day if one is named.
+
+    Args:
+        ledger: The ledger.
+        search: Which documents.
+        limit: How many at most.
+        newest_first: The other way round.
+        after: Begin behind the document at this `place`.
+    """
+    order = _order(search)
+    along = [one.desc() for one in order] if newest_first else list(order)
     given = 0
     with reading(ledger.engine) as connection:
         while limit is None or given < limit:
             # The keys first: an index alone may tell which they are.
             keys = (
                 sa.select(documents.c.document_key)
-                .where(search.condition(), *([sa.tuple_(*order) > after] if after else []))
-                .order_by(*order)
+                .where(search.condition(), *_behind(order, after, newest_first=newest_first))
+                .order_by(*along)
                 .limit(_PAGE if limit is None else min(_PAGE, limit - given))
             )
             page = connection.execute(
                 sa.select(*(one for one in documents.c if one.name not in PAYLOADS))
                 .where(documents.c.document_key.in_(keys))
-                .order_by(*order)
+                .order_by(*along)
             ).all()
             yield from page
             given += len(page)
             if len(page) < _PAGE:
                 return
-            after = tuple(getattr(page[-1], column.name) for column in order)
+            after = place(search, page[-1])
+
+
+def place(search: Search, row: sa.Row[Any]) -> tuple[Any, ...]:
+    """Return where a document stands in the order of a search."""
+    return tuple(getattr(row, column.name) for column in _order(search))
+
+
+def _order(search: Search) -> tuple[sa.Column[Any], ...]:
+    came = documents.c.created_at, documents.c.document_key
+    return (documents.c.entry_date, *came) if search.since or search.until else came
+
+
+def _behind(
+    order: tuple[sa.Column[Any], ...], after: tuple[Any, ...] | None, *, newest_first: bool
+) -> list[sa.ColumnElement[bool]]:
+    if after is None:
+        return []
+    here = sa.tuple_(*order)
+    return [here < after if newest_first else here > after]
 
 
 def show(ledger: Ledger, document_key: str) -> Shown:
@@ -114,24 +211,22 @@ def show(ledger: Ledger, document_key: str) -> Shown:
     """
     happened = sa.select(events).where(events.c.document_key == document_key)
     booked = sa.select(postings).where(postings.c.document_key == document_key)
+    whole = copies.with_copy(sa.select(documents).where(documents.c.document_key == document_key))
     with reading(ledger.engine) as connection:
-        row = connection.execute(
-            sa.select(documents).where(documents.c.document_key == document_key)
-        ).one_or_none()
+        row = connection.execute(whole).one_or_none()
         if row is None:
             raise ConfigError(_unknown([document_key]))
         history = connection.execute(happened.order_by(events.c.seq)).all()
         lines = connection.execute(booked.order_by(postings.c.line_no)).all()
-        copy = copies.look_up(connection, document_key)
     return Shown(
         row,
         _opened(ledger, row.payload),
         _opened(ledger, row.newer_payload),
         tuple(lines),
         _account_names(ledger, row.division),
-        copy,
+        copies.told(row),
         tuple(
-            (one.at, one.kind, msgspec.json.decode(one.detail), _words(ledger, one.note))
+            (one.at, one.kind, msgspec.json.decode(one.detail), words_of(ledger, one.note))
             for one in history
         ),
     )
@@ -317,7 +412,8 @@ def _opened(ledger: Ledger, stored: bytes | None) -> dict[str, Any] | None:
         raise ConfigError(msg) from error
 
 
-def _words(ledger: Ledger, stored: bytes | None) -> str | None:
+def words_of(ledger: Ledger, stored: bytes | None) -> str | None:
+    """Return the words of an event, which the ledger keeps encrypted."""
     if stored is None:
         return None
     try:

@@ -16,10 +16,10 @@ from exact_online.stored_login import open_login, store_errors
 from exact_online.tokens import REFRESH_LIFE_DAYS, WARN_FROM_DAY
 from target_exact_online.desk.commands import open_ledger
 from target_exact_online.ledger.database import reading
-from target_exact_online.ledger.tables import documents, reconciliations, runs
+from target_exact_online.ledger.tables import IS_OPEN, documents, reconciliations, runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from target_exact_online.ledger.store import Ledger
 
@@ -41,38 +41,132 @@ class Finding(msgspec.Struct, frozen=True):
     value: datetime | int | None = None  # the moment (UTC) or the number behind it, or None
 
 
+class RunEnd(msgspec.Struct, frozen=True):
+    """How a run ended."""
+
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str
+    streams: tuple[str, ...]
+    calls_left: int | None  # of the day, when Exact said so
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """How many documents wait in one way."""
+
+    count: int
+    since: datetime | None = None  # when the oldest came in; None: there is none
+    next_try: datetime | None = None  # when the first of them is tried again; None: not known
+
+
+class ComparedMonth(msgspec.Struct, frozen=True):
+    """The newest comparison of a month."""
+
+    division: int
+    year: int
+    period: int
+    made_at: datetime
+    outcome: str
+    signed: bool
+    is_latest: bool  # no later month of this company was compared
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether nobody has to look at it."""
+        return self.outcome == "agrees" or (self.outcome == "differs" and self.signed)
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What the ledger tells of its runs, of what waits, and of the months."""
+
+    runs: tuple[RunEnd, ...]  # that ended, newest first
+    waiting: dict[str, Waiting]  # by state
+    months: tuple[ComparedMonth, ...]  # newest first
+
+    @property
+    def calls_left(self) -> int | None:
+        """How many calls of the day were left when Exact said so last."""
+        return next((one.calls_left for one in self.runs if one.calls_left is not None), None)
+
+    def last_good(self) -> dict[str, datetime | None]:
+        """Return when each stream's last good run began; None: never."""
+        found: dict[str, datetime | None] = {}
+        for run in self.runs:
+            for stream in run.streams:
+                if found.setdefault(stream, None) is None and run.outcome in _GOOD:
+                    found[stream] = run.started_at
+        return dict(sorted(found.items()))
+
+
+def standing(ledger: Ledger) -> Standing:
+    """Ask the ledger how things stand."""
+    with reading(ledger.engine) as connection:
+        ended = connection.execute(
+            sa.select(runs).where(runs.c.outcome.is_not(None)).order_by(runs.c.started_at.desc())
+        ).all()
+        waits = connection.execute(
+            sa.select(
+                documents.c.state,
+                sa.func.count(),
+                sa.func.min(documents.c.created_at),
+                sa.func.min(documents.c.next_retry_at),
+            )
+            .where(IS_OPEN)
+            .group_by(documents.c.state)
+        ).all()
+    told = {state: Waiting(*rest) for state, *rest in waits}
+    return Standing(
+        tuple(
+            RunEnd(
+                row.started_at,
+                row.finished_at,
+                row.outcome,
+                tuple(json.loads(row.streams)),
+                row.calls_left,
+            )
+            for row in ended
+        ),
+        {state: told.get(state, Waiting(0)) for state in _WAITING},
+        tuple(compared_months(ledger)),
+    )
+
+
+def compared_months(ledger: Ledger) -> Iterator[ComparedMonth]:
+    """Yield the newest comparison of each month, newest first."""
+    known = reconciliations.c
+    month = (known.division, known.year, known.period)
+    query = sa.select(*month, known.made_at, known.outcome, known.status)
+    newest = (*(one.desc() for one in month), known.made_at.desc())
+    with reading(ledger.engine) as connection:
+        compared = connection.execute(query.order_by(*newest)).all()
+    seen: set[tuple[int, ...]] = set()
+    for division, year, period, made_at, outcome, state in compared:
+        if (division, year, period) not in seen:
+            is_latest = all(one[0] != division for one in seen)
+            signed = state == "signed"
+            yield ComparedMonth(division, year, period, made_at, outcome, signed, is_latest)
+        seen.add((division, year, period))
+
+
 def examine(ledger: Ledger, config: dict[str, Any], longest: timedelta) -> Iterator[Finding]:
     """Look at runs, months, documents and login; `longest` is how old a good run may be."""
     now = datetime.now(UTC)
-    with reading(ledger.engine) as connection:
-        yield from _runs(connection, now, longest)
-        for state in _WAITING:
-            yield _oldest(connection, state)
-        left = connection.scalar(
-            sa.select(runs.c.calls_left)
-            .where(runs.c.calls_left.is_not(None))
-            .order_by(runs.c.started_at.desc())
-        )
-        yield from _months(connection)
-    if left is not None:
+    found = standing(ledger)
+    yield from _runs(found.last_good(), now, longest)
+    for state, waiting in found.waiting.items():
+        yield _oldest(state, waiting)
+    yield from _months(found.months)
+    if (left := found.calls_left) is not None:
         yield Finding("ok", "calls", f"{left} were left after the last run", left)
-    yield _login(config, now)
+    yield login(config, now)
 
 
-def _runs(connection: sa.Connection, now: datetime, longest: timedelta) -> Iterator[Finding]:
-    good: dict[str, datetime] = {}
-    known: set[str] = set()
-    told = sa.select(runs.c.streams, runs.c.outcome, runs.c.started_at)
-    for row in connection.execute(told.where(runs.c.outcome.is_not(None))):
-        streams = json.loads(row.streams)
-        known.update(streams)
-        if row.outcome in _GOOD:
-            for stream in streams:
-                good[stream] = max(row.started_at, good.get(stream, row.started_at))
-    if not known:
+def _runs(
+    good: Mapping[str, datetime | None], now: datetime, longest: timedelta
+) -> Iterator[Finding]:
+    if not good:
         yield Finding("critical", "runs", "No run has ended yet: is the schedule on?")
-    for stream in sorted(known):
-        last = good.get(stream)
+    for stream, last in good.items():
         late = last is None or now - last > longest
         said = "never" if last is None else f"{last:%Y-%m-%d %H:%M} UTC"
         more = ": look at the scheduler and at the last run's log" if late else ""
@@ -81,29 +175,21 @@ def _runs(connection: sa.Connection, now: datetime, longest: timedelta) -> Itera
         )
 
 
-def _months(connection: sa.Connection) -> Iterator[Finding]:
+def _months(months: Iterable[ComparedMonth]) -> Iterator[Finding]:
     """Yield the last comparison of each company, and of earlier months what nobody has settled."""
-    known = reconciliations.c
-    month = (known.division, known.year, known.period)
-    rows = connection.execute(
-        sa.select(*month, known.made_at, known.outcome, known.status).order_by(
-            *(one.desc() for one in month), known.made_at.desc()
-        )
-    )
-    seen: set[tuple[int, ...]] = set()
-    for division, year, period, made_at, outcome, state in rows:
-        is_latest = all(one[0] != division for one in seen)
-        good = outcome == "agrees" or (outcome == "differs" and state == "signed")
-        if (division, year, period) not in seen and (is_latest or not good):
-            told = f"division {division} {outcome}, compared {made_at:%Y-%m-%d %H:%M} UTC, "
-            told += "signed off" if state == "signed" else "not signed off"
-            told += "" if good else f": reconcile --month {year}-{period:02}"
-            level: Level = "ok" if good else "warning"
-            yield Finding(level, f"month {year}-{period:02}", told, made_at)
-        seen.add((division, year, period))
+    for one in months:
+        if one.is_latest or not one.is_settled:
+            name = f"{one.year}-{one.period:02}"
+            made_at = f"{one.made_at:%Y-%m-%d %H:%M} UTC"
+            told = f"division {one.division} {one.outcome}, compared {made_at}, "
+            told += "signed off" if one.signed else "not signed off"
+            told += "" if one.is_settled else f": reconcile --month {name}"
+            level: Level = "ok" if one.is_settled else "warning"
+            yield Finding(level, f"month {name}", told, one.made_at)
 
 
-def _login(config: Mapping[str, Any], now: datetime) -> Finding:
+def login(config: Mapping[str, Any], now: datetime) -> Finding:
+    """Tell how the login is; its value are the days that it lives on."""
     try:
         store, name, _ = open_login(config)
         with store_errors():
@@ -124,20 +210,15 @@ def _login(config: Mapping[str, Any], now: datetime) -> Finding:
     )
 
 
-def _oldest(connection: sa.Connection, state: str) -> Finding:
-    count, since = connection.execute(
-        sa.select(sa.func.count(), sa.func.min(documents.c.created_at)).where(
-            documents.c.state == state
-        )
-    ).one()
-    if not count:
+def _oldest(state: str, waiting: Waiting) -> Finding:
+    if not waiting.count:
         return Finding("ok", state, "none", 0)
     people = f": documents list --state {state}" if state == "parked" else ", tried by itself"
     return Finding(
         "warning" if state == "parked" else "ok",
         state,
-        f"{count}, the oldest since {since:%Y-%m-%d}{people}",
-        count,
+        f"{waiting.count}, the oldest since {waiting.since:%Y-%m-%d}{people}",
+        waiting.count,
     )
 
 

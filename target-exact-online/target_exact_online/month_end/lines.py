@@ -54,6 +54,22 @@ def store(connection: Connection, division: int, rows: Iterable[Mapping[str, Any
     return len(values)
 
 
+def entry_lines(engine: Engine, division: int, entry_id: str) -> Sequence[sa.Row[Any]]:
+    """Return an entry's lines in the mirror, in Exact's order; none: they were not read yet.
+
+    Args:
+        engine: The ledger's engine, which holds the mirror.
+        division: The Exact company.
+        entry_id: The entry's GUID.
+    """
+    here = exact_lines.c
+    query = sa.select(exact_lines).where(
+        here.division == division, here.entry_id == entry_id, here.deleted_at.is_(None)
+    )
+    with reading(engine) as connection:
+        return connection.execute(query.order_by(here.line_no, here.id)).all()
+
+
 @dataclass(frozen=True, slots=True)
 class ExactLines:
     """The transaction lines of one company, as far as they were read.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from target_exact_online.month_end.sides import Stamp
+
+
+_LETTER = re.compile(r"user [A-Z]+")
 
 
 @dataclass(slots=True)
@@ -56,3 +60,8 @@ def _letter(number: int) -> str:
     letters = string.ascii_uppercase
     more, last = divmod(number, len(letters))
     return (_letter(more - 1) if more else "") + letters[last]
+
+
+def is_letter(told: str) -> bool:
+    """Tell whether what `People.tell` returned names nobody."""
+    return not told or _LETTER.fullmatch(told) is not None

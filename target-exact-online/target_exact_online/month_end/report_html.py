@@ -30,24 +30,41 @@ def write(result: Result, file: IO[bytes]) -> None:
         result: The comparison.
         file: Where to.
     """
+    page = _TEMPLATES.get_template("month.html.jinja").stream(_told(result))
+    page.enable_buffering(100)
+    page.dump(file, encoding="utf-8")
+
+
+def body(result: Result) -> Markup:
+    """Return what is on the page, without its head: for a page that has one of its own.
+
+    Args:
+        result: The comparison.
+    """
+    return Markup(_TEMPLATES.get_template("month_body.html.jinja").render(_told(result)))  # noqa: S704  # it escapes
+
+
+def style() -> str:
+    """Return how the page looks, as CSS."""
+    return _TEMPLATES.get_template("month.css").render()
+
+
+def _told(result: Result) -> dict[str, Any]:
     statements = {one.number: one for one in result.statements}
     drawn = {1: charts.vat(statements[1], result), 8: charts.ageing(statements[8], result)}
-    page = _TEMPLATES.get_template("month.html.jinja").stream(
-        {one.name: getattr(result, one.name) for one in fields(result)},
-        result=result,
-        month=f"{result.first:%B %Y}",
-        verdict=VERDICTS[result.outcome],
-        counted={
+    return {one.name: getattr(result, one.name) for one in fields(result)} | {
+        "result": result,
+        "month": f"{result.first:%B %Y}",
+        "verdict": VERDICTS[result.outcome],
+        "counted": {
             word: sum(one.severity == name for one in result.findings)
             for name, word in _SEVERITIES.items()
         },
-        severities=_SEVERITIES,
-        bridge_chart=charts.bridge(result.bridges[0], "bridge"),
-        charts=drawn,
-        most=MOST_ROWS,
-    )
-    page.enable_buffering(100)
-    page.dump(file, encoding="utf-8")
+        "severities": _SEVERITIES,
+        "bridge_chart": charts.bridge(result.bridges[0], "bridge"),
+        "charts": drawn,
+        "most": MOST_ROWS,
+    }
 
 
 def _finalize(value: Any) -> Any:

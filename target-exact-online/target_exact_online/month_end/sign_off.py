@@ -90,7 +90,8 @@ def history(ledger: Ledger, division: int, year: int, period: int) -> list[Kept]
         year: Financial year.
         period: Period.
     """
-    query = sa.select(reconciliations).where(
+    told = (one for one in reconciliations.c if one.name != "result")
+    query = sa.select(*told).where(
         reconciliations.c.division == division,
         reconciliations.c.year == year,
         reconciliations.c.period == period,
@@ -193,9 +194,25 @@ def standing(ledger: Ledger, month: Month, *, exact_state: str = "") -> SignOff 
     """
     found = history(ledger, month.division, month.year, month.period)
     signed = next((one for one in found if one.sign_off is not None), None)
-    if signed is None or signed.sign_off is None:
+    if signed is None:
         return None
-    told = content(ledger, signed)
+    return standing_of(ledger, month, signed, content(ledger, signed), exact_state)
+
+
+def standing_of(
+    ledger: Ledger, month: Month, signed: Kept, told: dict[str, Any], exact_state: str
+) -> SignOff | None:
+    """Return the signature of a comparison: stale when something beneath it changed.
+
+    Args:
+        ledger: The audit trail.
+        month: The month.
+        signed: The comparison that was signed.
+        told: Its content.
+        exact_state: As for `standing`.
+    """
+    if signed.sign_off is None:
+        return None
     changed = told.get("ledger_state") != ledger_side.fingerprint(ledger, month)
     if exact_state and told.get("exact_state"):
         changed = changed or told["exact_state"] != exact_state
@@ -220,8 +237,13 @@ def newest(ledger: Ledger, division: int) -> Iterator[tuple[Month, dict[str, Any
         )
         with reading(ledger.engine) as connection:
             told = msgspec.json.decode(_opened(ledger, connection.execute(query).scalar_one()))
-        first, last_day = map(date.fromisoformat, (told["first"], told["last"]))
-        yield Month(division, year, period, first, last_day, told["currency"]), told
+        yield month_in(told), told
+
+
+def month_in(told: dict[str, Any]) -> Month:
+    """Return the month of a comparison as JSON has it."""
+    first, last = map(date.fromisoformat, (told["first"], told["last"]))
+    return Month(told["division"], told["year"], told["period"], first, last, told["currency"])
 
 
 def approved(ledger: Ledger) -> set[str]:

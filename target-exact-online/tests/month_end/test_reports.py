@@ -168,7 +168,7 @@ def test_a_file_that_cannot_be_written_is_said_before_any_call(
 
 
 def test_texts_and_bars_stand_out_from_the_paper() -> None:
-    style = files("target_exact_online.month_end").joinpath("templates/month.html.jinja")
+    style = files("target_exact_online.month_end").joinpath("templates/month.css")
     colors = dict(re.findall(r"(--\w+|fill): (#\w{6})", style.read_text()))
     texts = {name: color for name, color in colors.items() if name not in {"--line", "fill"}}
     fills = re.findall(r"fill: (#\w{6})", style.read_text())

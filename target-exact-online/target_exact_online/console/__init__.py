@@ -1,0 +1,1 @@
+"""The desk in a browser: pages for who decides about documents and has no terminal."""

@@ -1,0 +1,51 @@
+"""What waits for a person, by cause, and one decision for all of a cause."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exact_online.errors import ConfigError
+from target_exact_online.console import privacy
+from target_exact_online.console.documents import reason_in
+from target_exact_online.console.texts import N_
+from target_exact_online.desk import waiting
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from target_exact_online.console.app import Form
+    from target_exact_online.console.desk import Desk
+
+_NAMED = 20
+_MOST_GROUPS = 200
+
+
+def show(desk: Desk, request: Request) -> Response:
+    """Show the groups, the largest first."""
+    groups = waiting.groups(desk.ledger)
+    return desk.page(
+        request,
+        "waiting",
+        groups=groups[:_MOST_GROUPS],
+        total=sum(one.count for one in groups),
+        more=len(groups) - _MOST_GROUPS,
+        named=_NAMED,
+        masked=privacy.masked,
+    )
+
+
+def decide(desk: Desk, request: Request, form: Form) -> Response:
+    """Decide about all documents of a group."""
+    del request
+    decision, seen = form.text("decision"), form.text("seen")
+    if decision not in ("replay", "skip") or not seen.isdecimal():
+        msg = "Choose what becomes of the documents: tried again, or never posted."
+        raise ConfigError(msg)
+    reason = reason_in(form) if decision == "skip" else None
+    done = waiting.decide(
+        desk.ledger, form.own("cause"), form.text("way"), int(seen), skip_because=reason
+    )
+    if reason is None:
+        return desk.back("/waiting", N_("The next run tries %(count)s documents."), count=len(done))
+    return desk.back("/waiting", N_("%(count)s documents are never posted."), count=len(done))

@@ -1,0 +1,141 @@
+"""What waits for a person, by its cause: one decision may do for many documents."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+import sqlalchemy as sa
+
+from exact_online.errors import ConfigError
+from target_exact_online.desk import documents as desk
+from target_exact_online.desk.documents import Search
+from target_exact_online.ledger.database import reading
+from target_exact_online.ledger.rows import SUMMARY_STREAM
+from target_exact_online.ledger.tables import documents
+from target_exact_online.posting.state import REFUSED_STREAM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from target_exact_online.ledger.store import Ledger
+
+_AT_A_TIME = 500  # keys of one transaction
+ELLIPSIS = "…"
+# What tells one document from another with the same cause. A GL account is no amount: it has no
+# decimals, and a code in quotes stays.
+_PARTICULAR = re.compile(
+    r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b"  # a GUID
+    r"|\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?(?:\.\d+)?(?:Z| UTC)?)?"  # a day or moment
+    r"|-?\b\d+[.,]\d+\b"  # an amount
+    r"|(?<=\bline )\d+|(?<=\blines\[)\d+|(?<=\blines/)\d+"  # the number of a line
+)
+_EMAIL = re.compile(r"[^\s<>()\[\]\"'@:;,]{1,64}@[^\s<>()\[\]\"'@:;,]{1,255}")
+_COLUMNS = (
+    *(documents.c.document_key, documents.c.stream, documents.c.order_number),
+    *(documents.c.your_ref, documents.c.amount, documents.c.currency, documents.c.error),
+    *(documents.c.created_at, documents.c.kind),
+)
+
+
+#: What can be done about a document beside skipping it: the next run tries it, the shop has to be
+#: read again because rules refused it, or it waits with the entry of its day.
+Way = Literal["replay", "read_again", "day"]
+
+
+@dataclass(slots=True)
+class Group:
+    """Parked documents with one cause."""
+
+    cause: str  # the reason, without what is one document's own
+    way: Way
+    documents: list[str] = field(default_factory=list)
+    since: datetime | None = None  # when the oldest came in
+    amounts: dict[str, Decimal] = field(default_factory=dict)  # with VAT, by currency
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.documents)
+
+
+def cause_of(reason: str | None, *own: str | None) -> str:
+    """Return why something waits, without what is its own: numbers, amounts, days, addresses.
+
+    Args:
+        reason: The ledger's reason.
+        own: Numbers by which the document is known.
+    """
+    text = reason or ""
+    for value in sorted(filter(None, own), key=len, reverse=True):
+        text = re.sub(rf"(?<![\w]){re.escape(value)}(?![\w])", ELLIPSIS, text)
+    return _EMAIL.sub(ELLIPSIS, _PARTICULAR.sub(ELLIPSIS, text))
+
+
+def way_of(stream: str) -> Way:
+    """Return what can be done about documents of a stream that wait."""
+    if stream == REFUSED_STREAM:
+        return "read_again"
+    return "day" if stream == SUMMARY_STREAM else "replay"
+
+
+def groups(ledger: Ledger) -> list[Group]:
+    """Return what is parked by its cause, the largest group first."""
+    found: dict[tuple[str, Way], Group] = {}
+    for row in _parked(ledger):
+        cause, way = _cause(row), way_of(row.stream)
+        group = found.setdefault((cause, way), Group(cause, way))
+        group.documents.append(row.document_key)
+        group.since = min(group.since or row.created_at, row.created_at)
+        if row.amount and row.currency:
+            known = group.amounts.get(row.currency, Decimal(0))
+            group.amounts[row.currency] = known + Decimal(row.amount)
+    return sorted(found.values(), key=lambda one: (-one.count, one.cause))
+
+
+def decide(
+    ledger: Ledger, cause: str, way: str, seen: int, *, skip_because: str | None = None
+) -> list[str]:
+    """Decide about all documents with one cause; return their keys.
+
+    Args:
+        ledger: The ledger.
+        cause: The group's cause.
+        way: The group's way.
+        seen: How many a person saw: what came since is not decided unseen.
+        skip_because: The reason for never posting them; None: the next run tries them.
+
+    Raises:
+        ConfigError: They are not the ones that were seen, or cannot be replayed.
+    """
+    same = (one for one in _parked(ledger) if way_of(one.stream) == way and _cause(one) == cause)
+    keys = sorted(one.document_key for one in same)
+    if len(keys) != seen:
+        msg = (
+            f"{len(keys)} documents wait for this now, not the {seen} that you saw. "
+            "Nothing was decided: look at them again."
+        )
+        raise ConfigError(msg)
+    done: list[str] = []
+    for start in range(0, len(keys), _AT_A_TIME):
+        some = Search(states=("parked",), keys=tuple(keys[start : start + _AT_A_TIME]))
+        if skip_because is None:
+            done += desk.replay(ledger, some, dry_run=False)
+        else:
+            done += desk.skip(ledger, some, skip_because, dry_run=False)
+    return done
+
+
+def _cause(row: sa.Row[Any]) -> str:
+    number = row.document_key.rpartition(":")[2]
+    return cause_of(row.error, row.document_key, number, row.order_number, row.your_ref)
+
+
+def _parked(ledger: Ledger) -> Iterator[sa.Row[Any]]:
+    """Yield what waits for a person, oldest first."""
+    query = sa.select(*_COLUMNS).where(documents.c.state == "parked")
+    with reading(ledger.engine) as connection:
+        yield from connection.execute(query.order_by(documents.c.created_at))
