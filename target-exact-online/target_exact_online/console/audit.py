@@ -28,7 +28,7 @@ def show(desk: Desk, request: Request) -> Response:
     found = activity.acts(desk.ledger, before=before, limit=_ROWS, among=_EVENTS)
     acts = []
     for one in found.newest:
-        words = words_of(desk.ledger, one.note)
+        words = words_of(desk.ledger, one.note) or ""
         told = words if desk.options.with_names else privacy.masked(words)
         acts.append((one, desk.people.tell("", one.by), told))
     return desk.page(

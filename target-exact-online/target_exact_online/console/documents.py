@@ -7,6 +7,7 @@ import binascii
 import difflib
 import itertools
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -25,6 +26,8 @@ from target_exact_online.ledger.rows import Document
 from target_exact_online.month_end.lines import entry_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -65,7 +68,7 @@ def search(desk: Desk, request: Request) -> Response:
         rows=rows,
         problem=problem,
         next_page=f"/documents?{urlencode(given | {'after': behind})}" if behind else None,
-        masked=_masked(desk),
+        reasons=_reasons(desk, rows),
         is_narrowed=bool(given),
     )
 
@@ -116,10 +119,12 @@ def show(desk: Desk, request: Request) -> Response:
     """Show one document."""
     key = request.query_params.get("key", "")
     found = desk_of.show(desk.ledger, key)
-    row, with_names = found.row, desk.options.with_names
-    names = set() if with_names else privacy.names_in(found.record) | privacy.names_in(found.newer)
+    row = found.row
+    names = privacy.names_in(found.record) | privacy.names_in(found.newer)
     record, newer = found.record, found.newer
-    if not with_names:
+    hide: Callable[[str], str] = str
+    if not desk.options.with_names:
+        hide = partial(privacy.masked, names=names)
         record = record and privacy.without_names(record)
         newer = newer and privacy.without_names(newer)
     exact = entry_lines(desk.ledger.engine, row.division, row.exact_id) if row.exact_id else []
@@ -137,10 +142,10 @@ def show(desk: Desk, request: Request) -> Response:
         sums=_sums(sides),
         account_names=found.account_names,
         history=[
-            (at, kind, _facts(desk, facts), words if with_names else privacy.masked(words, names))
+            (at, kind, _facts(desk, facts), hide(words or ""))
             for at, kind, facts, words in found.history
         ],
-        error=row.error if with_names else privacy.masked(row.error, names),
+        error=hide(row.error or ""),
         changes=changes(record, newer) if newer is not None else [],
         versions=_diff(record, newer) if newer is not None else [],
         copy=found.copy,
@@ -150,7 +155,7 @@ def show(desk: Desk, request: Request) -> Response:
         and way_of(row.stream) == "replay"
         and found.record is not None,
         may_skip=row.state in ("held", "parked", "failed"),
-        masked=_masked(desk),
+        copy_error=hide(found.copy.error or "") if found.copy else "",
     )
 
 
@@ -196,8 +201,13 @@ def _diff(before: Any, after: Any) -> list[tuple[str, str]]:
     return [(signs[line[0]], line[1:]) for line in itertools.islice(lines, 2, None)]
 
 
-def _masked(desk: Desk) -> Any:
-    return (lambda text: text) if desk.options.with_names else privacy.masked
+def _reasons(desk: Desk, rows: list[Any]) -> dict[str, str]:
+    """Return why documents wait, without names unless they were asked for."""
+    told = {row.document_key: row.error for row in rows if row.error}
+    if desk.options.with_names or not told:
+        return told
+    known = desk_of.contents(desk.ledger, list(told))
+    return {key: privacy.masked(text, privacy.names_in(known[key])) for key, text in told.items()}
 
 
 def replay(desk: Desk, request: Request, form: Form) -> Response:

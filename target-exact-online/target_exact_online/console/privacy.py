@@ -6,7 +6,10 @@ What is known to name nobody is shown; everything else of a record is hidden, wh
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 HIDDEN = "•••"
 _EMAIL = re.compile(r"[^\s<>()\[\]\"':;,]{1,64}@[^\s<>()\[\]\"':;,]{1,255}")
@@ -79,10 +82,8 @@ def _hidden(value: Any, shown: Any) -> list[str]:
     return [value.strip()] if is_text and shown == HIDDEN else []
 
 
-def masked(text: str | None, names: set[str] = frozenset()) -> str | None:  # type: ignore[assignment]
+def masked(text: str, names: Collection[str] = ()) -> str:
     """Return a text without e-mail addresses and without these names, however they are written."""
-    if text is None:
-        return None
     for name in sorted(names, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", HIDDEN, text, flags=re.IGNORECASE)
     return _EMAIL.sub(HIDDEN, text)

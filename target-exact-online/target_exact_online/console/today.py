@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from target_exact_online.console.waiting import causes
 from target_exact_online.desk import activity, waiting
 from target_exact_online.desk.status import login, standing
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _RUNS, _CAUSES, _DAYS = 8, 5, 31
 _WIDTH, _HEIGHT = 620, 120
+_FEWEST = 10  # days that the chart has room for
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def show(desk: Desk, request: Request) -> Response:
         months=[one for one in found.months if one.is_latest or not one.is_settled],
         login=login(desk.config, now),
         groups=groups[:_CAUSES],
+        causes=causes(desk, groups[:_CAUSES]),
         more=len(groups) - _CAUSES,
         bars=bars(days),
         width=_WIDTH,
@@ -58,7 +61,7 @@ def show(desk: Desk, request: Request) -> Response:
 def bars(days: Sequence[tuple[str, int]]) -> list[Bar]:
     """Return a bar for each day; the tallest fills the chart."""
     most = max((count for _, count in days), default=1)
-    step = _WIDTH / max(len(days), 1)
+    step = _WIDTH / max(len(days), _FEWEST)
     return [
         Bar(
             day,

@@ -8,6 +8,7 @@ from exact_online.errors import ConfigError
 from target_exact_online.console import privacy
 from target_exact_online.console.documents import reason_in
 from target_exact_online.console.texts import N_
+from target_exact_online.desk import documents as desk_of
 from target_exact_online.desk import waiting
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from target_exact_online.console.app import Form
     from target_exact_online.console.desk import Desk
+    from target_exact_online.desk.waiting import Group
 
 _NAMED = 20
 _MOST_GROUPS = 200
@@ -31,8 +33,20 @@ def show(desk: Desk, request: Request) -> Response:
         total=sum(one.count for one in groups),
         more=len(groups) - _MOST_GROUPS,
         named=_NAMED,
-        masked=privacy.masked,
+        causes=causes(desk, groups[:_MOST_GROUPS]),
     )
+
+
+def causes(desk: Desk, groups: list[Group]) -> dict[str, str]:
+    """Return the causes of groups, without names unless they were asked for."""
+    if desk.options.with_names:
+        return {one.id: one.cause for one in groups}
+    return {
+        one.id: privacy.masked(
+            one.cause, privacy.names_in(desk_of.opened(desk.ledger, one.example))
+        )
+        for one in groups
+    }
 
 
 def decide(desk: Desk, request: Request, form: Form) -> Response:
@@ -43,9 +57,7 @@ def decide(desk: Desk, request: Request, form: Form) -> Response:
         msg = "Choose what becomes of the documents: tried again, or never posted."
         raise ConfigError(msg)
     reason = reason_in(form) if decision == "skip" else None
-    done = waiting.decide(
-        desk.ledger, form.own("cause"), form.text("way"), int(seen), skip_because=reason
-    )
+    done = waiting.decide(desk.ledger, form.text("group"), int(seen), skip_because=reason)
     if reason is None:
         return desk.back("/waiting", N_("The next run tries %(count)s documents."), count=len(done))
     return desk.back("/waiting", N_("%(count)s documents are never posted."), count=len(done))

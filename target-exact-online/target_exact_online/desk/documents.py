@@ -220,8 +220,8 @@ def show(ledger: Ledger, document_key: str) -> Shown:
         lines = connection.execute(booked.order_by(postings.c.line_no)).all()
     return Shown(
         row,
-        _opened(ledger, row.payload),
-        _opened(ledger, row.newer_payload),
+        opened(ledger, row.payload),
+        opened(ledger, row.newer_payload),
         tuple(lines),
         _account_names(ledger, row.division),
         copies.told(row),
@@ -402,7 +402,21 @@ def _by() -> dict[str, str]:
     return {"by": getpass.getuser()}
 
 
-def _opened(ledger: Ledger, stored: bytes | None) -> dict[str, Any] | None:
+def contents(ledger: Ledger, keys: Sequence[str]) -> dict[str, dict[str, Any] | None]:
+    """Return what a few documents hold, by key; None: it was anonymised."""
+    here = documents.c
+    query = sa.select(here.document_key, here.payload).where(here.document_key.in_(keys))
+    with reading(ledger.engine) as connection:
+        rows = connection.execute(query).all()
+    return {key: opened(ledger, stored) for key, stored in rows}
+
+
+def opened(ledger: Ledger, stored: bytes | None) -> dict[str, Any] | None:
+    """Return a record that the ledger keeps encrypted.
+
+    Raises:
+        ConfigError: It was changed in the database.
+    """
     if stored is None:
         return None
     try:

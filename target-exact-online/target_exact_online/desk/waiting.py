@@ -50,8 +50,10 @@ Way = Literal["replay", "read_again", "day"]
 class Group:
     """Parked documents with one cause."""
 
+    id: str  # names the group without telling its cause
     cause: str  # the reason, without what is one document's own
     way: Way
+    example: bytes | None = field(repr=False)  # the content of its oldest document, encrypted
     documents: list[str] = field(default_factory=list)
     since: datetime | None = None  # when the oldest came in
     amounts: dict[str, Decimal] = field(default_factory=dict)  # with VAT, by currency
@@ -84,10 +86,11 @@ def way_of(stream: str) -> Way:
 
 def groups(ledger: Ledger) -> list[Group]:
     """Return what is parked by its cause, the largest group first."""
-    found: dict[tuple[str, Way], Group] = {}
-    for row in _parked(ledger):
+    found: dict[str, Group] = {}
+    for row in _parked(ledger, documents.c.payload):
         cause, way = _cause(row), way_of(row.stream)
-        group = found.setdefault((cause, way), Group(cause, way))
+        name = _id(ledger, cause, way)
+        group = found.setdefault(name, Group(name, cause, way, row.payload))
         group.documents.append(row.document_key)
         group.since = min(group.since or row.created_at, row.created_at)
         if row.amount and row.currency:
@@ -96,23 +99,23 @@ def groups(ledger: Ledger) -> list[Group]:
     return sorted(found.values(), key=lambda one: (-one.count, one.cause))
 
 
-def decide(
-    ledger: Ledger, cause: str, way: str, seen: int, *, skip_because: str | None = None
-) -> list[str]:
+def decide(ledger: Ledger, group: str, seen: int, *, skip_because: str | None = None) -> list[str]:
     """Decide about all documents with one cause; return their keys.
 
     Args:
         ledger: The ledger.
-        cause: The group's cause.
-        way: The group's way.
+        group: The id of their group.
         seen: How many a person saw: what came since is not decided unseen.
         skip_because: The reason for never posting them; None: the next run tries them.
 
     Raises:
         ConfigError: They are not the ones that were seen, or cannot be replayed.
     """
-    same = (one for one in _parked(ledger) if way_of(one.stream) == way and _cause(one) == cause)
-    keys = sorted(one.document_key for one in same)
+    keys = sorted(
+        row.document_key
+        for row in _parked(ledger)
+        if _id(ledger, _cause(row), way_of(row.stream)) == group
+    )
     if len(keys) != seen:
         msg = (
             f"{len(keys)} documents wait for this now, not the {seen} that you saw. "
@@ -134,8 +137,12 @@ def _cause(row: sa.Row[Any]) -> str:
     return cause_of(row.error, row.document_key, number, row.order_number, row.your_ref)
 
 
-def _parked(ledger: Ledger) -> Iterator[sa.Row[Any]]:
+def _id(ledger: Ledger, cause: str, way: str) -> str:
+    return ledger.keys.fingerprint(f"{way} {cause}".encode())
+
+
+def _parked(ledger: Ledger, *more: sa.Column[Any]) -> Iterator[sa.Row[Any]]:
     """Yield what waits for a person, oldest first."""
-    query = sa.select(*_COLUMNS).where(documents.c.state == "parked")
+    query = sa.select(*_COLUMNS, *more).where(documents.c.state == "parked")
     with reading(ledger.engine) as connection:
         yield from connection.execute(query.order_by(documents.c.created_at))
