@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import threading
 from datetime import timedelta
@@ -31,7 +32,6 @@ from target_exact_online.settings import with_defaults
 from target_exact_online.summary import EXIT_ERROR, Summary
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable, Mapping
 
     from target_exact_online.company import Company
@@ -84,6 +84,16 @@ def run_target(
     if error is not None:
         raise error
     return exit_code
+
+
+def post_held(config: Mapping[str, Any]) -> int:
+    """Post what lies in the ledger, as a run whose input is empty does; return its exit code.
+
+    It is a person's: it overwrites no report of a scheduled run, and tells nobody.
+    """
+    silent = dict(config) | {"report_file": None, "on_outcome": None}
+    logger = logging.getLogger("target-exact-online")
+    return run_target(silent, logger, lambda outbox: outbox.finish(), lambda _: None)
 
 
 def _tell(

@@ -113,6 +113,28 @@ _ENTRY = {
     "debtor": _DEBTOR,
     "totals": _TOTALS,
 }
+_ITEM = _object(
+    {
+        "item": {"type": "integer"},
+        "parent": {"type": ["integer", "null"]},
+        "quantity": {"type": "number"},
+        "shipped": {"type": "number"},
+        "ships": {"type": "boolean"},
+    },
+    "item",
+    "quantity",
+)
+_PIECES = _object(
+    {
+        "item": {"type": ["integer", "null"]},
+        "kind": _TEXT,
+        "quantity": _NUMBER,
+        "amount": _NUMBER,
+        "gl_account": _TEXT,
+        "cost_center": _TEXT,
+        "cost_unit": _TEXT,
+    }
+)
 _SUMMARY = ("instance", "store", "day", "time_zone", "closes_at", "journal", "method")
 SCHEMAS: dict[str, dict[str, Any]] = {
     "sales_entries": _object(
@@ -189,6 +211,37 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "summary",
         "lines",
         "totals",
+    ),
+    "order_facts": _object(
+        {
+            **_COMMON,
+            "kind": {"type": "string"},
+            "order": {"type": ["integer", "null"]},
+            "day": _TEXT,
+            "ordered_on": _TEXT,
+            "amount": _NUMBER,
+            "due": _NUMBER,
+            "invoiced": _NUMBER,
+            "paid": _NUMBER,
+            "paid_from": _TEXT,
+            "paid_on": _TEXT,
+            "paid_seen_by": _TEXT,
+            "clearing_gl": _TEXT,
+            "prepayment_gl": _TEXT,
+            "reason": _TEXT,
+            "items": {"type": "array", "items": _ITEM},
+            "lines": {"type": "array", "items": _PIECES},
+            "deferred": {
+                "type": ["object", "null"],
+                "properties": dict.fromkeys(
+                    ("journal", "not_shipped", "not_invoiced", "paid"), _TEXT
+                ),
+            },
+            "streams": {"type": "array", "items": {"type": "string"}},
+            "vat_boxes": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
+        "document_key",
+        "kind",
     ),
     "refused_documents": _object(
         {

@@ -31,6 +31,7 @@ __all__ = [
     "PaymentDate",
     "TaxPoint",
     "document_dates",
+    "first_capture",
     "local_day",
     "payment_date",
     "prepayment_date",
@@ -183,6 +184,12 @@ def prepayment_date(order: Order, company: tzinfo, wanted: PaymentDate) -> Money
     ]
     seen = max(paid, key=_moment) if paid else order.updated_at or order.created_at
     return MoneyDate(local_day(seen, company), "paid_seen")
+
+
+def first_capture(order: Order, company: tzinfo) -> date | None:
+    """Find the day of an order's first capture, as far as the shop knows any."""
+    captures = [one.created_at for one in _moved(order, _CAPTURES)]
+    return local_day(min(captures, key=_moment), company) if captures else None
 
 
 def _transaction_day(

@@ -15,7 +15,7 @@ from singer_sdk.mapper_base import InlineMapper
 from singer_sdk.plugin_base import _ConfigInput
 
 from connector_credentials import SettingsError, read_settings, telemetry
-from mapper_gl_rules.booking import Booked, Booker
+from mapper_gl_rules.booking import Booked, Booker, OrderFacts
 from mapper_gl_rules.contract import KEY_PROPERTIES, SCHEMAS
 from mapper_gl_rules.exceptions import ConfigError, FatalError, InputError
 from mapper_gl_rules.rules.loading import load_rules
@@ -72,6 +72,14 @@ class MapperGLRules(InlineMapper):
             title="Sales orders",
             description="Whether orders become sales orders; overrules the rules file.",
         ),
+        th.Property(
+            "month_end",
+            th.BooleanType,
+            default=False,
+            title="Month-end",
+            description="Also write `order_facts`: pieces, payments and what is due, which only "
+            "the month-end reads. For the job that compares a month, never for one that posts.",
+        ),
     ).to_dict()
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
@@ -96,8 +104,11 @@ class MapperGLRules(InlineMapper):
             rules = msgspec.structs.replace(rules, settings=settings)
         self._decoder = Decoder(base=rules.settings.amounts == "base")
         self.booker = Booker(rules)
+        wants_facts = bool(self.config.get("month_end"))
+        self._facts = OrderFacts(self.booker) if wants_facts else None
         self._announced: set[str] = set()
         self._ignored: set[str] = set()
+        self._read: set[str] = set()
 
     def _rules(self) -> Rules:
         """Load the rules the configuration names."""
@@ -179,7 +190,7 @@ class MapperGLRules(InlineMapper):
     def book(self, envelope: Envelope) -> list[Booked]:
         """Book one record of contract 1; one that cannot be read stops no other."""
         stream = envelope.stream
-        if stream not in _STREAMS:
+        if stream not in _STREAMS and not (stream == "shipments" and self._facts):
             if stream not in self._ignored:
                 self._ignored.add(stream)
                 self.logger.warning("Stream %s is not booked and not passed on.", stream)
@@ -198,19 +209,28 @@ class MapperGLRules(InlineMapper):
         return [self.booker.unreadable(stream, inner if envelope.problem else known, problem)]
 
     def _booked(self, stream: str, record: msgspec.Raw) -> list[Booked]:
+        facts = self._facts
+        if stream == "shipments" and facts is not None:
+            return facts.shipment(self._decoder.shipment(record))
         if stream == "orders":
-            return self.booker.order(self._decoder.order(record))
+            order = self._decoder.order(record)
+            return [*self.booker.order(order), *(facts.order(order) if facts else ())]
         kind: Literal["invoice", "credit_memo"]
         kind = "invoice" if stream == "invoices" else "credit_memo"
-        return self.booker.document(kind, self._decoder.document(record))
+        document = self._decoder.document(record)
+        booked = self.booker.document(kind, document)
+        return [*booked, *(facts.document(kind, document) if facts else ())]
 
     def process_endofpipe(self) -> None:
         """Hand everything written to the target."""
+        if self._facts is not None:
+            self._write(self._facts.rules(self._read))
         super().process_endofpipe()
         self.message_writer.flush()  # type: ignore[attr-defined]
 
     def map_schema_message(self, message_dict: dict[str, Any]) -> Iterable[singer.Message]:
         """Announce no schema of the tap: this mapper's streams have their own."""
+        self._read.add(str(message_dict["stream"]))
         yield from self._none(message_dict)
 
     def map_record_message(self, message_dict: dict[str, Any]) -> Iterator[singer.Message]:

@@ -99,8 +99,12 @@ class Ledger:
                 connection.exec_driver_sql("COMMIT")
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def arrive(self, run: Run, arrived: Sequence[Document]) -> list[tuple[Document, Step]]:
+    def arrive(
+        self, run: Run, arrived: Sequence[Document], *, also: Sequence[Event] = ()
+    ) -> list[tuple[Document, Step]]:
         """Take documents, in order, into the ledger, in one transaction; a key may come again.
+
+        Events that are ``also`` to be told, such as who approved them, are told in it.
 
         Returns:
             Each document under the ledger's own name for it, and what became of it.
@@ -114,6 +118,7 @@ class Ledger:
                 overtaken = pen.is_overtaken(document, run)
                 done.append((document, pen.arrive(document, overtaken=overtaken)))
             pen.write()
+            chain.append(connection, self.keys, also)
         return done
 
     def move(

@@ -369,11 +369,19 @@ def numbers(ledger: Ledger, condition: sa.ColumnElement[bool]) -> Iterator[tuple
         yield from rows.tuples()
 
 
-def fingerprint(ledger: Ledger, month: Month) -> str:
-    """Return what changes when a document of the month changes in any way."""
+def fingerprint(ledger: Ledger, month: Month, *, without: Sequence[str] = ()) -> str:
+    """Return what changes when a document of the month changes in any way.
+
+    Args:
+        ledger: The audit trail.
+        month: The month.
+        without: Kinds of documents that do not count.
+    """
     last = documents.c.last_seq
     query = sa.select(sa.func.count(), sa.func.max(last), sa.func.sum(last)).where(
-        documents.c.division == month.division, _within(documents.c.entry_date, month)
+        documents.c.division == month.division,
+        _within(documents.c.entry_date, month),
+        sa.func.coalesce(documents.c.kind, "").not_in(without),
     )
     with reading(ledger.engine) as connection:
         count, newest, summed = connection.execute(query).one()

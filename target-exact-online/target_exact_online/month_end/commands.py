@@ -14,7 +14,7 @@ from connector_credentials import clean
 from exact_online.client import division_of
 from exact_online.errors import ConfigError
 from target_exact_online.desk.commands import open_ledger
-from target_exact_online.month_end import sign_off, text
+from target_exact_online.month_end import proposals, sign_off, text
 from target_exact_online.month_end.reports import Files
 from target_exact_online.month_end.run import (
     DEPTHS,
@@ -26,6 +26,7 @@ from target_exact_online.month_end.run import (
     month_of,
     today,
 )
+from target_exact_online.run import post_held
 from target_exact_online.settings import with_defaults
 
 if TYPE_CHECKING:
@@ -176,13 +177,20 @@ def history(obj: Any, /, *, month: str, division: int | None, as_json: bool) -> 
 @_division
 @click.pass_obj
 def approve(obj: Any, /, *, proposal: str, month: str, division: int | None) -> None:
-    """Approve an entry that the last comparison of a month proposes."""
+    """Approve an entry that the last comparison of a month proposes; it is sent, and reversed."""
     ledger = open_ledger(obj)
     known = _known(obj, ledger, month, division)
-    found = sign_off.history(ledger, known.division, known.year, known.period)
-    proposals = sign_off.content(ledger, found[0]).get("proposals", ()) if found else ()
-    sign_off.approve(ledger, proposals, proposal)
+    newest = sign_off.history(ledger, known.division, known.year, known.period)[0]
+    keys = proposals.approve(ledger, known, sign_off.content(ledger, newest), proposal)
     click.echo(clean(f"Approved: {proposal}"))
+    try:
+        post_held(with_defaults(obj.config) | {"division": known.division})
+    finally:  # what is not posted now is posted by the next run
+        states = proposals.states(ledger, keys)
+        for key, state, told in states:
+            click.echo(clean(f"{key}: {state} {told}"))
+    if any(state != "posted" for _, state, _ in states):
+        sys.exit(EXIT_DIFFERENCES)
 
 
 def _known(obj: Any, ledger: Ledger, text_: str, division: int | None) -> Month:

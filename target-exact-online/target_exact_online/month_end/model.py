@@ -290,6 +290,54 @@ class SignOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedLine:
+    """A line of a proposed entry.
+
+    Attributes:
+        gl_account: The GL account.
+        amount: In the company's currency, debit positive.
+        cost_center: Its code, or an empty string.
+        cost_unit: Its code, or an empty string.
+    """
+
+    gl_account: str
+    amount: Decimal
+    cost_center: str = ""
+    cost_unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """An entry that is proposed, with its reversal; nothing is sent before it is approved.
+
+    Attributes:
+        name: What `reconcile approve` is told, e.g. ``2026-10-not-shipped``.
+        title: In words.
+        journal: The journal of both entries.
+        entry_date: The day of the entry.
+        reversal_date: The day on which it is taken back.
+        currency: The company's own, ISO 4217.
+        amount: The debit side.
+        lines: Its lines.
+        documents: How many documents are behind it.
+        documents_state: What changes when a document of the month does.
+        status: ``open``; ``approved``; or ``changed``: another one was approved before.
+    """
+
+    name: str
+    title: str
+    journal: str
+    entry_date: date
+    reversal_date: date
+    currency: str
+    amount: Decimal
+    lines: tuple[ProposedLine, ...]
+    documents: int
+    documents_state: str
+    status: Literal["open", "approved", "changed"] = "open"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One month of one company, compared.
 
@@ -316,7 +364,7 @@ class Result:
         inputs_hash: Fingerprint of everything that was compared.
         ledger_state: What changes when a document of the month does.
         exact_state: What changes when a line in Exact's mirror does; empty: there is no mirror.
-        proposals: Names of entries that are proposed and need an approval.
+        proposals: Entries that are proposed, and sent only when a person approves them.
         chain_head: Last event of the audit trail.
         resume_at: When the rest can be compared (UTC), or None when all is done.
         sign_off: The month's newest sign-off, or None.
@@ -344,7 +392,7 @@ class Result:
     inputs_hash: str = ""
     ledger_state: str = ""
     exact_state: str = ""
-    proposals: tuple[str, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
     chain_head: str = ""
     resume_at: datetime | None = None
     sign_off: SignOff | None = None

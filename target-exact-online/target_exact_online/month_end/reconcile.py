@@ -14,9 +14,12 @@ from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end import bridge, controls, counts, shop, statements
 from target_exact_online.month_end.bridge import Side
 from target_exact_online.month_end.classes import YEAR_END
+from target_exact_online.month_end.deferred import Deferred, deferred
 from target_exact_online.month_end.model import DocumentRow, NotCompared, Result
+from target_exact_online.month_end.order_facts import OrderFacts
 from target_exact_online.month_end.pairing import Pairing, as_entry
 from target_exact_online.month_end.people import People
+from target_exact_online.month_end.proposals import fingerprint, propose
 from target_exact_online.month_end.scopes import TOTAL, Books, Rates, Sums
 from target_exact_online.month_end.shop_side import ShopSide, Span, only_ledger
 
@@ -27,10 +30,12 @@ if TYPE_CHECKING:
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.month_end.books import Reader
     from target_exact_online.month_end.evidence import Evidence
-    from target_exact_online.month_end.model import Finding
+    from target_exact_online.month_end.model import Finding, Proposal
     from target_exact_online.month_end.sides import Booked
 
 Depth = Literal["sums", "lines", "full"]
+SHIPMENTS = "shipments"
+ZERO = Decimal("0.00")
 _BANK = frozenset({40})
 _HEADERS = {
     "sales_entries": "salesentry/SalesEntries",
@@ -75,6 +80,9 @@ class Comparison:
         pairing: Ledger beside Exact.
         shop: Shop beside ledger, or None.
         left_out: What was not compared.
+        facts: What was told of orders.
+        deferred: What is deferred at the last day, or None when that is off.
+        proposals: The entries that would defer it.
     """
 
     ledger: Ledger
@@ -91,6 +99,9 @@ class Comparison:
     depth: str = "none"
     exact: Side | None = None
     waiting: list[Booked] = field(default_factory=list)
+    facts: OrderFacts = field(default_factory=OrderFacts)
+    deferred: Deferred | None = None
+    proposals: tuple[Proposal, ...] = ()
 
     def __post_init__(self) -> None:
         """Prepare the comparison of lines."""
@@ -122,8 +133,12 @@ class Comparison:
         span = wish.span or Span.of(month)
         last_run = counts.last_run(self.ledger)
         side = ShopSide(month, self.books, self.reader, span, wish.now, last_run)
-        side.read(shop.read(wish.messages, self.reader.lines))
+        side.read(shop.read(wish.messages, self.reader.lines, self.facts))
         side.rest()
+        accounts = self.facts.accounts
+        if accounts is not None and SHIPMENTS in self.facts.streams:
+            self.deferred = deferred(self.facts, month, self.rates)
+            self.proposals = propose(self.ledger, month, self.deferred.rows, accounts)
         self.shop, self.waiting = side, side.waiting
         self.findings += side.findings
         if side.other_rules:
@@ -195,6 +210,8 @@ class Comparison:
                 names += [f"cost_unit:{unit}"] if unit else []
                 for name in names:
                     sums[name, currency] = sums.get((name, currency), Decimal("0.00")) - amount
+            # Entries about money may book on accounts of sales; they are no sales.
+            sums[TOTAL, currency] = sums.get((TOTAL, currency), ZERO) - self.pairing.ledger.beside()
         self.depth = "sums"
         self.exact = Side(sums, None, self._label("sums"), partial=True)
         self._leave_out(
@@ -328,6 +345,7 @@ class Comparison:
             inputs_hash=self._inputs_hash(),
             ledger_state=ledger_side.fingerprint(self.ledger, month),
             exact_state=evidence.mirror_state(),
+            proposals=self.proposals,
             chain_head=queries.head(self.ledger)[1],
             resume_at=self.resume_at,
         )
@@ -385,6 +403,7 @@ class Comparison:
             ledger_side.fingerprint(self.ledger, self.evidence.month),
             self.evidence.fingerprint(),
             "" if self.shop is None else f"{self.shop.content:x}",
+            *(f"{one.name}/{fingerprint(one)}" for one in self.proposals),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

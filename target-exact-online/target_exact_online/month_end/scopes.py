@@ -143,6 +143,17 @@ class Tally:
             sums[currency] = (before[0] - amount, before[1] - amount_dc)
         return sums
 
+    def beside(self) -> Decimal:
+        """Return what entries that are no sales book on accounts of sales; sales are positive."""
+        return -sum(
+            (
+                amount_dc
+                for (line, _, sale), (_, amount_dc, _) in self._lines.items()
+                if sale is False and line.account in self.books.owned.sales
+            ),
+            Decimal("0.00"),
+        )
+
     def by_coding(self) -> dict[tuple[str, str, str], Decimal]:
         """Return sums in the company's currency (debit positive), by account, center and unit."""
         sums: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)

@@ -14,12 +14,14 @@ import msgspec
 
 from exact_online.errors import ConfigError
 from target_exact_online.ledger.payload import content_hash
+from target_exact_online.month_end import order_facts
 from target_exact_online.month_end.books import COMPARED_STREAMS, moment
 from target_exact_online.month_end.sides import Sale, cents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from target_exact_online.month_end.order_facts import OrderFacts
     from target_exact_online.month_end.sides import Line
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -38,12 +40,14 @@ _DATES = ("entry_date", "invoice_date")
 def read(
     messages: Iterable[str | bytes],
     lines: Callable[[str, Mapping[str, Any], str], tuple[Line, ...]],
+    facts: OrderFacts,
 ) -> Iterator[Sale]:
     """Yield the documents in Singer messages; other streams are passed over.
 
     Args:
         messages: One message each.
         lines: Returns what a record books: stream, record and key.
+        facts: Takes what is told of orders.
 
     Raises:
         ConfigError: A line is no message, or a record lacks what a document must have.
@@ -53,7 +57,11 @@ def read(
             continue
         try:
             told = _DECODER.decode(message)
-            if told["type"] != "RECORD" or told["stream"] not in COMPARED_STREAMS:
+            if told["type"] != "RECORD":
+                continue
+            if told["stream"] == order_facts.STREAM:
+                facts.take(told["record"])
+            if told["stream"] not in COMPARED_STREAMS:
                 continue
             yield _sale(told["stream"], told["record"], lines)
         except _UNREADABLE as error:

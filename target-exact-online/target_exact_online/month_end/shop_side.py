@@ -12,6 +12,7 @@ from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end import cut_off, shop_classes
 from target_exact_online.month_end.classes import finding
 from target_exact_online.month_end.pairing import Seen, seen
+from target_exact_online.month_end.proposals import OWN_KINDS
 from target_exact_online.month_end.scopes import Moves, Tally
 from target_exact_online.month_end.sides import Booked
 from target_exact_online.month_end.walk import Difference
@@ -163,6 +164,9 @@ class ShopSide:
         unseen = self.reader.by_key(key for key in keys if key not in self._seen)
         for booked in unseen.values():
             if booked.kind == "day":
+                continue
+            if booked.kind in OWN_KINDS:  # a person approved it: no shop has it
+                self.shop.add(booked.lines, booked.currency, sale=False)
                 continue
             made = booked.created_at
             was_read = made is not None and self.span.since <= made < until

@@ -20,19 +20,20 @@ from exact_online.errors import ConfigError
 from target_exact_online.ledger import chain
 from target_exact_online.ledger.chain import Event
 from target_exact_online.ledger.database import reading
-from target_exact_online.ledger.tables import events, reconciliations
+from target_exact_online.ledger.tables import reconciliations
 from target_exact_online.month_end import books as ledger_side
+from target_exact_online.month_end import proposals
 from target_exact_online.month_end.model import SignOff, to_json
 from target_exact_online.month_end.sides import Month
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.month_end.model import Result
 
 SIGNED, COMPARED = "signed", "compared"
-EVENT_SIGNED, EVENT_APPROVED = "month_signed", "proposal_approved"
+EVENT_SIGNED = "month_signed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def keep(ledger: Ledger, result: Result) -> None:
         result: The comparison.
     """
     lean = replace(result, documents=())  # the ledger has them
+    told = proposals.events_of(ledger, result)
     with ledger.engine.begin() as connection:
         connection.execute(
             reconciliations.insert().values(
@@ -79,6 +81,7 @@ def keep(ledger: Ledger, result: Result) -> None:
                 status=COMPARED,
             )
         )
+        chain.append(connection, ledger.keys, told)
 
 
 def history(ledger: Ledger, division: int, year: int, period: int) -> list[Kept]:
@@ -244,35 +247,6 @@ def month_in(told: dict[str, Any]) -> Month:
     """Return the month of a comparison as JSON has it."""
     first, last = map(date.fromisoformat, (told["first"], told["last"]))
     return Month(told["division"], told["year"], told["period"], first, last, told["currency"])
-
-
-def approved(ledger: Ledger) -> set[str]:
-    """Return the proposals that were approved."""
-    query = sa.select(events.c.detail).where(events.c.kind == EVENT_APPROVED)
-    with reading(ledger.engine) as connection:
-        return {msgspec.json.decode(text)["proposal"] for text in connection.scalars(query)}
-
-
-def approve(ledger: Ledger, proposals: Sequence[str], proposal: str) -> None:
-    """Approve a proposed entry: an event of the audit trail; the entry is made by `documents`.
-
-    Args:
-        ledger: The audit trail.
-        proposals: The proposals of the newest comparison.
-        proposal: The one that is approved.
-
-    Raises:
-        ConfigError: It is none of them, or was approved before.
-    """
-    if proposal not in proposals:
-        msg = f"There is no proposal {proposal!r} in the last comparison of this month."
-        raise ConfigError(msg)
-    if proposal in approved(ledger):
-        msg = f"Proposal {proposal!r} was approved before: it is not made twice."
-        raise ConfigError(msg)
-    detail = {"proposal": proposal, "by": getpass.getuser()}
-    with ledger.engine.begin() as connection:
-        chain.append(connection, ledger.keys, [Event(EVENT_APPROVED, None, detail)])
 
 
 def _is(kept: Kept) -> sa.ColumnElement[bool]:

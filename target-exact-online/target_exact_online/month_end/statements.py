@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from target_exact_online.month_end import statements_money, statements_vat
+from target_exact_online.month_end import statements_deferred, statements_money, statements_vat
 from target_exact_online.month_end.model import Statement, columns
 
 if TYPE_CHECKING:
@@ -24,19 +24,14 @@ def build(comparison: Comparison, result: Result) -> tuple[Statement, ...]:
     """
     ledger, month, books = comparison.ledger, comparison.evidence.month, comparison.books
     return (
-        statements_vat.vat(ledger, month, result),
+        statements_vat.vat(ledger, month, result, comparison.facts.boxes),
         statements_vat.oss(ledger, month),
         statements_vat.ec_list(ledger, month, result),
         statements_money.liabilities(ledger, month, books, comparison.evidence),
         statements_money.clearing(comparison),
-        Statement(
-            number=6,
-            name="Deferred",
-            title="Deferred at the last day",
-            not_compared="It is off: shipments are not read. Nothing is proposed.",
-        ),
+        statements_deferred.deferred(comparison),
         statements_money.cut_off(comparison),
-        statements_money.debtors(comparison.evidence),
+        statements_money.debtors(comparison),
         _currency(comparison, result),
         statements_money.rounding(ledger, month, comparison.wish.rounding_accounts),
     )

@@ -217,12 +217,13 @@ def _late(ledger: Ledger, month: Month) -> list[tuple[sa.Row[Any], str]]:
     return [(row, "came after the month was signed off") for row in rows]
 
 
-def debtors(evidence: Evidence) -> Statement:
+def debtors(comparison: Comparison) -> Statement:
     """Return the debtors' balance beside the open items, and their ages.
 
     Args:
-        evidence: Exact's side.
+        comparison: What was read.
     """
+    evidence = comparison.evidence
     balance, items = evidence.receivable, evidence.open_items
     rows: list[tuple[Cell, ...]] = []
     if balance is not None and items is not None:

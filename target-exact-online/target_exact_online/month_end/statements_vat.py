@@ -29,13 +29,14 @@ _MANY = 500
 _SIDES = ("shop", "ledger", "Exact")
 
 
-def vat(ledger: Ledger, month: Month, result: Result) -> Statement:
+def vat(ledger: Ledger, month: Month, result: Result, boxes: Mapping[str, str]) -> Statement:
     """Return base and VAT per code on the three sides.
 
     Args:
         ledger: The audit trail.
         month: The month.
         result: What was found.
+        boxes: Boxes of the VAT return that the rules name, by VAT code.
     """
     supplies = _supplies(ledger, month)
     scopes = {(one.scope, one.currency): one for one in result.bridges}
@@ -49,7 +50,8 @@ def vat(ledger: Ledger, month: Month, result: Result) -> Statement:
             scopes.get((f"base:{code}", currency)),
             scopes.get((f"vat:{code}", currency)),
         )
-        row: list[Cell] = [code, currency, ", ".join(sorted(supplies.get(code, ())))]
+        supply = ", ".join(sorted(supplies.get(code, ())))
+        row: list[Cell] = [code, currency, supply, boxes.get(code, "")]
         row += [_side(base, kind) for kind in ("shop", "ledger", "exact")]
         row += [_side(charged, kind) for kind in ("shop", "ledger", "exact")]
         rows.append(tuple(row))
@@ -66,7 +68,7 @@ def vat(ledger: Ledger, month: Month, result: Result) -> Statement:
         number=1,
         name="VAT",
         title="VAT per code",
-        columns=columns("Code", "Currency", "Supply", *sides),
+        columns=columns("Code", "Currency", "Supply", "Box", *sides),
         rows=tuple(rows),
         notes=tuple(notes),
     )

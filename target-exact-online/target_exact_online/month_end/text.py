@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connector_credentials import clean
+from target_exact_online.month_end.statements_deferred import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,11 @@ def lines_of(result: Result, *, bridges: bool = False) -> Iterator[str]:
         yield "Differences"
     for one in result.findings:
         yield from _finding(one)
+    if result.proposals:
+        yield ""
+        yield "Proposed entries"
+    for proposal in result.proposals:
+        yield clean(f"  {told(proposal)}")
     if result.not_compared:
         yield ""
         yield "Not compared"

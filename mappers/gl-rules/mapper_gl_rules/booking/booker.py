@@ -66,7 +66,7 @@ class Booker:
             booked = self._prepayment(order, facts, decision) if self._prepayments else []
             if settings.sales_orders:
                 check_state(order)
-                _check_refusal(decision.refusal)
+                check_refusal(decision.refusal)
                 header = document_header(order, order, facts, decision, self.rules)
                 header["debtor"] = debtor_of(order, facts, decision, settings)
                 _take_payment_condition(header, decision)
@@ -98,11 +98,7 @@ class Booker:
         order: Order,
     ) -> list[Booked]:
         settings = self.rules.settings
-        first = document_facts(kind, document, order, settings)
-        _check_refusal(self.postings.matcher.decide(first).refusal)
-        amounts = self.postings.amounts(first, document, order)
-        _check_sign(kind, document, amounts)
-        facts, decision, postings = decided_tax_point(first, lambda facts: self._at(facts, amounts))
+        (facts, decision, postings), amounts = self.decided(kind, document, order)
         if not postings:
             raise DocumentRefusedError(
                 reason=f"nothing to book, every amount is 0.00: {amounts.arithmetic}",
@@ -132,10 +128,24 @@ class Booker:
             *self._money(document, header, facts, entry, decision),
         ]
 
+    def decided(
+        self, kind: Literal["invoice", "credit_memo"], document: Document, order: Order
+    ) -> tuple[AtTaxPoint, Amounts]:
+        """Give what the rules make of a document, and its amounts.
+
+        Raises:
+            DocumentRefusedError: It cannot be booked.
+        """
+        first = document_facts(kind, document, order, self.rules.settings)
+        check_refusal(self.postings.matcher.decide(first).refusal)
+        amounts = self.postings.amounts(first, document, order)
+        _check_sign(kind, document, amounts)
+        return decided_tax_point(first, lambda facts: self._at(facts, amounts)), amounts
+
     def _at(self, facts: DocumentFacts, amounts: Amounts) -> AtTaxPoint:
         """Decide about a document at one tax point."""
         decision = self.postings.matcher.decide(facts)
-        _check_refusal(decision.refusal)
+        check_refusal(decision.refusal)
         mode = decision.outcome("mode") or self.rules.settings.mode
         sign = -1 if facts.kind == "credit_memo" else 1
         grouped = mode != "sales_invoice"
@@ -308,7 +318,7 @@ def _take_payment_condition(record: Record, decision: Decision) -> None:
         record["payment_condition"] = condition
 
 
-def _check_refusal(rule: Rule | None) -> None:
+def check_refusal(rule: Rule | None) -> None:
     """Refuse what a rule refuses as a whole."""
     if rule is not None:
         raise DocumentRefusedError(

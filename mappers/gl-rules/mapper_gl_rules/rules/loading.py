@@ -12,7 +12,7 @@ import msgspec
 
 from mapper_gl_rules.amounts import Options
 from mapper_gl_rules.exceptions import RulesError
-from mapper_gl_rules.rules.model import Outcome, Rule, Rules, Settings
+from mapper_gl_rules.rules.model import DeferredAccounts, Outcome, Rule, Rules, Settings
 from mapper_gl_rules.rules.shape import Place, check_shape, in_file, line_of
 from mapper_gl_rules.rules.vocabulary import OUTCOMES
 from mapper_gl_rules.rules.yaml_text import LARGEST, parse_yaml
@@ -99,6 +99,8 @@ def _settings(entry: Mapping[str, Any], locate: Locate) -> Settings:
             what_to_do="Use an IANA name such as Europe/Amsterdam.",
         ) from error
     values["registrations"] = frozenset(entry.get("registrations", ())) | {entry["home_country"]}
+    if "deferred" in entry:
+        values["deferred"] = DeferredAccounts(**entry["deferred"])
     adjustments = entry.get("adjustments", {})
     options = Options(
         discounts=entry.get("discounts", "net"),
@@ -133,6 +135,7 @@ def _vat_code(code: str, entry: Mapping[str, Any], locate: Locate) -> VatCode:
         supply=entry.get("supply"),
         valid_from=_date(entry, "from", place, locate),
         valid_until=_date(entry, "until", place, locate),
+        box=entry.get("box"),
     )
 
 
@@ -187,12 +190,17 @@ def _rules(entries: CommentedSeq, codes: set[str], locate: Locate) -> Iterable[R
 
 def _check_journal(settings: Settings, rules: tuple[Rule, ...], locate: Locate) -> None:
     """Ask for the journal of journal entries where there will be some."""
-    needed = settings.mode == "daily_journal" or any(
-        rule.book and (rule.book.mode == "daily_journal" or rule.book.clearing_gl) for rule in rules
+    needed = (
+        settings.mode == "daily_journal"
+        or settings.deferred
+        or any(
+            rule.book and (rule.book.mode == "daily_journal" or rule.book.clearing_gl)
+            for rule in rules
+        )
     )
     if needed and settings.general_journal is None:
         raise RulesError(
-            what="daily summaries and payments need a general journal",
+            what="daily summaries, payments and deferrals need a general journal",
             where=locate(("settings",), "settings.general_journal"),
             what_to_do='Add general_journal, such as "90".',
         )

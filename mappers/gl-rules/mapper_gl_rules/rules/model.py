@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mapper_gl_rules.dates import PaymentDate
     from mapper_gl_rules.vat import VatCode
 
-__all__ = ["BookingMode", "Outcome", "Rule", "Rules", "Settings"]
+__all__ = ["BookingMode", "DeferredAccounts", "Outcome", "Rule", "Rules", "Settings"]
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -39,6 +39,20 @@ class Rule(msgspec.Struct, frozen=True):
     line: int = 0
 
 
+class DeferredAccounts(msgspec.Struct, frozen=True):
+    """Accounts of what is deferred when a month ends.
+
+    Attributes:
+        not_shipped: Revenue that is invoiced, but not shipped.
+        not_invoiced: Revenue that is shipped, but not invoiced.
+        paid: Money received for what is not invoiced.
+    """
+
+    not_shipped: str
+    not_invoiced: str
+    paid: str
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The settings of a rules file.
 
@@ -59,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True):
         payment_date: Which day a payment is booked on: `capture` at the payment provider, else
             the first moment the shop shows it paid (`paid_seen`), or the document's.
         daily_per: What a daily summary is split by, beside store view and currency.
+        deferred: Accounts of what is deferred when a month ends; None: nothing is.
         options: How amounts are read.
     """
 
@@ -77,6 +92,7 @@ class Settings(msgspec.Struct, frozen=True):
     amounts: Literal["document", "base"] = "document"
     payment_date: PaymentDate = "capture"
     daily_per: Literal["store", "payment_method"] = "store"
+    deferred: DeferredAccounts | None = None
     options: Options = Options()
 
 

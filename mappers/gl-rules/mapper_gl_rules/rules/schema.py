@@ -49,6 +49,7 @@ _VAT_CODE = _object(
         "supply": {"enum": [*SUPPLIES, "none", "by_rule"]},
         "from": _DATE,
         "until": _DATE,
+        "box": _CODE,  # of the VAT return, for the month-end's report
     },
     "rate",
 )
@@ -116,6 +117,16 @@ _SETTINGS = _object(
             _object({"refund": _CHOICE, "fee": _CHOICE}),
             "VAT in `refund` and `fee` of credit memos: `goods` (their one rate), `proportional` "
             "(by the rates of the goods), `none` or a percentage.",
+        ),
+        "deferred": _help(
+            _object(
+                {"not_shipped": _CODE, "not_invoiced": _CODE, "paid": _CODE},
+                "not_shipped",
+                "not_invoiced",
+                "paid",
+            ),
+            "GL accounts of what the month-end defers: `not_shipped` (invoiced, not shipped), "
+            "`not_invoiced` (shipped, not invoiced) and `paid` (paid, not invoiced).",
         ),
         "surcharges": _help(
             {"type": "object", "additionalProperties": {"type": ["string", "null"]}},

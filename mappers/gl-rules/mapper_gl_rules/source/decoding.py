@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 
-from mapper_gl_rules.source import Document, Order
+from mapper_gl_rules.source import Document, Order, Shipment
 from mapper_gl_rules.source.messages import decode_any
 
 __all__ = ["Decoder", "in_other_currency"]
 
 _orders = msgspec.json.Decoder(Order)
 _documents = msgspec.json.Decoder(Document)
+_shipments = msgspec.json.Decoder(Shipment)
 # Two names of base amounts are cut short in Adobe's database.
 _SHORT = {
     "base_shipping_discount_tax_compensation_amnt": "shipping_discount_tax_compensation_amount",
@@ -62,6 +63,17 @@ class Decoder:
         document.raw = raw
         _check_amounts(document)
         return document
+
+    def shipment(self, raw: msgspec.Raw) -> Shipment:
+        """Decode a shipment, which has no amounts.
+
+        Raises:
+            msgspec.ValidationError: When it has not the shape of contract 1.
+        """
+        shipment = _shipments.decode(raw)
+        for number, line in enumerate(shipment.items):
+            _check_amount(line.qty, f"items[{number}].qty")
+        return shipment
 
 
 def in_other_currency(document: Document | Order, order: Order) -> Order | None:

@@ -24,6 +24,8 @@ __all__ = [
     "OrderExtension",
     "OrderItem",
     "Product",
+    "Shipment",
+    "ShippedLine",
     "Source",
     "Transaction",
 ]
@@ -152,6 +154,8 @@ class OrderItem(msgspec.Struct, gc=False):
     parent_item_id: int | None = None
     product_type: str | None = None
     qty_ordered: Amount = None
+    qty_shipped: Amount = None
+    is_virtual: int | bool | None = None
     price: Amount = None
     row_total: Amount = None
     row_total_incl_tax: Amount = None
@@ -237,6 +241,8 @@ class Order(msgspec.Struct, gc=False):
     shipping_discount_tax_compensation_amount: Amount = None
     base_grand_total: Amount = None
     total_paid: Amount = None
+    total_due: Amount = None
+    total_invoiced: Amount = None
     total_refunded: Amount = None
     subtotal_invoiced: Amount = None
     discount_invoiced: Amount = None
@@ -336,6 +342,26 @@ class Document(msgspec.Struct, gc=False):
         """The extension attributes; PHP writes an empty object as an empty list."""
         found = self.extension_attributes
         return found if isinstance(found, DocumentExtension) else _NO_EXTENSION
+
+
+class ShippedLine(msgspec.Struct, gc=False):
+    """Pieces of an order line that left the house."""
+
+    order_item_id: int
+    qty: Decimal
+    sku: str = ""
+
+
+class Shipment(msgspec.Struct, gc=False):
+    """A shipment; its money is told by the order and its invoices."""
+
+    entity_id: int
+    increment_id: str
+    order_id: int
+    created_at: str
+    items: list[ShippedLine]
+    updated_at: str | None = None
+    source: Source | None = None
 
 
 _fixed_product_taxes = msgspec.json.Decoder(list[FixedProductTax])

@@ -22,9 +22,10 @@ def compare(old: Rules, new: Rules) -> list[str]:
 
 def _settings(old: Rules, new: Rules) -> Iterator[str]:
     before, after = (_flat(one.settings) for one in (old, new))
-    for name in sorted(before):
-        if before[name] != after[name]:
-            yield f"~ setting {name}: {before[name]} -> {after[name]}"
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name, "None"), after.get(name, "None")
+        if was != now:
+            yield f"~ setting {name}: {was} -> {now}"
 
 
 def _flat(value: Any) -> dict[str, str]:

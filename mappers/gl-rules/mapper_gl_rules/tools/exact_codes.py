@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from mapper_gl_rules.rules.vocabulary import OUTCOMES
 from mapper_gl_rules.tools.master_data import division_of
 from mapper_gl_rules.tools.overlap import Scope
@@ -105,7 +107,8 @@ def _settings(rules: Rules, master: MasterData, those: list[Rule]) -> Iterator[t
         if journal is not None and (found is None or found.type != kind):
             text = f"{journal} is no open {'sales' if kind == _SALES else 'general'} journal"
             yield "unknown journal", f"{text} in Exact. Correct the setting or the rule."
-    for gl in (settings.debtor_gl, *(code.gl for code in rules.vat_codes if code.gl)):
+    deferred = msgspec.structs.astuple(settings.deferred) if settings.deferred else ()
+    for gl in (settings.debtor_gl, *deferred, *(code.gl for code in rules.vat_codes if code.gl)):
         if gl not in master.accounts:
             yield "unknown GL account", f"Exact has no GL account {gl}."
 

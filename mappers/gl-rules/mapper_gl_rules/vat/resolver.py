@@ -35,6 +35,7 @@ class VatCode(msgspec.Struct, frozen=True):
         supply: Kind of supply the code is for; None for any, `none` is never chosen by itself.
         valid_from: First tax point.
         valid_until: Last tax point.
+        box: Where it stands in the VAT return, for the month-end's report.
     """
 
     code: str
@@ -44,6 +45,7 @@ class VatCode(msgspec.Struct, frozen=True):
     supply: str | None = None
     valid_from: date | None = None
     valid_until: date | None = None
+    box: str | None = None
 
     def holds_on(self, tax_point: date) -> bool:
         """Tell whether the code may be used for a supply of that day."""
