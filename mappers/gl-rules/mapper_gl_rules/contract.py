@@ -220,6 +220,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "day": _TEXT,
             "ordered_on": _TEXT,
             "amount": _NUMBER,
+            "ordered": _NUMBER,
             "due": _NUMBER,
             "invoiced": _NUMBER,
             "paid": _NUMBER,

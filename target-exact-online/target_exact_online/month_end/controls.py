@@ -59,7 +59,7 @@ def debtors(evidence: Evidence) -> Iterator[Finding]:
             field="receivables",
             proposal="Compare the ageing list with the account card in Exact.",
         )
-    for code, currency, count in evidence.open_pairs or ():
+    for code, currency, count in evidence.open_pairs:
         yield _finding(
             "B2",
             f"Debtor {code} owes nothing, but {count} items are open: they were never matched.",

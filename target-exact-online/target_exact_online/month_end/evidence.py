@@ -18,7 +18,7 @@ from target_exact_online.month_end.audit_file import AuditLines, open_audit_file
 from target_exact_online.month_end.exact import Reading
 from target_exact_online.month_end.lines import ExactLines
 from target_exact_online.month_end.model import Calls, Filed
-from target_exact_online.month_end.sides import BalanceRow, Chart, Month
+from target_exact_online.month_end.sides import BalanceRow, Chart, Month, OpenItem
 from target_exact_online.month_end.tables import exact_lines
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Evidence:
     receivable_ids: tuple[str, ...] = ()
     account_ids: dict[str, str] = field(default_factory=dict)
     ageing: list[tuple[str, Decimal]] = field(default_factory=list)
-    open_pairs: list[tuple[str, str, int]] | None = None
+    items: list[OpenItem] | None = None
     histories: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     _folder: tempfile.TemporaryDirectory[str] | None = None
@@ -81,6 +81,14 @@ class Evidence:
     def by_number(self) -> bool:
         """Whether entries have no GUID."""
         return self.kind == "xaf"
+
+    @property
+    def open_pairs(self) -> list[tuple[str, str, int]]:
+        """Debtors who owe nothing and have open items: code, currency, how many."""
+        sums: dict[tuple[str, str], list[Decimal]] = {}
+        for one in self.items or ():
+            sums.setdefault((one.account, one.currency), []).append(one.amount)
+        return [(*name, len(found)) for name, found in sorted(sums.items()) if not sum(found)]
 
     @property
     def vat_filed(self) -> Filed | None:

@@ -27,7 +27,7 @@ from target_exact_online.month_end.mirror import (
     write_state,
 )
 from target_exact_online.month_end.model import Filed
-from target_exact_online.month_end.sides import BalanceRow, Header, Stamp
+from target_exact_online.month_end.sides import BalanceRow, Header, OpenItem, Stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -134,13 +134,20 @@ class Reading:
         except (AuthorizationRequiredError, RequestRefusedError):
             return []  # it may need a right that nothing else needs
 
-    def open_pairs(self) -> list[tuple[str, str, int]]:
-        """Return debtors who owe nothing and have open items: code, currency, how many."""
-        sums: dict[tuple[str, str], list[Decimal]] = {}
-        for row in self._get(ITEMS, select="HID,AccountCode,Amount,CurrencyCode"):
-            name = (as_text(row["AccountCode"]), as_text(row["CurrencyCode"]))
-            sums.setdefault(name, []).append(as_amount(row["Amount"]))
-        return [(*name, len(found)) for name, found in sorted(sums.items()) if not sum(found)]
+    def items(self) -> list[OpenItem]:
+        """Return every open item of a debtor."""
+        fields = "HID,AccountCode,Amount,CurrencyCode,JournalCode,EntryNumber,InvoiceNumber"
+        return [
+            OpenItem(
+                as_text(row["AccountCode"]),
+                as_text(row["CurrencyCode"]),
+                as_amount(row["Amount"]),
+                as_text(row.get("JournalCode")),
+                as_text(row.get("EntryNumber")),
+                as_text(row.get("InvoiceNumber")),
+            )
+            for row in self._get(ITEMS, select=fields)
+        ]
 
     def histories(self, month: Month, ids: Mapping[str, str]) -> dict[str, tuple[Decimal, Decimal]]:
         """Return opening and closing of balance sheet accounts (debit positive), by code.

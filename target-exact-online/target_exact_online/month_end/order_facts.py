@@ -72,8 +72,9 @@ class Fact:
         currency: ISO 4217.
         rate: Units of the company's currency for one of this one; None: not told.
         amount: Its total with VAT.
-        due: What the order still owes, or None.
-        invoiced: What of the order is invoiced, or None.
+        ordered: The total of its order.
+        invoiced: What of the order is invoiced.
+        due: What the shop says that the order still owes, or None.
         paid: What was paid for the order.
         paid_from: The day of the first payment (ISO), or an empty string.
         paid_on: The day of the last one (ISO), or an empty string.
@@ -96,8 +97,9 @@ class Fact:
     currency: str = ""
     rate: Decimal | None = None
     amount: Decimal = ZERO
+    ordered: Decimal = ZERO
+    invoiced: Decimal = ZERO
     due: Decimal | None = None
-    invoiced: Decimal | None = None
     paid: Decimal = ZERO
     paid_from: str = ""
     paid_on: str = ""
@@ -163,6 +165,21 @@ class OrderFacts:
         for facts in self._of.values():
             yield list(facts.values())
 
+    def owing(self) -> dict[OrderName, Fact]:
+        """Return of each order that names what it owes the fact that says so."""
+        known = ((name, facts.values()) for name, facts in self._of.items())
+        said = ((name, [one for one in facts if one.due is not None]) for name, facts in known)
+        return {name: facts[-1] for name, facts in said if facts}
+
+    def keys(self) -> dict[str, OrderName]:
+        """Return the order of each invoice and credit memo, by document key."""
+        return {
+            key: name
+            for name, facts in self._of.items()
+            for key, one in facts.items()
+            if one.kind in ("invoice", "credit_memo")
+        }
+
 
 def _fact(record: Mapping[str, Any]) -> Fact:
     source = record.get("source") or {}
@@ -178,8 +195,9 @@ def _fact(record: Mapping[str, Any]) -> Fact:
         currency=intern(_text(record.get("currency"))),
         rate=None if rate is None else Decimal(str(rate)),
         amount=_amount(record.get("amount")),
+        ordered=_amount(record.get("ordered")),
+        invoiced=_amount(record.get("invoiced")),
         due=None if record.get("due") is None else _amount(record["due"]),
-        invoiced=None if record.get("invoiced") is None else _amount(record["invoiced"]),
         paid=_amount(record.get("paid")),
         paid_from=_text(record.get("paid_from")),
         paid_on=_text(record.get("paid_on")),

@@ -162,7 +162,7 @@ class Comparison:
                    if code in evidence.account_ids}  # fmt: skip
             evidence.histories = evidence.reading.histories(evidence.month, ids)
             if depth == "full":
-                evidence.open_pairs = evidence.reading.open_pairs()
+                evidence.items = evidence.reading.items()
         local = evidence.kind != "api"  # a mirror costs what changed, an audit file nothing
         if not local and (depth == "sums" or (depth == "lines" and self._sums_agree())):
             self._take_sums()

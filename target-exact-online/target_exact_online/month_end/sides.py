@@ -346,6 +346,27 @@ class BalanceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenItem:
+    """What a debtor owes for one document, or has paid and nobody matched.
+
+    Attributes:
+        account: Code of the debtor.
+        currency: ISO 4217.
+        amount: What is owed, in that currency; a payment is negative.
+        journal: The journal of its entry.
+        entry: The number of its entry.
+        invoice: The number of its invoice in Exact, or an empty string.
+    """
+
+    account: str
+    currency: str
+    amount: Decimal
+    journal: str
+    entry: str
+    invoice: str
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """The header of an entry, looked up because its lines are not where they should be.
 

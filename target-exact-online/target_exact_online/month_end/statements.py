@@ -5,7 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from target_exact_online.month_end import statements_deferred, statements_money, statements_vat
+from target_exact_online.month_end import (
+    statements_debtors,
+    statements_deferred,
+    statements_money,
+    statements_vat,
+)
 from target_exact_online.month_end.model import Statement, columns
 
 if TYPE_CHECKING:
@@ -31,7 +36,7 @@ def build(comparison: Comparison, result: Result) -> tuple[Statement, ...]:
         statements_money.clearing(comparison),
         statements_deferred.deferred(comparison),
         statements_money.cut_off(comparison),
-        statements_money.debtors(comparison),
+        statements_debtors.debtors(comparison),
         _currency(comparison, result),
         statements_money.rounding(ledger, month, comparison.wish.rounding_accounts),
     )

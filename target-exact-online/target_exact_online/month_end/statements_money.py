@@ -217,38 +217,6 @@ def _late(ledger: Ledger, month: Month) -> list[tuple[sa.Row[Any], str]]:
     return [(row, "came after the month was signed off") for row in rows]
 
 
-def debtors(comparison: Comparison) -> Statement:
-    """Return the debtors' balance beside the open items, and their ages.
-
-    Args:
-        comparison: What was read.
-    """
-    evidence = comparison.evidence
-    balance, items = evidence.receivable, evidence.open_items
-    rows: list[tuple[Cell, ...]] = []
-    if balance is not None and items is not None:
-        rows = [
-            ("Debtors' accounts", balance),
-            ("Open items", items),
-            ("Difference", cents(balance - items)),
-        ]
-    rows += [(f"Age {label}", cents(amount)) for label, amount in evidence.ageing]
-    pairs = evidence.open_pairs
-    rows += [(f"Debtor {code} balances, {n} items open", cents(ZERO)) for code, _, n in pairs or ()]
-    return Statement(
-        number=8,
-        name="Debtors",
-        title="Debtors and open items, as they are now",
-        columns=columns("What", "Amount:money"),
-        rows=tuple(rows),
-        notes=(
-            *(() if evidence.ageing else ("Exact did not tell the ages.",)),
-            *(() if pairs is not None else ("Open pairs (B2) are read with --depth full.",)),
-        ),
-        not_compared="" if rows else "Exact's debtors were not read.",
-    )
-
-
 def rounding(ledger: Ledger, month: Month, accounts: frozenset[str]) -> Statement:
     """Return what rounding costs, by the rules that booked it.
 

@@ -41,9 +41,9 @@ def test_all_ten_are_there_and_say_what_they_are(company: Company) -> None:
         ["21", "EUR", "domestic", "", *["100.00"] * 3, *["21.00"] * 3],
     ]
     assert rows(found, 8)[:3] == [
-        ["Debtors' accounts", "121.00"],
-        ["Open items", "121.00"],
-        ["Difference", "0.00"],
+        ["Debtors' accounts", "121.00", None, None],
+        ["Open items", "121.00", None, None],
+        ["Difference", "0.00", None, None],
     ]
     assert rows(found, 9) == [["EUR", *["121.00"] * 4, "0.00", "1.000000"]]
 
@@ -150,6 +150,33 @@ def test_debtors_that_do_not_agree_with_open_items(company: Company) -> None:
     assert (found.codes, found.finding("B1")["ours"]) == (["B1"], "121.00")
 
 
+def owing(number: int, due: float, **changes: Any) -> Any:
+    """What the mapper tells of an invoice of 121.00 whose order is of 151.25."""
+    fact = {"document_key": f"shop:nl:invoice:{number:09}", "kind": "invoice", "order": number}
+    fact |= {"ordered": 151.25, "invoiced": 121.0, "due": due, "currency": "EUR"}
+    source = {"instance": "shop", "order_increment_id": f"O{number:09}"}
+    return "order_facts", fact | {"source": source} | changes
+
+
+def test_open_items_beside_what_the_shop_is_owed(company: Company) -> None:
+    company.post(invoice(1), invoice(2), invoice(3))
+    # The first owes all, the second was paid and the third in part; 30.25 is not invoiced yet.
+    company.records += [owing(1, 151.25), owing(2, 30.25), owing(3, 80.25)]
+    found = company.compare("--depth", "full", "--source", "mirror")
+    told = [row for row in rows(found, 8) if row[2] is not None]
+    assert told == [
+        ["Open items of 3 orders that were read, EUR", "363.00", "171.00", "192.00"],
+        ["Order O000000002, EUR", "121.00", "0.00", "121.00"],
+        ["Order O000000003, EUR", "121.00", "50.00", "71.00"],
+    ]
+    quick = company.compare()
+    assert [row for row in rows(quick, 8) if row[2] is not None] == [
+        ["Open items of 3 orders that were read, EUR", None, "171.00", None]
+    ]
+    without = company.compare(with_shop=False).result["statements"][7]
+    assert "The shop told no total_due" in " ".join(without["notes"])
+
+
 def test_what_customers_owe_is_told_by_age_without_reading_each_of_them(company: Company) -> None:
     company.post(invoice(1, day="2026-11-01"), invoice(2, day="2026-09-20", net="200.00"))
     found = company.compare("--depth", "sums")
@@ -173,6 +200,8 @@ def test_a_debtor_who_owes_nothing_may_have_items_that_nobody_matched(company: C
     assert rows(company.compare("--depth", "full", "--source", "mirror"), 8)[-1] == [
         "Debtor 10 balances, 3 items open",
         "0.00",
+        None,
+        None,
     ]
 
 

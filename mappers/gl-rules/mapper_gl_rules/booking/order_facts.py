@@ -70,7 +70,6 @@ class OrderFacts:
         if order is None or document.state == _CANCELED:
             return []
         record = self._begun(kind, document, order)
-        record |= {"due": order.total_due, "invoiced": order.total_invoiced}
         if self._rules.settings.deferred is not None:
             try:
                 record |= self._days(document, order, credit_memo=kind == "credit_memo")
@@ -88,7 +87,6 @@ class OrderFacts:
     def order(self, order: Order) -> list[Booked]:
         """Give the pieces of an order, what was paid for it, and when."""
         record = self._begun("order", order, order)
-        record |= {"due": order.total_due, "invoiced": order.total_invoiced}
         if self._rules.settings.deferred is not None and order.state != "canceled":
             try:
                 record |= self._days(order, order, credit_memo=False)
@@ -165,6 +163,9 @@ class OrderFacts:
             "order": order.entity_id,
             "currency": document.order_currency_code or order.order_currency_code,
             "amount": document.grand_total,
+            "ordered": order.grand_total,
+            "invoiced": order.total_invoiced,
+            "due": order.total_due,
             "rules_version": self._rules.version,
             "source": source,
         }
