@@ -8,7 +8,7 @@ from exact_online.errors import ConfigError
 from target_exact_online.console.documents import reason_in
 from target_exact_online.console.texts import N_
 from target_exact_online.desk.status import compared_months
-from target_exact_online.month_end import report_html, sign_off
+from target_exact_online.month_end import proposals, report_html, sign_off
 from target_exact_online.month_end.kept import open_month
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ def sign(desk: Desk, request: Request, form: Form) -> Response:
 
 
 def approve(desk: Desk, request: Request, form: Form) -> Response:
-    """Approve an entry that the comparison proposes."""
+    """Approve an entry that the comparison proposes: the next run sends it, and its reversal."""
     del request
     kept, proposal = _seen(desk, form), form.own("proposal")
-    sign_off.approve(desk.ledger, kept.result.proposals, proposal)
+    proposals.approve(desk.ledger, kept.month, kept.result.proposals, proposal)
     return desk.back(_address(kept), N_("Approved: %(proposal)s"), proposal=proposal)
 
 

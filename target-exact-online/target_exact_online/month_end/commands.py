@@ -15,6 +15,7 @@ from exact_online.client import division_of
 from exact_online.errors import ConfigError
 from target_exact_online.desk.commands import open_ledger
 from target_exact_online.month_end import proposals, sign_off, text
+from target_exact_online.month_end.kept import open_month
 from target_exact_online.month_end.reports import Files
 from target_exact_online.month_end.run import (
     DEPTHS,
@@ -180,8 +181,8 @@ def approve(obj: Any, /, *, proposal: str, month: str, division: int | None) -> 
     """Approve an entry that the last comparison of a month proposes; it is sent, and reversed."""
     ledger = open_ledger(obj)
     known = _known(obj, ledger, month, division)
-    newest = sign_off.history(ledger, known.division, known.year, known.period)[0]
-    keys = proposals.approve(ledger, known, sign_off.content(ledger, newest), proposal)
+    kept = open_month(ledger, known.division, known.year, known.period)
+    keys = proposals.approve(ledger, known, kept.result.proposals, proposal)
     click.echo(clean(f"Approved: {proposal}"))
     try:
         post_held(with_defaults(obj.config) | {"division": known.division})

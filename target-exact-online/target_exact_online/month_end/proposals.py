@@ -30,7 +30,7 @@ from target_exact_online.month_end.model import Proposal, ProposedLine
 from target_exact_online.month_end.sides import cents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from target_exact_online.ledger.store import Ledger
     from target_exact_online.month_end.deferred import Deferral
@@ -156,7 +156,7 @@ def _told(ledger: Ledger, kind: str, division: int) -> dict[str, str]:
         return {one["proposal"]: one["content"] for one in told if one["division"] == division}
 
 
-def approve(ledger: Ledger, month: Month, told: Mapping[str, Any], name: str) -> list[str]:
+def approve(ledger: Ledger, month: Month, proposed: Iterable[Proposal], name: str) -> list[str]:
     """Approve a proposed entry; return the keys of the entry and its reversal, to be posted.
 
     Approved again it returns them again, as long as one of them is not posted.
@@ -164,7 +164,7 @@ def approve(ledger: Ledger, month: Month, told: Mapping[str, Any], name: str) ->
     Args:
         ledger: The audit trail.
         month: The month.
-        told: The month's newest comparison, as JSON has it.
+        proposed: What the month's newest comparison proposes.
         name: The proposal.
 
     Raises:
@@ -177,11 +177,10 @@ def approve(ledger: Ledger, month: Month, told: Mapping[str, Any], name: str) ->
             msg = f"Proposal {name!r} was approved before: it is posted as {numbers}, once."
             raise ConfigError(msg)
         return keys
-    found = [one for one in told.get("proposals") or () if one["name"] == name]
-    if not found:
+    one = next((one for one in proposed if one.name == name), None)
+    if one is None:
         msg = f"There is no proposal {name!r} in the last comparison of this month."
         raise ConfigError(msg)
-    one = msgspec.convert(found[0], Proposal)
     if _told(ledger, EVENT_MADE, month.division).get(name) != fingerprint(one):
         msg = f"Proposal {name!r} is not the one that the audit trail knows: compare again."
         raise ConfigError(msg)

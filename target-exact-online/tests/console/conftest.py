@@ -24,13 +24,15 @@ from target_exact_online.console.serving import listening, server_of
 from target_exact_online.ledger.rows import Document
 from target_exact_online.ledger.runs import Run
 from target_exact_online.ledger.store import Facts, Ledger
-from target_exact_online.month_end import sign_off
+from target_exact_online.month_end import proposals, sign_off
 from target_exact_online.month_end.lines import store
 from target_exact_online.month_end.model import (
     Bridge,
     BridgeRow,
     Effect,
     Finding,
+    Proposal,
+    ProposedLine,
     Result,
     Statement,
     columns,
@@ -126,6 +128,18 @@ def _exact(number: int, account: str, amount: str, vat: str | None, center: str 
     return made | {"amount": Decimal(amount), "amount_dc": Decimal(amount), "timestamp": 1}
 
 
+def accrual(ledger: Ledger, month: sign_off.Month) -> Proposal:
+    """Return what is proposed for revenue that was not shipped."""
+    sides = ("8000", "50.00"), ("1800", "-50.00")
+    state = sign_off.ledger_side.fingerprint(ledger, month, without=proposals.OWN_KINDS)
+    return Proposal(
+        name="2026-10-not-shipped", title="Revenue invoiced, not shipped", journal="90",
+        entry_date=month.last, reversal_date=date(2026, 11, 1), currency="EUR",
+        amount=Decimal("50.00"), documents=1, documents_state=state,
+        lines=tuple(ProposedLine(gl_account=code, amount=Decimal(one)) for code, one in sides),
+    )  # fmt: skip
+
+
 def keep_month(ledger: Ledger, **changes: Any) -> Result:
     """Keep a comparison of October with a difference that somebody made."""
     month = sign_off.Month(DIVISION, 2026, 10, date(2026, 10, 1), date(2026, 10, 31), "EUR")
@@ -165,7 +179,7 @@ def keep_month(ledger: Ledger, **changes: Any) -> Result:
         division=DIVISION, company="Winkel B.V.", year=2026, period=10, first=month.first,
         last=month.last, currency="EUR", made_at=datetime.now(UTC), source="mirror", depth="lines",
         findings=(finding,), bridges=(bridge,), statements=tuple(statements),
-        rules_versions=(("1", 2),), inputs_hash="ab" * 32, proposals=("B3:fee",),
+        rules_versions=(("1", 2),), inputs_hash="ab" * 32, proposals=(accrual(ledger, month),),
         ledger_state=sign_off.ledger_side.fingerprint(ledger, month),
     )  # fmt: skip
     result = sign_off.replace(result, **changes)

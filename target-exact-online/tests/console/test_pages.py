@@ -288,8 +288,15 @@ def test_the_month_is_the_report_and_is_signed(either: Running, tmp_path: Path) 
     (made_at, *_) = re.findall(r'name="made_at" value="([^"]*)"', text)
     which = {"division": str(DIVISION), "year": "2026", "period": "10"}
     assert either.send("/month/approve", made_at=made_at, proposal=own("x"), **which).status == 400
-    done = either.send("/month/approve", made_at=made_at, proposal=own("B3:fee"), **which)
+    done = either.send(
+        "/month/approve", made_at=made_at, proposal=own("2026-10-not-shipped"), **which
+    )
     assert done.status == 303
+    entry = f"month-end:{DIVISION}:accrual:2026-10-not-shipped"
+    assert [state_of(either, key) for key in (entry, entry.replace("accrual", "reversal"))] == [
+        "held",  # the next run sends it
+        "held",
+    ]
     keep_month(either.desk.ledger)  # compared again
     stale = either.send("/month/sign", made_at=made_at, reason="seen", **which)
     assert "compared again since you opened the page" in stale.text
