@@ -39,6 +39,7 @@ DEFAULTS: dict[str, Any] = {
     "exact.double_slashes": "refused",  # in paths: refused, or merged as web servers do
     "exact.select_needed": "lists",  # by all lists, by bulk ones only (as documented), or never
     "exact.filter_needed": True,  # by lists that have a sync twin; the real server: since 2021/22
+    "exact.webhook_validation": "before",  # the empty request comes before or after the answer
     "exact.refused_methods": {},  # resource -> HTTP methods that the company does not allow
 }
 
@@ -49,6 +50,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "exact.variable_rate": ("mandatory", "optional"),
     "exact.order_amount_without_price": ("ignored", "counts"),
     "exact.double_slashes": ("refused", "merged"),
+    "exact.webhook_validation": ("before", "after"),
     "exact.select_needed": ("lists", "bulk", "never"),
 }
 

@@ -30,6 +30,7 @@ from target_exact_online.month_end.commands import reconcile
 from target_exact_online.run import TerminatedError
 from target_exact_online.summary import EXIT_ERROR
 from target_exact_online.target import TargetExactOnline
+from target_exact_online.webhooks.commands import webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,7 +129,10 @@ cli = TargetGroup(
 )
 
 _LOGIN = login_commands(TargetExactOnline.name)
-for _command in (doctor, status, documents, audit, anonymise, reconcile, console, *_LOGIN):
+for _command in (
+    *(doctor, status, documents, audit, anonymise, reconcile, webhooks, console),
+    *_LOGIN,
+):
     cli.add_command(_command)
 
 

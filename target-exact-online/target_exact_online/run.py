@@ -30,6 +30,7 @@ from target_exact_online.posting.run import Posting
 from target_exact_online.posting.take_over import Settling
 from target_exact_online.settings import with_defaults
 from target_exact_online.summary import EXIT_ERROR, Summary
+from target_exact_online.webhooks import consuming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -168,6 +169,7 @@ def _run(
         run = Run(ledger.engine)
         summary.run_id = run.run_id
         cleanup.callback(run.finish)
+        consuming.make_stale(ledger.engine)
         progress = cleanup.enter_context(contextlib.closing(Progress(summary, logger)))
         outbox = build_outbox(
             config,
@@ -190,6 +192,7 @@ def _run(
             outbox.start()
             read(outbox)
             exit_code = summary.exit_code(config["fail_on"])
+            consuming.compare_in_run(config, ledger, company, summary)
         except TerminatedError as ended:
             company.client.budget.cancel()
             exit_code = ended.exit_code

@@ -54,6 +54,7 @@ class Summary:
     failed: dict[str, Line] = field(default_factory=dict)  # tried again by themselves
     skipped: dict[str, Line] = field(default_factory=dict)  # nothing to book, e.g. a zero total
     changed: dict[str, Line] = field(default_factory=dict)  # another version came after posting
+    different: dict[str, Line] = field(default_factory=dict)  # changed in Exact after posting
     held: int = 0  # only taken into the ledger in this run
     warnings: list[Line] = field(default_factory=list)  # worth knowing of posted documents
     attached: int = 0  # PDF copies
@@ -114,6 +115,11 @@ class Summary:
             self.amounts[key] += Decimal(amount)
         self.parked.pop(document.document_key, None)
         self.failed.pop(document.document_key, None)
+
+    def differ(self, document_key: str, order_number: str | None, words: str) -> None:
+        """Keep that Exact has a posted document in another way than it was posted."""
+        with self._lock:
+            self.different[document_key] = Line(document_key, order_number, words)
 
     def hold(self, reason: str, resume_at: datetime | None) -> None:
         """Note why documents are held, and until when (UTC)."""

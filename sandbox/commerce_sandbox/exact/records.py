@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stdnum.eu import vat as eu_vat
 from stdnum.gb import vat as gb_vat
 
-from commerce_sandbox.exact import booking, messages, store
+from commerce_sandbox.exact import booking, messages, store, webhook_subscriptions
 from commerce_sandbox.exact.company import ACCOUNT_CODE_WIDTH, pad_account_code
 from commerce_sandbox.exact.errors import ForbiddenError, refuse
 from commerce_sandbox.exact.metadata import resources
@@ -382,4 +382,5 @@ RECORDS: dict[str, Record] = {
     "documents/DocumentAttachments": Record(
         _attachment, references={"Document": "documents/Documents"}
     ),
+    webhook_subscriptions.RESOURCE: Record(webhook_subscriptions.check),
 }  # fmt: skip

@@ -113,6 +113,7 @@ TABLES: dict[str, Table] = {
     "system/Divisions": Table("exact_divisions", "Code"),
     "vat/VATCodes": _master("exact_vat_codes"),
     "vat/VatPercentages": Table("exact_vat_percentages", parent="VATCodeID", master=True),
+    "webhooks/WebhookSubscriptions": Table("exact_webhook_subscriptions"),
 }
 
 #: Who made and changed rows that do not say so: the user who gave the usual consent.

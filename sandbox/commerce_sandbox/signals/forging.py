@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from commerce_sandbox.exceptions import SignalError
@@ -57,6 +58,12 @@ FORGERIES: dict[str, Callable[[Signal, Signal], Signal]] = {
 }
 
 
+@cache
+def _stranger() -> Signer:
+    """Return one stranger for all forgeries: keys take long to make."""
+    return Signer.stranger()
+
+
 def forged(how: str, signer: Signer, make: Callable[[Signer], Signal]) -> Signal:
     """Return a forged signal that a receiver must refuse.
 
@@ -70,4 +77,4 @@ def forged(how: str, signer: Signer, make: Callable[[Signer], Signal]) -> Signal
     """
     if how not in FORGERIES:
         raise SignalError.unknown(what="forgery", name=how, names=FORGERIES)
-    return FORGERIES[how](make(signer), make(Signer.stranger()))
+    return FORGERIES[how](make(signer), make(_stranger()))

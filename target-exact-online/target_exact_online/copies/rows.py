@@ -192,7 +192,7 @@ class Rows:
 
     def _end(self, one: Copy, state: str, event: Event, **values: Any) -> None:
         with self.engine.begin() as connection:
-            _log(connection, self.keys, event)
+            chain.append_of_document(connection, self.keys, event)
             _write(connection, one.document_key, state=state, attempts=one.attempts + 1, **values)
 
     def _opened(self, row: sa.Row[Any]) -> Copy:
@@ -245,7 +245,7 @@ def try_again(
     )
     found = list(connection.scalars(statement))
     for key in () if dry_run else found:
-        _log(connection, keys, Event("attach_again", key, {"by": by}))
+        chain.append_of_document(connection, keys, Event("attach_again", key, {"by": by}))
         _write(connection, key, state=WAITING, next_retry_at=datetime.now(UTC))
     return found
 
@@ -267,13 +267,3 @@ def _write(connection: Connection, document_key: str, **values: Any) -> None:
         .where(attachments.c.document_key == document_key)
         .values(updated_at=datetime.now(UTC), **values)
     )
-
-
-def _log(connection: Connection, keys: DataKeys, event: Event) -> None:
-    """Append an event of a document, with the fingerprint of its row."""
-    seq, _ = chain.lock_head(connection)
-    here = documents.c.document_key == event.document_key
-    connection.execute(documents.update().where(here).values(last_seq=seq + 1))
-    row = connection.execute(sa.select(documents).where(here)).one()
-    event.detail["facts"] = chain.facts_of(keys, row._asdict())
-    chain.append(connection, keys, [event])

@@ -94,6 +94,7 @@ def documents() -> None:
 @documents.command("list")
 @_search_options
 @click.option("--changed", is_flag=True, help="Only those that changed after they were posted.")
+@click.option("--different", is_flag=True, help="Only those that Exact has in another way today.")
 @click.option("--limit", type=int, help="How many at most; 100, with --json all.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 @click.pass_obj
@@ -305,7 +306,8 @@ def _print_table(rows: Iterable[Row[Any]]) -> None:
     for name in _COLUMNS:
         table.add_column(name, justify="right" if name == "amount" else "left")
     for row in rows:
-        values = (getattr(row, name) for name in _COLUMNS)
+        values = [getattr(row, name) for name in _COLUMNS]
+        values[-1] = values[-1] or row.in_exact
         table.add_row(*(Text(clean(value)) if value else "" for value in values))
     _console().print(table)
 

@@ -20,7 +20,7 @@ from target_exact_online.ledger import payload
 from target_exact_online.ledger.chain import PAYLOADS
 from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.rows import SUMMARY_STREAM
-from target_exact_online.ledger.tables import documents, events, postings
+from target_exact_online.ledger.tables import differences, documents, events, postings
 from target_exact_online.master_data.cache import Cache, DamagedRowError
 from target_exact_online.master_data.kinds import GL_ACCOUNTS
 from target_exact_online.posting.events import Anonymised, Replayed, Skipped
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _PAGE = 1_000
 _AMOUNT = re.compile(r"-?[0-9]{1,15}([.,][0-9]{1,4})?")
+_IN_EXACT = differences.c.words.label("in_exact")
 _FORGOTTEN_AT_A_TIME = 500
 
 
@@ -47,6 +48,7 @@ class Search:
     error: str | None = None  # a text that the reason contains
     keys: tuple[str, ...] = ()
     changed: bool = False  # a later version came that Exact does not have
+    different: bool = False  # Exact has it in another way than it was posted
     division: int | None = None
     since: str | None = None  # booked on this day or later (ISO)
     until: str | None = None  # booked on this day or earlier (ISO)
@@ -65,6 +67,7 @@ class Search:
             (self.error, here.error.contains(self.error or "", autoescape=True)),
             (self.keys, here.document_key.in_(self.keys)),
             (self.changed, here.newer_hash.is_not(None)),
+            (self.different, here.document_key.in_(sa.select(differences.c.document_key))),
             (self.division, here.division == self.division),
             (self.since, here.entry_date >= (self.since or "")),
             (self.until, here.entry_date <= (self.until or "")),
@@ -173,7 +176,8 @@ def find(
                 .limit(_PAGE if limit is None else min(_PAGE, limit - given))
             )
             page = connection.execute(
-                sa.select(*(one for one in documents.c if one.name not in PAYLOADS))
+                sa.select(*(one for one in documents.c if one.name not in PAYLOADS), _IN_EXACT)
+                .outerjoin(differences, differences.c.document_key == documents.c.document_key)
                 .where(documents.c.document_key.in_(keys))
                 .order_by(*along)
             ).all()
@@ -211,7 +215,11 @@ def show(ledger: Ledger, document_key: str) -> Shown:
     """
     happened = sa.select(events).where(events.c.document_key == document_key)
     booked = sa.select(postings).where(postings.c.document_key == document_key)
-    whole = copies.with_copy(sa.select(documents).where(documents.c.document_key == document_key))
+    whole = copies.with_copy(
+        sa.select(documents, _IN_EXACT)
+        .outerjoin(differences, differences.c.document_key == documents.c.document_key)
+        .where(documents.c.document_key == document_key)
+    )
     with reading(ledger.engine) as connection:
         row = connection.execute(whole).one_or_none()
         if row is None:

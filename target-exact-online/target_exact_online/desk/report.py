@@ -115,7 +115,7 @@ def as_dict(summary: Summary, exit_code: int, error: BaseException | None = None
         "updated": dict(summary.updated),
         **{
             name: [_as_dict(line) for line in getattr(summary, name).values()]
-            for name in ("parked", "failed", "skipped", "changed")
+            for name in ("parked", "failed", "skipped", "changed", "different")
         },
         "warnings": [_as_dict(line) for line in summary.warnings],
         "attachments": {
@@ -147,6 +147,7 @@ def _lines(summary: Summary, exit_code: int, error: BaseException | None) -> Ite
         (summary.parked, "PARKED"),
         (summary.failed, "FAILED, tried again by itself"),
         (summary.changed, "CHANGED after posting"),
+        (summary.different, "IN EXACT in another way than posted"),
         (summary.skipped, "skipped, nothing to book"),
     ):
         yield from _listed(lines, words)

@@ -16,7 +16,13 @@ from exact_online.stored_login import open_login, store_errors
 from exact_online.tokens import REFRESH_LIFE_DAYS, WARN_FROM_DAY
 from target_exact_online.desk.commands import open_ledger
 from target_exact_online.ledger.database import reading
-from target_exact_online.ledger.tables import IS_OPEN, documents, reconciliations, runs
+from target_exact_online.ledger.tables import (
+    IS_OPEN,
+    differences,
+    documents,
+    reconciliations,
+    runs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -156,6 +162,7 @@ def examine(ledger: Ledger, config: dict[str, Any], longest: timedelta) -> Itera
     for state, waiting in found.waiting.items():
         yield _oldest(state, waiting)
     yield from _months(found.months)
+    yield from _different(ledger)
     if (left := found.calls_left) is not None:
         yield Finding("ok", "calls", f"{left} were left after the last run", left)
     yield login(config, now)
@@ -186,6 +193,17 @@ def _months(months: Iterable[ComparedMonth]) -> Iterator[Finding]:
             told += "" if one.is_settled else f": reconcile --month {name}"
             level: Level = "ok" if one.is_settled else "warning"
             yield Finding(level, f"month {name}", told, one.made_at)
+
+
+def _different(ledger: Ledger) -> Iterator[Finding]:
+    """Yield what signals showed of posted documents; nothing where no signal ever came."""
+    with reading(ledger.engine) as connection:
+        count, since = connection.execute(
+            sa.select(sa.func.count(), sa.func.min(differences.c.seen_at))
+        ).one()
+    if count:
+        told = f"{count} posted documents, the first since {since:%Y-%m-%d %H:%M} UTC: "
+        yield Finding("warning", "changed in Exact", f"{told}documents list --different", count)
 
 
 def login(config: Mapping[str, Any], now: datetime) -> Finding:

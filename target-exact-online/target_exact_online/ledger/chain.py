@@ -102,6 +102,16 @@ def append(connection: Connection, keys: DataKeys, happened: Sequence[Event]) ->
     connection.execute(chain.update().values(seq=seq, hash=previous))
 
 
+def append_of_document(connection: Connection, keys: DataKeys, event: Event) -> None:
+    """Append an event of a document that leaves its row as it is, with the row's fingerprint."""
+    seq, _ = lock_head(connection)
+    here = documents.c.document_key == event.document_key
+    connection.execute(documents.update().where(here).values(last_seq=seq + 1))
+    row = connection.execute(sa.select(documents).where(here)).one()
+    event.detail[_FACTS] = facts_of(keys, row._asdict())
+    append(connection, keys, [event])
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
     """What `audit verify` found."""

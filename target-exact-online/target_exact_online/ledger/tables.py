@@ -187,3 +187,30 @@ reconciliations = sa.Table(
     sa.Column("note", sa.LargeBinary),
     sa.Column("chain_hash", sa.String(64)),
 )
+
+# What both systems said may have changed; whoever is to look at it does so once for all repeats.
+signals = sa.Table(
+    "signals",
+    metadata,
+    sa.Column("source", sa.String(16), primary_key=True),  # exact or adobe
+    sa.Column("division", sa.Integer, primary_key=True, autoincrement=False),  # 0: of the shop
+    sa.Column("topic", sa.String(64), primary_key=True),
+    sa.Column("key", sa.String(64), primary_key=True),  # the sender's own for the record
+    sa.Column("action", sa.String(16), nullable=False),  # create, update or delete, or empty
+    sa.Column("order_id", sa.BigInteger),  # the shop's order that is to be read
+    sa.Column("first_at", UtcDateTime, nullable=False),  # of those that nobody has looked at
+    sa.Column("last_at", UtcDateTime, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False),
+    sa.Column("handled_at", UtcDateTime),  # when somebody looked; None: nobody has
+)
+
+# Posted documents whose entry in Exact is not what was posted, as a signal showed.
+differences = sa.Table(
+    "differences",
+    metadata,
+    sa.Column("document_key", sa.String(255), primary_key=True),
+    sa.Column("division", sa.Integer, nullable=False),
+    sa.Column("codes", sa.String(64), nullable=False),  # classes of the month-end comparison
+    sa.Column("words", sa.Text, nullable=False),  # without names of people
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+)

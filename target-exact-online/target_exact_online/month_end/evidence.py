@@ -22,13 +22,14 @@ from target_exact_online.month_end.sides import BalanceRow, Chart, Month, OpenIt
 from target_exact_online.month_end.tables import exact_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from decimal import Decimal
 
     from sqlalchemy.engine import Engine
 
     from target_exact_online.company import Company
     from target_exact_online.ledger.store import Ledger
+    from target_exact_online.month_end.sides import Entry
 
 Source = Literal["api", "mirror", "xaf"]
 _RECEIVABLES, _FIRST_RESULT = 20, 110
@@ -148,6 +149,26 @@ class Evidence:
             self.notes += self.reading.notes
         self.lines = found
         return found
+
+    def read_entries(self, ids: Iterable[str], numbers: Iterable[str]) -> list[Entry]:
+        """Return single entries as Exact has them now, whatever period they are in.
+
+        Args:
+            ids: GUIDs of entries.
+            numbers: Numbers of entries of which Exact gave no GUID.
+        """
+        engine = self._staging()
+        found: set[str] = set()
+
+        def keep(rows: list[dict[str, Any]]) -> None:
+            found.update(row["entry_id"] for row in rows)
+            with engine.begin() as connection:
+                lines.store(connection, self.month.division, rows)
+
+        if self.reading is not None:
+            self.reading.entries(ids, numbers, keep)
+        self.lines = ExactLines(engine, self.month.division, self.chart, moving=False)
+        return list(self.lines.elsewhere(found).values())
 
     def _staging(self) -> Engine:
         """Return a database of this comparison alone."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -315,6 +317,27 @@ class Reading:
             return how
         msg = f"{refusal} Export an audit file instead: --source xaf FILE."
         raise RequestRefusedError(msg)
+
+    def entries(
+        self,
+        ids: Iterable[str],
+        numbers: Iterable[str],
+        keep: Callable[[list[dict[str, Any]]], None],
+    ) -> None:
+        """Read the lines of single entries, forty entries a call.
+
+        Args:
+            ids: GUIDs of entries.
+            numbers: Numbers of entries of which Exact gave no GUID: printed invoices.
+            keep: Takes columns of `exact_lines`.
+        """
+        wanted = [("EntryID", odata.guid(one)) for one in sorted(set(ids))]
+        wanted += [("EntryNumber", one) for one in sorted(set(numbers)) if one.isdecimal()]
+        for name, some in itertools.groupby(wanted, key=operator.itemgetter(0)):
+            literals = [literal for _, literal in some]
+            for start in range(0, len(literals), odata.MAX_TERMS):
+                where = odata.any_of(name, literals[start : start + odata.MAX_TERMS])
+                self._keep(self._get(LINES, select=_FIELDS, filter=where), keep)
 
     def _keep(
         self,

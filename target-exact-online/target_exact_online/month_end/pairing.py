@@ -145,7 +145,7 @@ class Pairing:
             for entry in chunk:
                 booked = known.get(entry.id.lower())
                 if booked is not None and booked.state == "posted":
-                    self._pair(booked, entry)
+                    self.pair(booked, entry)
                 else:
                     rest.append(entry)
             self._by_number(rest)
@@ -163,7 +163,7 @@ class Pairing:
         matched = matching.match(known.values(), entries)
         for pair in matched.pairs:
             if pair.how != "payment":
-                self._pair(pair.booked, pair.entry)
+                self.pair(pair.booked, pair.entry)
         paired = {pair.entry.id for pair in matched.pairs if pair.how != "payment"}
         self._strangers += [
             entry for entry in entries if entry.id not in paired and self._matters(entry)
@@ -192,7 +192,13 @@ class Pairing:
             self.ledger.add(booked.lines, booked.currency, sale=booked.is_sale)
         self.documents[booked.key] = seen(booked, entry, here=here)
 
-    def _pair(self, booked: Booked, entry: Entry) -> None:
+    def pair(self, booked: Booked, entry: Entry) -> None:
+        """Compare a document with its entry.
+
+        Args:
+            booked: The document, posted.
+            entry: Exact's entry.
+        """
         self._count(booked, entry)
         if (label := matching.label_of_document(booked)) is not None:
             self._labels[hash(label)] = booked.key
@@ -248,7 +254,7 @@ class Pairing:
         taken = set()
         for pair in matched.pairs:
             taken.add(pair.entry.id)
-            self._pair(pair.booked, pair.entry)
+            self.pair(pair.booked, pair.entry)
             if pair.booked.stream != _INVOICES:
                 self._tell(_replaced(pair), pair.booked, pair.entry)
         self._strangers = [entry for entry in self._strangers if entry.id not in taken]
@@ -270,7 +276,7 @@ class Pairing:
                 self._count(booked)
                 self.unsure.append(key)
             else:
-                self._pair(booked, entry)
+                self.pair(booked, entry)
 
     def settle_deleted(
         self, missing: Iterable[Booked], lines: ExactLines, unprinted: Iterable[str] = ()
