@@ -30,7 +30,8 @@ PROGRAMS = {
     "commerce-sandbox": ("commerce-sandbox", "--help"),
 }
 # What only an extra may bring: heavy, or of no use to most.
-OPTIONAL = ("psycopg", "keyring", "fpdf", "pyxaf", "opentelemetry", "pytest")
+OPTIONAL = ("psycopg", "keyring", "fpdf", "pyxaf", "opentelemetry", "pytest", "starlette")
+NEEDED = {"commerce-sandbox": ("starlette",)}  # by the distribution itself
 _FIND = "import sys, importlib.util as u; print(*[n for n in sys.argv[1:] if u.find_spec(n)])"
 
 
@@ -107,7 +108,7 @@ def _installed(uv: str, built: Path, name: str, python: str, dist: Path) -> list
             else []
         )
         there = subprocess.run(  # noqa: S603  # the interpreter that was just made
-            [place, "-c", _FIND, *OPTIONAL],
+            [place, "-c", _FIND, *(one for one in OPTIONAL if one not in NEEDED.get(name, ()))],
             capture_output=True, text=True, check=True,
         ).stdout.split()  # fmt: skip
         return wrong + [f"brings {one}, which is an extra" for one in there]

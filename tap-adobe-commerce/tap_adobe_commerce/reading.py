@@ -20,7 +20,7 @@ from adobe_commerce.errors import (
     RecordFormError,
     ServerFaultError,
 )
-from adobe_commerce.search import Filter, list_fields
+from adobe_commerce.search import Filter, among, list_fields, parts
 from tap_adobe_commerce import schemas
 from tap_adobe_commerce.ahead import ahead, in_order
 from tap_adobe_commerce.keyset import Window, read_by_key
@@ -151,13 +151,20 @@ class CommerceStream(Stream):
             yield from self.read_created()
         elif not self.settings.order_ids:
             yield from self.read()
+            if self.order_key:
+                ids = self.settings.order_entity_ids
+                yield from self._of_orders(among(self.order_key, part) for part in parts(ids))
         elif self.order_key:
-            for part in self._shop.replay.filters(self.order_key):
-                for rows, _ in read_by_key(self.listing, filters=(part,)):
-                    self.keep(rows)
-                    yield from self.records(rows)
+            yield from self._of_orders(self._shop.replay.filters(self.order_key))
         else:
             self.log("Not part of a replay of single orders.")
+
+    def _of_orders(self, filters: Iterable[Filter]) -> Iterator[Record]:
+        """Read what belongs to single orders; no bookmark moves."""
+        for part in filters:
+            for rows, _ in read_by_key(self.listing, filters=(part,)):
+                self.keep(rows)
+                yield from self.records(rows)
 
     def read(self) -> Iterator[Record]:
         """Read the stream."""

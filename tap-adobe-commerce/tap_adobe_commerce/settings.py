@@ -17,6 +17,7 @@ from tap_adobe_commerce.timestamps import parse_iso, to_shop
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_NO_ENTITY_ID = 2**63
 _ATTRIBUTE_CODE = re.compile(r"\w+", re.ASCII)
 
 _OWN = th.PropertiesList(
@@ -64,6 +65,16 @@ _OWN = th.PropertiesList(
         description=(
             "Replay: read only the orders with these numbers (increment ids) and their documents; "
             "STATE stays as it is."
+        ),
+    ),
+    th.Property(
+        "order_entity_ids",
+        th.ArrayType(th.IntegerType),
+        title="Signalled orders",
+        description=(
+            "Also read the orders with these entity ids and their documents, whenever they "
+            "changed: those that the shop's webhooks told of. One that is not there (yet) is "
+            "passed over; STATE is what it is without them. Left out of a replay."
         ),
     ),
     th.Property(
@@ -161,6 +172,7 @@ class Settings:
     created_from: str | None
     created_until: str | None
     order_ids: tuple[str, ...]
+    order_entity_ids: tuple[int, ...]
     page_size: int
     overlap: timedelta
     lag: timedelta
@@ -211,6 +223,7 @@ class Settings:
             created_from=created_from,
             created_until=created_until,
             order_ids=order_ids,
+            order_entity_ids=_entity_ids(config),
             page_size=int(config.get("page_size", 100)),
             overlap=timedelta(minutes=config.get("overlap_minutes", 15)),
             lag=timedelta(seconds=config.get("lag_seconds", 5)),
@@ -221,6 +234,14 @@ class Settings:
             park=config.get("unreadable") == "park",
             product_attributes=_attributes(config),
         )
+
+
+def _entity_ids(config: Mapping[str, Any]) -> tuple[int, ...]:
+    found = {int(number) for number in config.get("order_entity_ids") or ()}
+    if wrong := sorted(number for number in found if not 0 < number < _NO_ENTITY_ID):
+        msg = f"Setting order_entity_ids holds {wrong[0]}, which is no entity id."
+        raise ConfigError(msg)
+    return tuple(sorted(found))
 
 
 def _attributes(config: Mapping[str, Any]) -> tuple[str, ...] | None:

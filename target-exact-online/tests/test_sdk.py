@@ -62,7 +62,10 @@ def test_about_is_honest() -> None:
     for name, setting in said["settings"]["properties"].items():
         assert setting["description"], name
     secrets = {name for name, setting in CONFIG["properties"].items() if setting.get("secret")}
-    assert secrets == {"client_secret", "credentials", "ledger_url", "refresh_token"}
+    assert secrets == {
+        *("client_secret", "credentials", "ledger_url", "refresh_token"),
+        *("adobe_webhook_secret", "exact_webhook_secret", "exact_webhook_secret_before"),
+    }
 
 
 def test_the_readme_shows_the_settings_as_about_prints_them() -> None:
