@@ -143,6 +143,20 @@ def test_the_ways_in_which_a_shop_may_sign(own: Signer, algorithm: str, signed: 
                     scheme.signals(signal.body, signal.headers)
 
 
+def test_an_empty_secret_and_an_untidy_signature_prove_nothing(own: Signer) -> None:
+    body = b'{"order":{"entity_id":12}}'
+    by_nobody = base64.b64encode(hmac.digest(b"", body, "sha256")).decode()
+    with pytest.raises(NotVerifiedError):
+        verifying.check_adobe_hmac(body, by_nobody, "", as_base64=False)
+    signal = own.webhook({"order": ORDER})
+    key = verifying.public_key(own.public_key("webhook"))
+    signature = signal.headers[WEBHOOK_HEADER]
+    verifying.check_adobe_rsa(signal.body, signature, key, as_base64=True)
+    for untidy in (f"{signature}\n", f"{signature[:8]} {signature[8:]}", f"*{signature}", ""):
+        with pytest.raises(NotVerifiedError):
+            verifying.check_adobe_rsa(signal.body, untidy, key, as_base64=True)
+
+
 def test_what_the_settings_leave_out_is_as_adobe_s_sample_does(own: Signer) -> None:
     found = schemes.of_settings({"adobe_public_key": own.public_key("webhook")})
     assert found.webhook is not None
@@ -338,11 +352,9 @@ def test_many_orders_in_one_signal_are_bounded() -> None:
     assert len(about.of_webhook(json.dumps(many).encode())) == 20
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+ONCE = LEAVES | st.lists(LEAVES, max_size=4) | st.dictionaries(st.text(), LEAVES, max_size=4)
+JSON = ONCE | st.lists(ONCE, max_size=3) | st.dictionaries(st.text(), ONCE, max_size=3)
 NAMES = st.sampled_from(
     ["Content", "HashCode", "Topic", "Division", "Key", "Action", "order", "invoice", "entity_id",
      "order_id", "event", "type", "data", "value", "recipient_client_id"]
