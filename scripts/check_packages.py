@@ -27,6 +27,7 @@ PROGRAMS = {
     "tap-adobe-commerce": ("tap-adobe-commerce", "--schema", "invoices"),
     "mapper-gl-rules": ("mapper-gl-rules", "--schema", "sales_entries"),
     "target-exact-online": ("target-exact-online", "--schema", "sales_entries"),
+    "target-adobe-commerce": ("target-adobe-commerce", "--schema", "accounts"),
     "commerce-sandbox": ("commerce-sandbox", "--help"),
 }
 # What only an extra may bring: heavy, or of no use to most.

@@ -23,6 +23,7 @@ READMES = {
     "tap-adobe-commerce": "tap-adobe-commerce",
     "mapper-gl-rules": "mappers/gl-rules",
     "target-exact-online": "target-exact-online",
+    "target-adobe-commerce": "target-adobe-commerce",
     "adobe-commerce-client": "adobe-commerce-client",
     "exact-online-client": "exact-online-client",
     "connector-credentials": "credentials",

@@ -29,6 +29,7 @@ STREAMS = {
     "tap-adobe-commerce": "invoices",
     "mapper-gl-rules": "sales_entries",
     "target-exact-online": "sales_entries",
+    "target-adobe-commerce": "accounts",
 }
 
 
@@ -74,7 +75,7 @@ def _short(setting: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_what_the_hub_would_refuse_is_found(kind: str, change: dict[str, Any]) -> None:
-    (name,) = [one for one, note in PLUGINS.items() if note["kind"] == kind]
+    name = next(one for one, note in PLUGINS.items() if note["kind"] == kind)
     assert hub.problems({**deepcopy(made(name)), **change}, kind)
 
 

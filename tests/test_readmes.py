@@ -18,6 +18,7 @@ READMES = {
     "tap-adobe-commerce": ROOT / "tap-adobe-commerce" / "README.md",
     "mapper-gl-rules": ROOT / "mappers" / "gl-rules" / "README.md",
     "target-exact-online": ROOT / "target-exact-online" / "README.md",
+    "target-adobe-commerce": ROOT / "target-adobe-commerce" / "README.md",
 }
 EXAMPLE = re.compile(r"^`(\w+)`\n\n```json\n(.*?)```", re.MULTILINE | re.DOTALL)
 

@@ -321,6 +321,20 @@ def test_store_views_have_their_own_labels(client: ShopClient) -> None:
     assert client.get(f"/rest/nl/{path}").json()[1]["label"] == LABEL
 
 
+def test_a_change_forgets_the_labels_of_store_views_that_it_does_not_send(
+    client: ShopClient,
+) -> None:
+    make_attribute(client)
+    own = [{"store_id": 2, "label": "8000 Erlöse"}]
+    number = add(client, LABEL, store_labels=own).json()
+    path = f"products/attributes/{CODE}/options/{number}"
+    german = f"/rest/de/V1/products/attributes/{CODE}/options"
+    assert put(client, path, option={"label": "8000 New", "store_labels": own}).json() is True
+    assert client.get(german).json()[1]["label"] == "8000 Erlöse"
+    assert put(client, path, option={"label": "8000 Newer"}).json() is True
+    assert client.get(german).json()[1]["label"] == "8000 Newer"
+
+
 @pytest.mark.parametrize("option", [{"label": ""}, {"label": "  "}, {"label": ["x"]}, {}])
 def test_an_option_needs_a_label(client: ShopClient, option: dict[str, Any]) -> None:
     make_attribute(client)

@@ -223,7 +223,7 @@ def add_option(call: Call) -> bytes:
 
 
 def update_option(call: Call) -> bytes:
-    """Change an option's labels."""
+    """Change an option's labels; what store views call it is forgotten unless it is sent."""
     given = _given_option(call)
     with call.context.database.transaction():
         attribute = _with_options(call)
@@ -232,6 +232,7 @@ def update_option(call: Call) -> bytes:
         if other is not None and other != option["value"]:
             text = "Admin store attribute option label '%1' is already exists."
             raise ShopError(400, text, [given["label"]])
+        option.pop("store_labels", None)
         option.update({name: given[name] for name in given if name != "value"})
         bodies.save(call, "product_attribute", attribute)
         return b"true"

@@ -1,0 +1,1 @@
+"""Singer target for Adobe Commerce (Magento 2): Exact Online's master data, planned first."""

@@ -1,0 +1,1 @@
+"""What this target keeps: records of Exact, pairs, what both sides last had, calls in flight."""

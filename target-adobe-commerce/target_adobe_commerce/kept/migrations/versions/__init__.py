@@ -1,0 +1,1 @@
+"""One module per change of the ledger's schema, in order; never edited once released."""
