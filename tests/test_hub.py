@@ -102,7 +102,7 @@ def test_a_plugin_prints_the_schema_of_a_stream(name: str) -> None:
     done = subprocess.run(
         [BIN / name, "--schema", STREAMS[name]], capture_output=True, text=True, check=True
     )
-    assert "increment_id" in done.stdout
+    assert json.loads(done.stdout)["properties"]
     assert json.loads(done.stdout)["type"] == "object"
     wrong = subprocess.run(
         [BIN / name, "--schema", "x"], capture_output=True, text=True, check=False
