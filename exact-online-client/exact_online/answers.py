@@ -29,6 +29,9 @@ MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 20
 MAX_ERROR_TEXT = 2_000
 
+PROPERTIES_OF_A_TYPE = MOMENTS | NUMBERS | TEXTS | WHOLE
+"""Properties whose values are of the documented type in every row that was read."""
+
 _PIECE = 64 * 1024
 _DIVISION = re.compile(r"/api/v1/(?:[a-z]+/)?(\d+)/")
 _ENCODINGS = {"", "identity", "gzip", "deflate"}  # one at a time: chains multiply their effect

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,55 @@ _AWAY = {408, 502, 503, 504, *range(520, 531)}
 
 
 _LATENCY_WEIGHT = 0.2  # of the latest answer
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A list to read, with the options of OData.
+
+    Attributes:
+        resource: E.g. ``financial/GLAccounts``.
+        division: Another division than the client's.
+        select: Properties to read, comma separated.
+        filter: OData 2.0 filter.
+        top: At most this many rows.
+        orderby: Property to order by.
+        expand: Collection to include.
+    """
+
+    resource: str
+    division: int | None = None
+    select: str | None = None
+    filter: str | None = None
+    top: int | None = None
+    orderby: str | None = None
+    expand: str | None = None
+
+    @property
+    def query(self) -> str:
+        """What stands behind the question mark of its address."""
+        options = {
+            "$select": self.select,
+            "$filter": self.filter,
+            "$top": self.top,
+            "$orderby": self.orderby,
+            "$expand": self.expand,
+        }
+        given = {name: value for name, value in options.items() if value is not None}
+        return urlencode(given, safe="$'(),:", quote_via=quote)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list.
+
+    Attributes:
+        rows: What is on it.
+        is_last: Whether no page follows.
+    """
+
+    rows: list[Row]
+    is_last: bool
 
 
 class ExactClient:
@@ -166,29 +216,37 @@ class ExactClient:
             AuthorizationRequiredError: No right to read this.
             RequestRefusedError: Exact does not accept the question.
         """
-        options = {
-            "$select": select,
-            "$filter": filter,
-            "$top": top,
-            "$orderby": orderby,
-            "$expand": expand,
-        }
-        query = urlencode(
-            {name: value for name, value in options.items() if value is not None},
-            safe="$'(),:",
-            quote_via=quote,
-        )
-        url = self._url(resource, division) + (f"?{query}" if query else "")
-        visited: set[str] = set()
+        question = Question(resource, division, select, filter, top, orderby, expand)
         seen = 0
-        while True:
-            visited.add(unquote(url))
-            rows, following = self._page(url, resource, division, priority, answers_it)
-            for row in rows:
+        for page in self.ask(question, priority=priority, answers_it=answers_it):
+            for row in page.rows:
                 yield row
                 seen += 1
                 if top is not None and seen >= top:
                     return
+
+    def ask(
+        self,
+        question: Question,
+        *,
+        priority: Priority = Priority.NORMAL,
+        answers_it: Callable[[Row], bool] | None = None,
+    ) -> Iterator[Page]:
+        """Yield the pages of a list; the next one is asked for when this one was dealt with.
+
+        Args:
+            question: What to read.
+            priority: As for `get`, and so are the errors.
+            answers_it: As for `get`.
+        """
+        resource, division = question.resource, question.division
+        query = question.query
+        url = self._url(resource, division) + (f"?{query}" if query else "")
+        visited: set[str] = set()
+        while True:
+            visited.add(unquote(url))
+            rows, following = self._page(url, resource, division, priority, answers_it)
+            yield Page(rows, is_last=not following)
             if not following:
                 return
             url = _next_page(url, following, resource, rows, visited)
@@ -434,7 +492,7 @@ class ExactClient:
         return answer
 
 
-def open_client(
+def open_client(  # noqa: PLR0913  # the clock's, the session's and the limits' options
     config: Mapping[str, Any],
     engine: Engine,
     *,
@@ -443,6 +501,7 @@ def open_client(
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], object] | None = None,
     max_calls_part: float = 1.0,
+    max_calls: int | None = None,
     max_calls_a_minute: int | None = None,
 ) -> ExactClient:
     """Connect to the company that the settings name; nothing is called yet.
@@ -456,6 +515,7 @@ def open_client(
         clock: Seconds since 1970 on this machine. Time is read nowhere else.
         sleep: Waits, a second at most at a time.
         max_calls_part: As for `exact_online.limits.Budget`.
+        max_calls: As for `exact_online.limits.Budget`.
         max_calls_a_minute: As for `exact_online.limits.Budget`.
 
     Raises:
@@ -474,6 +534,7 @@ def open_client(
         sleep=sleep,
         max_wait_seconds=float(config.get("max_wait_seconds", DEFAULT_MAX_WAIT_SECONDS)),
         max_calls_part=max_calls_part,
+        max_calls=max_calls,
         max_calls_a_minute=max_calls_a_minute,
     )
     tokens = TokenSource(

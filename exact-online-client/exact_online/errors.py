@@ -11,6 +11,7 @@ ExactError
 └── FatalError
     ├── ConfigError                a setting is missing or wrong
     ├── AuthorizationRequiredError the connection is dead or lacks a right; consent again
+    │   └── NotPermittedError      it lives, but lacks the right for one resource
     ├── RequestRefusedError        Exact does not understand a question of ours
     └── DocumentRefusedError       this document cannot be booked as it is; others can
 ```
@@ -92,6 +93,20 @@ class ConfigError(FatalError):
 
 class AuthorizationRequiredError(FatalError):
     """Exact does not accept the connection, or the connection lacks a right."""
+
+
+class NotPermittedError(AuthorizationRequiredError):
+    """The connection lives, but Exact does not permit one resource (HTTP 403)."""
+
+    def __init__(self, message: str, *, scope: str | None = None) -> None:
+        """Describe what is not permitted.
+
+        Args:
+            message: What, where and what to do.
+            scope: The scope that Exact says is missing, or None when it names none.
+        """
+        super().__init__(message)
+        self.scope = scope
 
 
 @dataclass(frozen=True, slots=True)

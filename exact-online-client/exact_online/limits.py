@@ -121,6 +121,7 @@ class Budget:
         sleep: Callable[[float], object] | None = None,
         max_wait_seconds: float = DEFAULT_MAX_WAIT_SECONDS,
         max_calls_part: float = 1.0,
+        max_calls: int | None = None,
         max_calls_a_minute: int | None = None,
     ) -> None:
         """Use the windows in this database.
@@ -135,11 +136,13 @@ class Budget:
             sleep: Waits. By default `cancel` ends it.
             max_wait_seconds: How long to wait in all while Exact takes no calls.
             max_calls_part: Of the day's calls; the rest is left to other programs.
+            max_calls: As many of the day's calls, instead of a part.
             max_calls_a_minute: As many, and the rest of the minute's is left to other programs.
         """
         self._engine = engine
         self._app = app[:64]
         self._part = max_calls_part
+        self._a_day = max_calls
         self._a_minute = max_calls_a_minute
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
@@ -280,8 +283,7 @@ class Budget:
 
         def usable(day: Window) -> int:
             for_settling = day.limit // _RESERVED_PART_OF_DAY if priority is Priority.NORMAL else 0
-            for_others = math.ceil(day.limit * (1 - self._part))
-            return day.left - max(for_settling, for_others)
+            return day.left - max(for_settling, self._for_others(day.limit))
 
         def size(minute: Window, day: Window) -> int:
             for_others = 0 if self._a_minute is None else max(minute.limit - self._a_minute, 0)
@@ -300,11 +302,18 @@ class Budget:
             return now
         retry_at = datetime.fromtimestamp(day.ends_at, UTC)
         part = f"{self._part:.0%} of the " if self._part < 1 else ""
+        part = part if self._a_day is None else f"{self._a_day} of the "
         msg = (
             f"The {part}{day.limit} calls of today for division {division} are spent. "
             f"Run again after {retry_at:%Y-%m-%d %H:%M} UTC."
         )
         raise NotNowError(msg, retry_at=retry_at)
+
+    def _for_others(self, limit: int) -> int:
+        """Return how many of a day's calls are left to other programs."""
+        if self._a_day is None:
+            return math.ceil(limit * (1 - self._part))
+        return max(limit - self._a_day, 0)
 
     def _exchange(
         self,

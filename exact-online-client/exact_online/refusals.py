@@ -11,6 +11,7 @@ from exact_online.error_catalogue import explain
 from exact_online.errors import (
     AuthorizationRequiredError,
     DocumentRefusedError,
+    NotPermittedError,
     OutcomeUnknownError,
     Problem,
     RequestRefusedError,
@@ -55,20 +56,21 @@ def not_authorized(answer: Answer, resource: str, division: int) -> Authorizatio
     return AuthorizationRequiredError(msg)
 
 
-def _forbidden(answer: Answer, asked: str, division: int) -> AuthorizationRequiredError:
+def _forbidden(answer: Answer, asked: str, division: int) -> NotPermittedError:
     said = answers.error_text(answer.body) or answer.headers.get("Reason") or "Forbidden"
     what = f"Exact does not permit {asked} in division {division} ({said[:500]})."
     if "scope violated" in said.lower():
         named = re.search(r"'([\w.]+)' scope", said)
-        scope = named[1].replace(".", " ") if named else "the missing one"
+        scope = named[1].replace(".", " ") if named else None
+        tick = scope or "the missing one"
         msg = (
-            f"{what} Check the app's scopes: tick {scope!r} in the Exact App Center, then give "
+            f"{what} Check the app's scopes: tick {tick!r} in the Exact App Center, then give "
             "consent again with authorize."
         )
-        return AuthorizationRequiredError(msg)
+        return NotPermittedError(msg, scope=scope)
     advice = "Check the app's scopes, the user's rights, the licence and the permitted companies."
     msg = f"{what} {advice}"
-    return AuthorizationRequiredError(msg)
+    return NotPermittedError(msg)
 
 
 def raise_for_read(answer: Answer, resource: str, division: int) -> None:

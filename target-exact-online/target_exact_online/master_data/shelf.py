@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import msgspec
 
+from exact_online import changes
 from exact_online.errors import ConfigError, FatalError
 from target_exact_online.master_data import kinds
 from target_exact_online.master_data.cache import Cache, DamagedRowError, State
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
+    from exact_online.changes import Batch
     from exact_online.client import ExactClient
     from exact_online.errors import DocumentRefusedError
     from target_exact_online.master_data.kinds import Kind, Row
@@ -38,7 +40,6 @@ PARKED_AT: ContextVar[float | None] = ContextVar("PARKED_AT", default=None)
 
 _LOGGER = logging.getLogger("target-exact-online")
 _FIRST_HOUR, _LONGEST_PAUSE = 3_600.0, 43_200.0
-_DELETED_KEPT_SECONDS = 50 * 86_400.0  # sync/Deleted keeps two months
 # The field of a problem: what may have changed in Exact.
 _BEHIND = {
     "gl_account": ("gl_accounts",),
@@ -234,25 +235,34 @@ class Shelf:
         state = self._cache.state(name)
         marker = self.company.moved
         now = self._clock()
-        # The first time, after a move of the division, after two months, by another clock.
-        gap = now - state.read_at
-        complete = complete or state.marker != marker or not 0 <= gap <= _DELETED_KEPT_SECONDS
+        complete = complete or bool(
+            changes.why_anew(
+                read_before=state.read_at, now=now, moved_before=state.marker, moved=marker
+            )
+        )
+        by_age = not complete and now - state.read_at > FRESH_SECONDS
         if complete:
             state = State()
-        rows = self._read(kind.resource, kind.select, f"Timestamp gt {state.timestamp}L")
+        ask = self._client.ask
+        rows, timestamp = _all(
+            changes.changed(
+                ask, kind.resource, kind.select, state.timestamp, division=self.division
+            )
+        )
         deleted: list[Row] = []
-        by_age = not complete and gap > FRESH_SECONDS
+        deleted_timestamp = state.deleted_timestamp
         if by_age:
-            since = f"Timestamp gt {state.deleted_timestamp}L and EntityType eq {kind.deleted_type}"
-            deleted = self._read("sync/Deleted", "Timestamp,EntityKey,EntityType", since)
+            deleted, deleted_timestamp = _all(
+                changes.deleted(ask, deleted_timestamp, kind.deleted_type, division=self.division)
+            )
         self._cache.store(
             kind,
             name,
             rows,
             State(
                 read_at=now if complete or by_age else state.read_at,
-                timestamp=_highest(rows, state.timestamp),
-                deleted_timestamp=_highest(deleted, state.deleted_timestamp),
+                timestamp=timestamp,
+                deleted_timestamp=deleted_timestamp,
                 marker=marker,
             ),
             deleted=[str(row.get("EntityKey")) for row in deleted],
@@ -274,7 +284,7 @@ class Shelf:
         }
 
 
-def _highest(rows: Iterable[Row], known: int) -> int:
-    """Return the highest row version; one that is none is not counted."""
-    versions = (str(row.get("Timestamp") or "") for row in rows)
-    return max((int(one) for one in versions if one.isdecimal()), default=known)
+def _all(batches: Iterable[Batch]) -> tuple[list[Row], int]:
+    """Return the rows of all pages, and the version to go on after next time."""
+    read = list(batches)
+    return [row for batch in read for row in batch.rows], read[-1].after

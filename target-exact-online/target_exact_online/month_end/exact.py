@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from exact_online import odata
+from exact_online import changes, odata
 from exact_online.errors import (
     AuthorizationRequiredError,
     FatalError,
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-    from exact_online.client import ExactClient
-    from target_exact_online.month_end.mirror import MirrorState
+    from exact_online.client import ExactClient, Page, Question
     from target_exact_online.month_end.sides import Month
 
 BALANCE = "financial/ReportingBalance"
@@ -49,10 +48,7 @@ ITEMS = "read/financial/ReceivablesList"
 SYNC = "sync/Financial/TransactionLines"
 BULK = "bulk/Financial/TransactionLines"
 LINES = "financialtransaction/TransactionLines"
-DELETED = "sync/Deleted"
 INVOICES = "salesinvoice/SalesInvoices"
-_OF_LINES = 1
-"""``EntityType`` of transaction lines in `DELETED`."""
 _PAGE = 1_000
 _OPEN, _PROCESSED = 0, 50
 _KINDS = {31: "VAT return", 32: "EC sales list"}
@@ -92,6 +88,12 @@ class Reading:
             yield row
             if not number % _PAGE:
                 self._check()
+
+    def _ask(self, question: Question, **options: Any) -> Iterator[Page]:
+        self._check()
+        for page in self.client.ask(question, **options):
+            yield page
+            self._check()
 
     def _check(self) -> None:
         left = self.client.budget.left(division=self.division)
@@ -365,30 +367,24 @@ class Reading:
             NotNowError: Calls are spent; what was read is kept.
         """
         state = state_of(engine, self.division)
-
-        def keep(rows: list[dict[str, Any]]) -> None:
-            state.timestamp = max(state.timestamp, *(row["timestamp"] for row in rows))
+        for batch in changes.changed(
+            self._ask, SYNC, _FIELDS, state.timestamp, division=self.division
+        ):
+            state.timestamp = batch.after
+            self.rows += len(batch.rows)
             with engine.begin() as connection:
-                lines.store(connection, self.division, rows)
+                if batch.rows:
+                    lines.store(connection, self.division, [columns(row) for row in batch.rows])
                 write_state(connection, self.division, state)
-
-        where = f"Timestamp gt {state.timestamp}L"
-        self._keep(self._get(SYNC, select=f"{_FIELDS},Timestamp", filter=where), keep)
-        self._deletions(engine, state)
+        kind = changes.ENTITY_TYPES[SYNC]
+        for batch in changes.deleted(
+            self._ask, state.deleted_timestamp, kind, division=self.division
+        ):
+            state.deleted_timestamp = batch.after
+            note_deleted(engine, self.division, batch.rows, state)
         state.complete, state.read_at = True, datetime.now(UTC)
         with engine.begin() as connection:
             write_state(connection, self.division, state)
-
-    def _deletions(self, engine: Engine, state: MirrorState) -> None:
-        where = f"Timestamp gt {state.deleted_timestamp}L and EntityType eq {_OF_LINES}"
-        fields = "Timestamp,EntityKey,EntityType,DeletedBy,DeletedDate"
-        page: list[dict[str, Any]] = []
-        for row in self._get(DELETED, select=fields, filter=where):
-            page.append(row)
-            if len(page) == _PAGE:
-                note_deleted(engine, self.division, page, state)
-                page = []
-        note_deleted(engine, self.division, page, state)
 
 
 def covers(filed: Filed, month: Month) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from connector_credentials import clean
+from exact_online import local_time
 from exact_online.errors import TransientApiError
 from target_exact_online.ledger.database import reading
 from target_exact_online.month_end.books import text_hash
@@ -17,19 +17,15 @@ from target_exact_online.month_end.sides import cents
 from target_exact_online.month_end.tables import exact_lines, exact_mirrors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
 
     from sqlalchemy.engine import Engine
 
-_ZONE = ZoneInfo("Europe/Amsterdam")
-
 
 def utc(moment: datetime | None) -> datetime | None:
-    """Return what Exact calls a moment in UTC: it writes Dutch wall clock time as if it were.
-
-    Of the hour that comes twice in autumn the first is taken.
-    """
-    return None if moment is None else moment.replace(tzinfo=_ZONE).astimezone(UTC)
+    """Return what Exact calls a moment in UTC; see `exact_online.local_time`."""
+    return None if moment is None else local_time.utc(moment)
 
 
 def as_text(value: Any) -> str:
@@ -123,7 +119,7 @@ def write_state(connection: sa.Connection, division: int, state: MirrorState) ->
 
 
 def note_deleted(
-    engine: Engine, division: int, rows: list[dict[str, Any]], state: MirrorState
+    engine: Engine, division: int, rows: Sequence[dict[str, Any]], state: MirrorState
 ) -> None:
     """Note which lines are gone, by whom and when.
 
@@ -135,7 +131,6 @@ def note_deleted(
     """
     if not rows:
         return
-    state.deleted_timestamp = max(state.deleted_timestamp, *(int(r["Timestamp"]) for r in rows))
     gone = (
         exact_lines.update()
         .where(

@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("day_left", sa.BigInteger, nullable=False),
         sa.Column("day_ends_at", sa.Float, nullable=False),
         sa.Column("leased", sa.BigInteger, nullable=False),
+        if_not_exists=True,  # a reader that shares the limits may have been there first
     )
     op.create_table(
         "endpoint_errors",
@@ -28,8 +29,10 @@ def upgrade() -> None:
         sa.Column("division", sa.Integer, nullable=False),
         sa.Column("endpoint", sa.String(100), nullable=False),
         sa.Column("at", sa.Float, nullable=False),
+        if_not_exists=True,
     )
-    op.create_index("ix_endpoint_errors_at", "endpoint_errors", ["app", "division", "at"])
+    columns = ["app", "division", "at"]
+    op.create_index("ix_endpoint_errors_at", "endpoint_errors", columns, if_not_exists=True)
     op.create_table(
         "master_rows",
         sa.Column("division", sa.Integer, primary_key=True, autoincrement=False),
