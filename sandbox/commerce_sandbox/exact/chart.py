@@ -268,3 +268,11 @@ ACCOUNTS: tuple[
     ("40001", "Prospect Janssen", "P", False, "NL", None, "janssen@example.com",
      "PROSPECT", False),
 )  # fmt: skip
+
+#: Code, name and side of some classifications of the Dutch reference chart (RGS).
+GL_CLASSIFICATIONS: tuple[tuple[str, str, str], ...] = (
+    ("BVor", "Vorderingen", "D"),
+    ("BLim", "Liquide middelen", "D"),
+    ("BSch", "Kortlopende schulden", "C"),
+    ("WOmz", "Netto-omzet", "C"),
+)

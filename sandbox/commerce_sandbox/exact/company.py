@@ -118,6 +118,17 @@ def _master_data(division: int) -> dict[str, list[Row]]:
             for code, name, step in chart.CURRENCIES
         ],
         "financial/GLAccounts": [_gl_account(division, entry) for entry in chart.GL_ACCOUNTS],
+        "financial/GLClassifications": [
+            {
+                "ID": guid(division, "financial/GLClassifications", code),
+                "Code": code,
+                "Name": name,
+                "Description": name,
+                "Balance": side,
+                "Abstract": False,
+            }
+            for code, name, side in chart.GL_CLASSIFICATIONS
+        ],
         "vat/VATCodes": [_vat_code(division, entry) for entry in chart.VAT_CODES],
         "vat/VatPercentages": [
             row for entry in chart.VAT_CODES for row in _vat_percentages(division, entry)

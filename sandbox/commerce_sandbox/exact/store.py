@@ -69,6 +69,7 @@ TABLES: dict[str, Table] = {
     "financial/ExchangeRates": _master("exact_exchange_rates"),
     "financial/FinancialPeriods": _master("exact_financial_periods"),
     "financial/GLAccounts": _master("exact_gl_accounts", deleted_type=7),
+    "financial/GLClassifications": Table("exact_gl_classifications", deleted_type=18),
     "financial/Journals": _master("exact_journals"),
     "financialtransaction/TransactionLines": Table(
         "exact_transaction_lines", parent="EntryID", deleted_type=1
