@@ -1,0 +1,1 @@
+"""Singer tap for Exact Online: master data, documents and ledger, by what changed."""

@@ -1,0 +1,22 @@
+"""What can go wrong in this tap beside what goes wrong with Exact (`exact_online.errors`).
+
+```
+ExactError                      of exact-online-client: retriable and fatal errors of all calls
+└── FatalError
+    ├── ConfigError             a setting, STATE or catalog is missing or wrong
+    ├── UnreadableStreamsError  Exact does not permit streams, and `unreadable` is `fail`
+    └── TargetGoneError         nobody reads the tap's output any more
+```
+"""
+
+from __future__ import annotations
+
+from exact_online.errors import FatalError
+
+
+class UnreadableStreamsError(FatalError):
+    """Exact does not permit some of the selected streams; the others were read."""
+
+
+class TargetGoneError(FatalError):
+    """Nobody reads the tap's output any more."""

@@ -1,0 +1,156 @@
+"""Exact as the streams of one run share it: client, companies, deletions."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from exact_online import changes, odata
+from exact_online.client import Question, open_client
+from exact_online.errors import ConfigError, NotPermittedError
+from exact_online.limit_database import open_limits
+from tap_exact_online.settings import PART_OF_DAY, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from sqlalchemy.engine import Engine
+
+    from exact_online.changes import Batch
+    from exact_online.client import ExactClient
+
+DIVISIONS = "system/Divisions"
+_MOVES = ("DivisionMoveDate", "DivisionHRLinkUnlinkDate")
+
+logger = logging.getLogger("tap-exact-online")
+
+
+@dataclass(slots=True)
+class _Newest:
+    """The first page of all deletions of a company, asked for once in a run.
+
+    Attributes:
+        since: What was asked for: deletions after this version.
+        batch: What came; None: it was not all, or Exact does not permit it.
+    """
+
+    since: int
+    batch: Batch | None
+
+
+@dataclass
+class Site:
+    """One Exact Online site for one run; nothing is called before it is needed.
+
+    Attributes:
+        config: The tap's settings as they were given.
+        unreadable: What Exact does not permit: streams, and the companies concerned.
+        has_read: Whether any stream could be read.
+    """
+
+    config: Mapping[str, Any]
+    unreadable: dict[str, list[int]] = field(default_factory=dict)
+    has_read: bool = False
+    _newest: dict[int, _Newest] = field(default_factory=dict)
+    _limits: Engine | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The tap's own settings, checked."""
+        return Settings.of(self.config)
+
+    @cached_property
+    def client(self) -> ExactClient:
+        """Makes the calls, within what this tap may use of the limits."""
+        settings = self.settings
+        self._limits = open_limits(settings.limits_url, settings.limits_schema)
+        given = {**self.config, "division": settings.divisions[0]}
+        return open_client(
+            {name: value for name, value in given.items() if value is not None},
+            self._limits,
+            max_calls_part=PART_OF_DAY,
+            max_calls=settings.max_calls,
+            max_calls_a_minute=settings.max_calls_per_minute,
+        )
+
+    @cached_property
+    def began_at(self) -> datetime:
+        """When this run began, by Exact's clock: what snapshots are of."""
+        return self.client.now()
+
+    @cached_property
+    def moves(self) -> dict[int, str] | None:
+        """What changes when a company is moved, by company; None: Exact does not permit to ask.
+
+        Raises:
+            ConfigError: A company does not exist for this user.
+        """
+        wanted = self.settings.divisions
+        found: dict[int, str] = {}
+        try:
+            for start in range(0, len(wanted), odata.MAX_TERMS):
+                some = (str(one) for one in wanted[start : start + odata.MAX_TERMS])
+                question = Question(
+                    DIVISIONS, wanted[0], ",".join(("Code", *_MOVES)), odata.any_of("Code", some)
+                )
+                for page in self.client.ask(question):
+                    for row in page.rows:
+                        found[int(row["Code"])] = "/".join(str(row[name]) for name in _MOVES)
+        except NotPermittedError as error:
+            logger.warning(
+                "Whether a company was moved cannot be seen, and after a move changes would be "
+                "missed. %s",
+                error,
+            )
+            return None
+        if missing := [one for one in wanted if one not in found]:
+            msg = (
+                f"Exact shows no division {missing[0]} to this user (setting division or "
+                "divisions). Check the number, and that the app is permitted for this company."
+            )
+            raise ConfigError(msg)
+        return found
+
+    def deletions(
+        self, division: int, entity_type: int, after: int, lowest: Callable[[], int]
+    ) -> Iterator[Batch]:
+        """Yield deletions of one list; what several streams ask for is one call where it can be.
+
+        Args:
+            division: The company.
+            entity_type: Which list's rows.
+            after: The version to go on after.
+            lowest: Gives the lowest such version of all streams that are read.
+
+        Raises:
+            NotPermittedError: Exact does not permit to read deletions.
+        """
+        if division not in self._newest:
+            since = min(after, lowest())
+            first = next(changes.deleted(self.client.ask, since, division=division))
+            self._newest[division] = _Newest(since, first if first.is_last else None)
+        newest = self._newest[division]
+        if newest.batch is None or after < newest.since:
+            yield from changes.deleted(self.client.ask, after, entity_type, division=division)
+            return
+        rows = [
+            row
+            for row in newest.batch.rows
+            if row["EntityType"] == entity_type and changes.version(row) > after
+        ]
+        yield changes.Batch(rows, max(newest.batch.after, after), is_last=True)
+
+    def leave_out(self, stream: str, division: int, error: NotPermittedError) -> None:
+        """Note, and say, that a stream of a company cannot be read."""
+        self.unreadable.setdefault(stream, []).append(division)
+        logger.error("The stream %s of division %d is left out. %s", stream, division, error)
+
+    def close(self) -> None:
+        """Give unused calls back, and close the connections."""
+        if "client" in self.__dict__:
+            self.client.close()
+        if self._limits is not None:
+            self._limits.dispose()
