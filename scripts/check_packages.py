@@ -25,6 +25,7 @@ PROGRAMS = {
     "adobe-commerce-client": ("python", "-c", "import adobe_commerce.client"),
     "exact-online-client": ("exact-online", "--help"),
     "tap-adobe-commerce": ("tap-adobe-commerce", "--schema", "invoices"),
+    "tap-exact-online": ("tap-exact-online", "--schema", "transaction_lines"),
     "mapper-gl-rules": ("mapper-gl-rules", "--schema", "sales_entries"),
     "target-exact-online": ("target-exact-online", "--schema", "sales_entries"),
     "target-adobe-commerce": ("target-adobe-commerce", "--schema", "accounts"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 READMES = {
     "tap-adobe-commerce": "tap-adobe-commerce",
+    "tap-exact-online": "tap-exact-online",
     "mapper-gl-rules": "mappers/gl-rules",
     "target-exact-online": "target-exact-online",
     "target-adobe-commerce": "target-adobe-commerce",

@@ -25,11 +25,12 @@ _spec.loader.exec_module(hub)
 
 PLUGINS = hub.notes()["plugins"]
 PROJECT: dict[str, Any] = YAML(typ="safe").load((ROOT / "meltano.yml").read_text())
-STREAMS = {
-    "tap-adobe-commerce": "invoices",
-    "mapper-gl-rules": "sales_entries",
-    "target-exact-online": "sales_entries",
-    "target-adobe-commerce": "accounts",
+STREAMS = {  # and a member of it
+    "tap-adobe-commerce": ("invoices", "increment_id"),
+    "tap-exact-online": ("transaction_lines", "AmountDC"),
+    "mapper-gl-rules": ("sales_entries", "increment_id"),
+    "target-exact-online": ("sales_entries", "increment_id"),
+    "target-adobe-commerce": ("accounts", "properties"),
 }
 
 
@@ -99,12 +100,14 @@ def test_meltano_adds_the_plugin_from_its_definition(name: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", sorted(STREAMS))
 def test_a_plugin_prints_the_schema_of_a_stream(name: str) -> None:
+    stream, member = STREAMS[name]
     done = subprocess.run(
-        [BIN / name, "--schema", STREAMS[name]], capture_output=True, text=True, check=True
+        [BIN / name, "--schema", stream], capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout)["properties"]
+    assert member in done.stdout
     assert json.loads(done.stdout)["type"] == "object"
     wrong = subprocess.run(
         [BIN / name, "--schema", "x"], capture_output=True, text=True, check=False
     )
-    assert (wrong.returncode, STREAMS[name] in wrong.stderr) == (2, True)
+    assert (wrong.returncode, stream in wrong.stderr) == (2, True)
