@@ -127,6 +127,14 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def is_open(drill: Drill) -> bool:
+    """Tell whether Airflow's server takes connections."""
+    address = ("127.0.0.1", int(drill.environment["AIRFLOW__API__PORT"]))
+    with contextlib.suppress(OSError), socket.create_connection(address, timeout=1):
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """Run the system's PostgreSQL; give the address without a database."""
@@ -248,8 +256,10 @@ def run_all(drill: Drill) -> None:
     pools.write_text(printed.stdout)
     drill.airflow("db", "migrate")
     drill.airflow("pools", "import", pools)
-    for part in ("api-server", "scheduler", "dag-processor"):
+    for part in ("api-server", "dag-processor"):
         drill.start(part, AIRFLOW / "airflow", part)
+    drill.wait("Airflow's server starts", lambda: is_open(drill))
+    drill.start("scheduler", AIRFLOW / "airflow", "scheduler")
     for number, name in enumerate(WORKERS):
         command = ["celery", "worker", "--celery-hostname", name, "--concurrency", "3"]
         log_port = {"AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port() + number)}
@@ -259,8 +269,8 @@ def run_all(drill: Drill) -> None:
     dags = [f"{company}.{job}" for company in COMPANIES for job in JOBS]
     known = "SELECT dag_id FROM dag"
     drill.wait("Airflow reads the DAGs", lambda: {one for (one,) in drill.rows(known)} >= {*dags})
-    for dag in dags:
-        drill.airflow("dags", "unpause", dag)  # which runs it for the day that has ended
+    # Which runs each for the day that has ended.
+    drill.airflow("dags", "unpause", "--yes", "--treat-dag-id-as-regex", "[a-z]*[.].*-to-exact")
     entries = drill.sandboxes["tea"]
     drill.wait("the company posts", lambda: len(entries.exact(RESOURCES[0])) >= 5)
     (name,) = (
@@ -281,10 +291,11 @@ def figures(drill: Drill) -> dict[str, Any]:
         for table in ("task_instance", "task_instance_history")
         for one in drill.rows(TASKS.format(table=table))
     ]
-    names: dict[str, Counter[str]] = {}
+    names: dict[str, Counter[tuple[str, str, str]]] = {}
     for company, division in COMPANIES.items():
         names[company] = Counter(
-            str(one["YourRef"])
+            # An order, its invoice and its credit memo may have one number.
+            (resource, str(one["YourRef"]), str(one["Description"]))
             for resource in RESOURCES
             for one in drill.sandboxes[company].exact(resource, division=division)
         )

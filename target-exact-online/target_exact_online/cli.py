@@ -22,6 +22,7 @@ from exact_online.cli import login_commands
 from exact_online.errors import ExactError, RetriableError
 from target_exact_online import schemas
 from target_exact_online.console.command import console
+from target_exact_online.desk.archive import archive
 from target_exact_online.desk.commands import anonymise, audit, documents
 from target_exact_online.desk.doctor import doctor
 from target_exact_online.desk.status import status
@@ -130,7 +131,7 @@ cli = TargetGroup(
 
 _LOGIN = login_commands(TargetExactOnline.name)
 for _command in (
-    *(doctor, status, documents, audit, anonymise, reconcile, webhooks, console),
+    *(doctor, status, documents, audit, anonymise, archive, reconcile, webhooks, console),
     *_LOGIN,
 ):
     cli.add_command(_command)

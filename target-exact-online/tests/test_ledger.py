@@ -302,6 +302,24 @@ def test_amounts_in_the_companys_currency_are_rounded_half_up(ledger: Ledger, ru
     assert line == Decimal("-0.03")  # of -0.025
 
 
+def test_what_happened_since_it_was_kept_elsewhere_is_not_forgotten(
+    ledger: Ledger, run: Run
+) -> None:
+    ledger.arrive(run, [document("a"), document("b")])
+    post(ledger, run, "a")
+    post(ledger, run, "b")
+    with database.reading(ledger.engine) as connection:
+        key, last = documents.c.document_key, documents.c.last_seq
+        kept = {one.document_key: one.last_seq for one in connection.execute(sa.select(key, last))}
+
+    def keep(keys: list[str]) -> dict[str, int]:
+        assert keys == ["a", "b"]
+        return kept | {"a": kept["a"] - 1}
+
+    assert list(desk.anonymise(ledger, LATER, dry_run=False, keep=keep)) == ["b"]
+    assert desk.show(ledger, "a").record is not None
+
+
 def test_postings_are_kept_without_a_person_and_outlive_the_content(
     ledger: Ledger, run: Run
 ) -> None:

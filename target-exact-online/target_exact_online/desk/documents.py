@@ -27,7 +27,7 @@ from target_exact_online.posting.events import Anonymised, Replayed, Skipped
 from target_exact_online.posting.state import REFUSED_STREAM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from target_exact_online.ledger.store import Ledger
 
@@ -297,12 +297,18 @@ def skip(ledger: Ledger, search: Search, reason: str, *, dry_run: bool) -> list[
 
 
 def anonymise(
-    ledger: Ledger, before: datetime, *, parked_too: bool = False, dry_run: bool
+    ledger: Ledger,
+    before: datetime,
+    *,
+    parked_too: bool = False,
+    dry_run: bool,
+    keep: Callable[[list[str]], dict[str, int]] | None = None,
 ) -> Iterator[str]:
     """Forget the content of documents that nobody needs any more; give their keys as they go.
 
     Keys, amounts, postings, states, Exact's ids and the chain stay: the trail still proves what
-    was posted. Names, addresses and messages are gone for good.
+    was posted. Names, addresses and messages are gone for good; or `keep` has put them elsewhere,
+    and said the last event of each document that it has.
     """
     done = documents.c.state.in_(("posted", "skipped")) & (documents.c.updated_at < before)
     old = sa.or_(done, _waits_since(before)) if parked_too else done
@@ -313,9 +319,10 @@ def anonymise(
         if dry_run:
             yield from keys
             continue
-        forgotten = ledger.move_all(None, keys, Anonymised(), _by(), forget=True)
+        kept = None if keep is None else keep(keys)
+        forgotten = ledger.move_all(None, keys, Anonymised(), _by(), forget=True, only_at=kept)
         with ledger.engine.begin() as connection:
-            copies.forget(connection, keys)
+            copies.forget(connection, forgotten)
         yield from forgotten
     if not dry_run:
         ledger.wipe()

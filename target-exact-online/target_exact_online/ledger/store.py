@@ -158,16 +158,20 @@ class Ledger:
         detail: Mapping[str, Any] | None = None,
         *,
         forget: bool = False,
+        only_at: Mapping[str, int] | None = None,
     ) -> list[str]:
         """Let the same happen to many documents, in one transaction; return whom it touched.
 
-        The log gets ``detail``, such as who did it; with ``forget`` their content goes, too.
+        The log gets ``detail``, such as who did it; with ``forget`` their content goes, too; with
+        ``only_at`` a document is left alone whose last event is not the one that is named.
         """
         touched = []
         with self._transaction(run) as connection:
             pen = _Pen(connection, self.keys, _by(run) | dict(detail or {}))
             pen.read(document_keys)
             for key in sorted(pen.rows):
+                if only_at is not None and only_at.get(key) != pen.rows[key]["last_seq"]:
+                    continue
                 if forget:
                     pen.forget(key)
                 if pen.move(key, event, NO_FACTS).kind:
