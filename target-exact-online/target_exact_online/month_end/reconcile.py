@@ -22,6 +22,7 @@ from target_exact_online.month_end.people import People
 from target_exact_online.month_end.proposals import fingerprint, propose
 from target_exact_online.month_end.scopes import TOTAL, Books, Rates, Sums
 from target_exact_online.month_end.shop_side import ShopSide, Span, only_ledger
+from target_exact_online.month_end.statements_clearing import accounts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,6 +84,7 @@ class Comparison:
         facts: What was told of orders.
         deferred: What is deferred at the last day, or None when that is off.
         proposals: The entries that would defer it.
+        clearing: Accounts where money is awaited.
     """
 
     ledger: Ledger
@@ -102,11 +104,13 @@ class Comparison:
     facts: OrderFacts = field(default_factory=OrderFacts)
     deferred: Deferred | None = None
     proposals: tuple[Proposal, ...] = ()
+    clearing: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Prepare the comparison of lines."""
         people = People(self.wish.with_names, self.evidence.names)
         self.pairing = Pairing(self.evidence.month, self.books, self.reader, people)
+        self.clearing = accounts_of(self.ledger, self.books, self.evidence.month)
 
     def run(self) -> Result:
         """Compare, and return what was found."""
@@ -157,7 +161,7 @@ class Comparison:
         evidence, depth = self.evidence, self.wish.depth
         evidence.read_sums()
         if evidence.reading is not None:
-            accounts = sorted(self.books.liabilities | self.books.owned.clearing)
+            accounts = sorted(self.books.liabilities | self.clearing)
             ids = {code: evidence.account_ids[code] for code in accounts
                    if code in evidence.account_ids}  # fmt: skip
             evidence.histories = evidence.reading.histories(evidence.month, ids)

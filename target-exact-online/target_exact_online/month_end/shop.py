@@ -102,6 +102,7 @@ def _sale(
         time_zone=str(source.get("timezone") or ""),
         extracted_at=moment(source.get("extracted_at")),
         pays=str(record.get("pays") or ""),
+        method=intern(str(source.get("payment_method") or "")),
         refusal=str(record.get("reason") or "refused") if refused else "",
         skip=bool(record.get("skip")) if refused else False,
         content=content_hash(dict(record)),

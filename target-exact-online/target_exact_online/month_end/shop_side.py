@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from target_exact_online.month_end.books import Reader
     from target_exact_online.month_end.model import Finding
     from target_exact_online.month_end.scopes import Books
-    from target_exact_online.month_end.sides import Month, Sale
+    from target_exact_online.month_end.sides import Line, Month, Sale
 
 _CHUNK = 500
 _SUMMARY = "summary_documents"
@@ -71,6 +71,7 @@ class ShopSide:
         of_ledger: How many documents about money were taken from the ledger.
         edges: Documents at the edge of the month.
         sales: Invoices and credit memos of the month.
+        methods: Payment methods of the money on each account, or of the sales summed up there.
     """
 
     month: Month
@@ -88,6 +89,7 @@ class ShopSide:
     of_ledger: int = 0
     edges: list[cut_off.Edge] = field(default_factory=list)
     sales: int = 0
+    methods: dict[str, set[str]] = field(default_factory=dict)
     content: int = 0
     latest: datetime | None = None
     _seen: set[str] = field(default_factory=set)
@@ -143,6 +145,7 @@ class ShopSide:
             self.shop.add(judged.lines, sale.currency, sale=sale.is_sale)
             self.amounts[sale.key if booked is None else booked.key] = _shared(sale, booked)
             self.sales += sale.is_sale
+            self._note_method(sale, judged.lines)
             self.content ^= _number(f"{sale.key}\0{sale.content}")
             if booked is not None and booked.stream == _SUMMARY:
                 self.members[booked.key] = seen(booked)
@@ -153,6 +156,11 @@ class ShopSide:
                 self.waiting.append(booked or as_booked(sale, self.month))
         if (found := cut_off.edge(sale, self.month)) is not None:
             self.edges.append(found)
+
+    def _note_method(self, sale: Sale, lines: Iterable[Line]) -> None:
+        if sale.method and (not sale.is_sale or sale.stream == _SUMMARY):
+            for line in lines:
+                self.methods.setdefault(line.account, set()).add(sale.method)
 
     def _tell(self, one: Difference, booked: Booked) -> None:
         self.findings.append(finding(one, self.books, "shop_to_ledger", booked=booked))

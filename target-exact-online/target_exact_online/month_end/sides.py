@@ -240,6 +240,7 @@ class Sale:
         time_zone: The store view's time zone, or an empty string.
         extracted_at: When it was read (UTC), or None.
         pays: Key of the document that this entry pays, or an empty string.
+        method: The payment method, or an empty string.
         refusal: Why the mapper cannot book it, or an empty string.
         skip: There is nothing to book.
         content: Fingerprint of what would be booked.
@@ -264,6 +265,7 @@ class Sale:
     time_zone: str = ""
     extracted_at: datetime | None = None
     pays: str = ""
+    method: str = ""
     refusal: str = ""
     skip: bool = False
     content: str = ""

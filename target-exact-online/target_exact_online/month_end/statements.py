@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from target_exact_online.month_end import (
+    statements_clearing,
     statements_debtors,
     statements_deferred,
     statements_money,
@@ -33,7 +34,7 @@ def build(comparison: Comparison, result: Result) -> tuple[Statement, ...]:
         statements_vat.oss(ledger, month),
         statements_vat.ec_list(ledger, month, result),
         statements_money.liabilities(ledger, month, books, comparison.evidence),
-        statements_money.clearing(comparison),
+        statements_clearing.clearing(comparison),
         statements_deferred.deferred(comparison),
         statements_money.cut_off(comparison),
         statements_debtors.debtors(comparison),

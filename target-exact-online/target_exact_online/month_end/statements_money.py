@@ -26,12 +26,18 @@ if TYPE_CHECKING:
     from target_exact_online.month_end.sides import Month
 
 _NO_HISTORY = "Exact's balances of earlier periods were not read."
-_AGES = ((2, "0-2"), (7, "3-7"), (14, "8-14"), (30, "15-30"))
 
 
-def _moves(ledger: Ledger, month: Month, accounts: frozenset[str]) -> list[sa.Row[Any]]:
+def moves_on(ledger: Ledger, month: Month, accounts: frozenset[str]) -> list[sa.Row[Any]]:
+    """Return what documents of a month book on accounts, line by line."""
     query = (
-        sa.select(postings.c.gl_account, documents.c.kind, postings.c.amount, postings.c.amount_dc)
+        sa.select(
+            postings.c.document_key,
+            postings.c.gl_account,
+            documents.c.kind,
+            postings.c.amount,
+            postings.c.amount_dc,
+        )
         .join(documents, documents.c.document_key == postings.c.document_key)
         .where(ledger_side.posted(month), postings.c.gl_account.in_(sorted(accounts)))
     )
@@ -50,7 +56,8 @@ def liabilities(ledger: Ledger, month: Month, books: Books, evidence: Evidence) 
     """
     names = ("Sold", "Used", "Refunded to it", "Taken back", "Other documents")
     sums: dict[str, list[Decimal]] = defaultdict(lambda: [ZERO] * len(names))
-    for row in _moves(ledger, month, books.liabilities):
+    behind: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [ZERO] * len(names))
+    for row in moves_on(ledger, month, books.liabilities):
         amount = -(row.amount if row.amount_dc is None else row.amount_dc)
         if row.kind in ("invoice", "day"):
             place = 0 if amount > 0 else 1
@@ -59,6 +66,7 @@ def liabilities(ledger: Ledger, month: Month, books: Books, evidence: Evidence) 
         else:
             place = 4
         sums[row.gl_account][place] += amount
+        behind[row.gl_account, row.document_key][place] += amount
     rows: list[tuple[Cell, ...]] = []
     for account in sorted(books.liabilities):
         moved = sums[account]
@@ -69,75 +77,28 @@ def liabilities(ledger: Ledger, month: Month, books: Books, evidence: Evidence) 
             unexplained = cents(closing - opening - sum(moved, ZERO))
         title = " ".join(filter(None, (account, books.chart.names.get(account, ""))))
         rows.append((title, opening, *map(cents, moved), closing, unexplained))
+    rows += [
+        (f"{account} {key}", None, *(cents(one) if one else None for one in moved), None, None)
+        for (account, key), moved in sorted(behind.items())
+    ]
     return Statement(
         number=4,
         name="Gift cards",
         title="Gift cards, store credit and points: roll-forward",
         columns=columns(
-            "Account",
+            "Account, or account and document",
             "Opening:money",
             *(f"{name}:money" for name in names),
             "Closing in Exact:money",
             "Unexplained:money",
         ),
         rows=tuple(rows),
-        notes=("Unexplained is what no document of the ledger booked: see class X3.",),
+        notes=(
+            "Unexplained is what no document of the ledger booked: see class X3.",
+            "Cards given away or run out are there, too: no document of the shop says so.",
+        ),
         not_compared="" if evidence.histories or not rows else _NO_HISTORY,
     )
-
-
-def clearing(comparison: Comparison) -> Statement:
-    """Return the clearing accounts, and what was in transit when the month ended.
-
-    Args:
-        comparison: What was read.
-    """
-    evidence, books, month = comparison.evidence, comparison.books, comparison.evidence.month
-    accounts = books.owned.clearing
-    taken: dict[str, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
-    for row in _moves(comparison.ledger, month, accounts):
-        amount = row.amount if row.amount_dc is None else row.amount_dc
-        taken[row.gl_account][0 if amount > 0 else 1] += amount
-    rows: list[tuple[Cell, ...]] = []
-    for account in sorted(accounts):
-        captured, refunded = taken[account]
-        known = evidence.histories.get(account)
-        opening = closing = rest = None
-        if known is not None:
-            opening, closing = known
-            rest = cents(closing - opening - captured - refunded)
-        title = " ".join(filter(None, (account, books.chart.names.get(account, ""))))
-        rows.append((title, opening, cents(captured), cents(refunded), rest, closing, None, None))
-    edges = () if comparison.shop is None else comparison.shop.edges
-    for edge in edges:
-        if edge.reason.startswith("in transit") and edge.created_at is not None:
-            days = max((month.last - edge.created_at.date()).days, 0)
-            rows.append(
-                (edge.pays, None, edge.amount, None, None, None, edge.entry_date, age_of(days))
-            )
-    return Statement(
-        number=5,
-        name="Clearing",
-        title="Clearing accounts, and money in transit at the cut-off",
-        columns=columns(
-            "Account or document",
-            "Opening:money",
-            "Captured:money",
-            "Refunded:money",
-            "Payouts, fees and others:money",
-            "Closing in Exact:money",
-            "Money moved on:date",
-            "Days at cut-off",
-        ),
-        rows=tuple(rows),
-        notes=("A document with a day of its own was in transit when the month ended.",),
-        not_compared="" if comparison.shop is not None else "The shop's side was not read.",
-    )
-
-
-def age_of(days: int) -> str:
-    """Return the age group of a number of days."""
-    return next((name for last, name in _AGES if days <= last), "> 30")
 
 
 def cut_off(comparison: Comparison) -> Statement:

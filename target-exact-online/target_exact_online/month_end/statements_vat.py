@@ -114,11 +114,11 @@ def oss(ledger: Ledger, month: Month) -> Statement:
     start = (month.first.month - 1) // _MONTHS * _MONTHS + 1
     first = month.first.replace(month=start, day=1).isoformat()
     origins = _origins(ledger, month, _oss_rows(ledger, month, first, "credit_memo"))
-    sums: dict[tuple[str, str, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+    sums: dict[tuple[str, str, str, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for row in _oss_rows(ledger, month, first):
         of = origins.get(row.document_key, quarter) if row.kind == "credit_memo" else quarter
         rate = "" if row.vat_percentage is None else f"{row.vat_percentage.normalize():f} %"
-        amounts = sums[of, row.country or "", rate]
+        amounts = sums[of, row.country or "", rate, row.vat_code or ""]
         amounts[0] -= row.amount if row.amount_dc is None else row.amount_dc
         amounts[1] -= _own_vat(row)
     table: list[tuple[Cell, ...]] = [
@@ -127,10 +127,11 @@ def oss(ledger: Ledger, month: Month) -> Statement:
             "sales" if of == quarter else f"correction of {of}",
             country,
             rate,
+            code,
             cents(base),
             cents(charged),
         )
-        for (of, country, rate), (base, charged) in sorted(
+        for (of, country, rate, code), (base, charged) in sorted(
             sums.items(), key=lambda one: (one[0][0] != quarter, one[0])
         )
     ]
@@ -141,6 +142,7 @@ def oss(ledger: Ledger, month: Month) -> Statement:
     )
     notes = (
         told,
+        "Services, and goods that leave from another country, are told apart by their VAT codes.",
         f"Distance sales of {month.first.year} so far: {year} {month.currency}; the threshold is "
         f"{THRESHOLD} EUR" + (", passed." if year > THRESHOLD else ", not passed."),
     )
@@ -148,7 +150,9 @@ def oss(ledger: Ledger, month: Month) -> Statement:
         number=2,
         name="OSS",
         title="OSS: country of consumption and rate",
-        columns=columns("Quarter", "Part", "Country", "Rate", "Base:money", "VAT:money"),
+        columns=columns(
+            "Quarter", "Part", "Country", "Rate", "VAT code", "Base:money", "VAT:money"
+        ),
         rows=tuple(table),
         notes=notes,
     )
@@ -171,6 +175,7 @@ def _oss_rows(ledger: Ledger, month: Month, first: str, kind: str = "") -> Itera
             postings.c.entry_date,
             postings.c.country,
             postings.c.vat_percentage,
+            postings.c.vat_code,
             postings.c.amount,
             postings.c.amount_dc,
             postings.c.vat_amount,

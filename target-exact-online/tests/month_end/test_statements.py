@@ -56,8 +56,8 @@ def test_a_memo_of_an_earlier_quarter_is_a_correction_of_that_quarter(company: C
     found = company.compare()
     assert found.codes == []
     assert rows(found, 2) == [
-        ["2026-Q4", "sales", "DE", "19 %", "100.00", "19.00"],
-        ["2026-Q3", "correction of 2026-Q3", "DE", "19 %", "-100.00", "-19.00"],
+        ["2026-Q4", "sales", "DE", "19 %", "D19", "100.00", "19.00"],
+        ["2026-Q3", "correction of 2026-Q3", "DE", "19 %", "D19", "-100.00", "-19.00"],
     ]
     assert [row[0] for row in rows(found, 7)] == [memo["document_key"]]
 
@@ -116,13 +116,48 @@ def test_money_that_came_after_the_month_is_in_transit_and_no_difference(
     )
     october = company.compare("--source", "mirror")
     assert october.codes == []
-    transit = [row for row in rows(october, 5) if row[6]]
-    assert [(row[0], row[2], row[6], row[7]) for row in transit] == [
+    transit = [row for row in rows(october, 5) if row[2] and row[7]]
+    assert [(row[0], row[2], row[7], row[8]) for row in transit] == [
         ("shop:nl:invoice:000000001", "121.00", "2026-11-01", "15-30")
     ]
     assert "in transit" in rows(october, 7)[0][5]
     november = company.compare("--source", "mirror", month="2026-11")
     assert november.codes == []
+
+
+def money(number: int, day: str, amount: float, kind: str = "payment") -> Any:
+    """The money of an invoice, or the refund of a part of it."""
+    record = payment(number, day)
+    for line, sign in zip(record["lines"], (1, -1), strict=True):
+        line["amount"] = sign * amount
+    record["totals"] = {"amount": abs(amount), "vat_amount": 0, "net_amount": 0}
+    key = record["document_key"].replace(":payment:", f":{kind}:")
+    record |= {"document_key": key, "your_ref": f"{kind} {number}", "entry_date": day}
+    record["source"] = record["source"] | {"kind": kind, "payment_method": "ideal"}
+    return record
+
+
+def test_clearing_rolls_forward_and_ages_what_is_still_awaited(company: Company) -> None:
+    company.post(invoice(1), invoice(2, day="2026-09-20"), invoice(3, day="2026-10-29"))
+    moved = [money(1, "2026-10-10", 121), money(2, "2026-09-21", 121)]
+    moved += [money(3, "2026-10-29", 121), money(1, "2026-10-30", -21, "refund")]
+    company.post(*moved, stream="general_journal_entries")
+    bea = company.sandbox.bookkeeper("Bea")
+    bank = [{"gl_account": "1240", "amount": -150}, {"gl_account": "1010", "amount": 150}]
+    bea.type_entry(bank, date="2026-10-20", entry_type=40)
+    bea.type_entry(
+        [{"gl_account": "1240", "amount": -2}, {"gl_account": "4700", "amount": 2}],
+        date="2026-10-20",
+    )
+    found = company.compare()
+    (title, *amounts), *awaited = [row for row in rows(found, 5) if row[6]]
+    assert title == "1240 Clearing, iDEAL via payment provider (ideal)"
+    # Opening, captured, refunded, paid out by the bank, fees, closing.
+    assert amounts[:6] == ["121.00", "242.00", "-21.00", "-150.00", "-2.00", "190.00"]
+    assert [(row[0].split(":")[-1], *row[6:]) for row in awaited] == [
+        ("000000003", "121.00", "2026-10-29", "0-2"),
+        ("000000001", "69.00", "2026-10-10", "15-30"),
+    ]
 
 
 def test_gift_cards_roll_forward_and_name_what_no_document_booked(company: Company) -> None:
@@ -134,7 +169,11 @@ def test_gift_cards_roll_forward_and_name_what_no_document_booked(company: Compa
     company.post(record, sold)
     lines = [{"gl_account": "1700", "amount": 30}, {"gl_account": "1990", "amount": -30}]
     company.sandbox.bookkeeper("Bea").type_entry(lines, date="2026-10-15")
-    ((name, *amounts),) = rows(company.compare(), 4)
+    (name, *amounts), *behind = rows(company.compare(), 4)
+    assert [(row[0], row[2], row[3]) for row in behind] == [
+        ("1700 shop:nl:invoice:000000001", None, "-21.00"),
+        ("1700 shop:nl:invoice:000000002", "50.00", None),
+    ]
     assert name.startswith("1700")
     assert amounts == ["0.00", "50.00", "-21.00", "0.00", "0.00", "0.00", "-1.00", "-30.00"]
 
