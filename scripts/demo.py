@@ -8,6 +8,7 @@ Online side by side. Run again, it keeps everything and posts nothing twice.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -71,6 +72,9 @@ def main() -> int:
     parser.add_argument(
         "--dir", metavar="DIR", type=Path, default=ROOT / ".demo", help="where it keeps its files"
     )
+    parser.add_argument(
+        "--console", action="store_true", help="then open the desk in a browser, until Ctrl-C"
+    )
     options = parser.parse_args()
     home: Path = options.dir.resolve()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -90,9 +94,12 @@ def main() -> int:
         seconds = time.monotonic() - started
         summary = summarise(sandbox, shop, reports, not_posted(environment), seconds)
         summary["month"] = close_month(busiest_month(sandbox), environment, home)
-    if options.json:
-        Path(options.json).write_text(json.dumps(summary, indent=2, default=str) + "\n")
-    show(summary, home)
+        if options.json:
+            Path(options.json).write_text(json.dumps(summary, indent=2, default=str) + "\n")
+        show(summary, home)
+        if options.console:
+            with console(environment, home) as desk, contextlib.suppress(KeyboardInterrupt):
+                desk.wait()
     return 0 if summary["balanced"] else 1
 
 
@@ -254,6 +261,39 @@ def close_month(month: str, environment: dict[str, str], home: Path) -> dict[str
         "html": str(files["html"]),
         "xlsx": str(files["xlsx"]),
     }
+
+
+@contextmanager
+def console(
+    environment: dict[str, str], home: Path, stdout: int | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Open the desk in a browser on the demo's ledger; it prints its address, and may decide.
+
+    Args:
+        environment: The environment for ``meltano``.
+        home: Where the shop's documents go, to try rules with.
+        stdout: Where the address goes, if not to the terminal.
+    """
+    read = home / "shop.singer"
+    with read.open("wb") as documents:
+        subprocess.run(  # noqa: S603  # this project's own tap
+            [Path(sys.executable).with_name("meltano"), "invoke", "tap-invoices"],
+            check=True, cwd=ROOT, env=environment, stdout=documents, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    settings = {"LEDGER_URL": environment["LEDGER_URL"], "DIVISION": environment["EXACT_DIVISION"]}
+    settings["CREDENTIALS"] = environment["CREDENTIALS_URL"]
+    target = {f"TARGET_EXACT_ONLINE_{name}": value for name, value in settings.items()}
+    command = [str(Path(sys.executable).with_name("target-exact-online"))]
+    command += ["console", "--allow-actions"]
+    command += ["--rules", environment["RULES_FILE"], "--documents", str(read)]
+    command += ["--read-again", "meltano run invoices-to-exact"]
+    with subprocess.Popen(  # noqa: S603  # this project's own program
+        command, env=environment | target, stdout=stdout, text=True
+    ) as desk:
+        try:
+            yield desk
+        finally:
+            desk.terminate()
 
 
 def watch(job: Job, process: subprocess.Popen[bytes], sandbox: SandboxHandle) -> None:

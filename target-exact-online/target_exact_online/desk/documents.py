@@ -64,6 +64,7 @@ class Search:
             (self.stream, here.stream == self.stream),
             (self.kind, here.kind == self.kind),
             (self.order, here.order_number == self.order),
+            (self.error, here.error.is_not(None)),  # its index has no others
             (self.error, here.error.contains(self.error or "", autoescape=True)),
             (self.keys, here.document_key.in_(self.keys)),
             (self.changed, here.newer_hash.is_not(None)),

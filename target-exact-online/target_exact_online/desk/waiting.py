@@ -73,8 +73,22 @@ def cause_of(reason: str | None, *own: str | None) -> str:
     """
     text = reason or ""
     for value in sorted(filter(None, own), key=len, reverse=True):
-        text = re.sub(rf"(?<![\w]){re.escape(value)}(?![\w])", ELLIPSIS, text)
-    return _EMAIL.sub(ELLIPSIS, _PARTICULAR.sub(ELLIPSIS, text))
+        text = _without(text, value)
+    text = _PARTICULAR.sub(ELLIPSIS, text)
+    return _EMAIL.sub(ELLIPSIS, text) if "@" in text else text
+
+
+def _without(text: str, value: str) -> str:
+    """Leave a value out where it stands as a word of its own."""
+    first, *rest = text.split(value)
+    for part in rest:
+        is_word = _is_end(first[-1:]) and _is_end(part[:1])
+        first += (ELLIPSIS if is_word else value) + part
+    return first
+
+
+def _is_end(character: str) -> bool:
+    return not (character.isalnum() or character == "_")
 
 
 def way_of(stream: str) -> Way:
@@ -86,11 +100,12 @@ def way_of(stream: str) -> Way:
 
 def groups(ledger: Ledger) -> list[Group]:
     """Return what is parked by its cause, the largest group first."""
-    found: dict[str, Group] = {}
+    found: dict[tuple[str, Way], Group] = {}
     for row in _parked(ledger, documents.c.payload):
         cause, way = _cause(row), way_of(row.stream)
-        name = _id(ledger, cause, way)
-        group = found.setdefault(name, Group(name, cause, way, row.payload))
+        group = found.get((cause, way))
+        if group is None:
+            group = found[cause, way] = Group(_id(ledger, cause, way), cause, way, row.payload)
         group.documents.append(row.document_key)
         group.since = min(group.since or row.created_at, row.created_at)
         if row.amount and row.currency:
