@@ -128,8 +128,10 @@ def _compare(ledger: Ledger) -> None:
         scope="total", title="Sales", currency="EUR", rows=rows, unexplained=zero, source="mirror"
     )
     vat = columns_of("Code", "Currency", "VAT shop:money", "VAT ledger:money", "VAT Exact:money")
-    titled = {"title": "Statement", "name": "S"}
-    statements = [Statement(number=number, columns=vat, **titled) for number in range(1, 11)]
+    statements = [
+        Statement(number=number, name="S", title="Statement", columns=vat)
+        for number in range(1, 11)
+    ]
     result = Result(
         division=DIVISION, company="", year=2024, period=12, first=month.first, last=month.last,
         currency="EUR", made_at=datetime.now(UTC), source="mirror", depth="lines",

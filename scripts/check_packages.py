@@ -32,7 +32,16 @@ PROGRAMS = {
     "commerce-sandbox": ("commerce-sandbox", "--help"),
 }
 # What only an extra may bring: heavy, or of no use to most.
-OPTIONAL = ("psycopg", "keyring", "fpdf", "pyxaf", "opentelemetry", "pytest", "starlette")
+OPTIONAL = (
+    "psycopg",
+    "keyring",
+    "fpdf",
+    "pyxaf",
+    "opentelemetry",
+    "pytest",
+    "starlette",
+    "python_multipart",
+)
 NEEDED = {"commerce-sandbox": ("starlette",)}  # by the distribution itself
 _FIND = "import sys, importlib.util as u; print(*[n for n in sys.argv[1:] if u.find_spec(n)])"
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from target_exact_online.desk.waiting import EMAIL
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 HIDDEN = "•••"
-_EMAIL = re.compile(r"[^\s<>()\[\]\"':;,]{1,64}@[^\s<>()\[\]\"':;,]{1,255}")
 _SHORTEST = 3  # shorter texts are parts of other words
 _PLAIN = frozenset(
     {"document_key", "division", "your_ref", "document_date", "tax_point", "description", "kind"}
@@ -86,4 +87,4 @@ def masked(text: str, names: Collection[str] = ()) -> str:
     """Return a text without e-mail addresses and without these names, however they are written."""
     for name in sorted(names, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", HIDDEN, text, flags=re.IGNORECASE)
-    return _EMAIL.sub(HIDDEN, text)
+    return EMAIL.sub(HIDDEN, text)

@@ -30,10 +30,10 @@ ELLIPSIS = "…"
 _PARTICULAR = re.compile(
     r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b"  # a GUID
     r"|\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?(?:\.\d+)?(?:Z| UTC)?)?"  # a day or moment
-    r"|-?\b\d+[.,]\d+\b"  # an amount
+    r"|-?\b\d+(?:[.,]\d+)+\b"  # an amount
     r"|(?<=\bline )\d+|(?<=\blines\[)\d+|(?<=\blines/)\d+"  # the number of a line
 )
-_EMAIL = re.compile(r"[^\s<>()\[\]\"'@:;,]{1,64}@[^\s<>()\[\]\"'@:;,]{1,255}")
+EMAIL = re.compile(r"[^\s<>()\[\]\"'@:;,]{1,64}@[^\s<>()\[\]\"'@:;,]{0,254}\w")
 _COLUMNS = (
     *(documents.c.document_key, documents.c.stream, documents.c.order_number),
     *(documents.c.your_ref, documents.c.amount, documents.c.currency, documents.c.error),
@@ -75,7 +75,7 @@ def cause_of(reason: str | None, *own: str | None) -> str:
     for value in sorted(filter(None, own), key=len, reverse=True):
         text = _without(text, value)
     text = _PARTICULAR.sub(ELLIPSIS, text)
-    return _EMAIL.sub(ELLIPSIS, text) if "@" in text else text
+    return EMAIL.sub(ELLIPSIS, text) if "@" in text else text
 
 
 def _without(text: str, value: str) -> str:
