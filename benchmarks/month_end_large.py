@@ -4,7 +4,7 @@ A few hundred documents are really posted and mirrored. Their rows in the ledger
 and their messages of the shop, are then copied under other numbers, until the month is large. One
 process compares it without a call, and writes page, spreadsheet and JSON.
 
-    uv run benchmarks/month_end_large.py [--documents 100000] [--json]
+    uv run benchmarks/month_end_large.py [--documents 100000] [--folder DIR] [--json]
 
 Figures: `report_seconds` and `report_peak_mb` of that process, `html_mb`, `xlsx_mb`, and what it
 says: `findings`, `unexplained`.
@@ -27,7 +27,7 @@ from typing import Any
 
 import psutil
 import sqlalchemy as sa
-from month_end import AFTER, Bench, messages, offline, record
+from month_end import AFTER, IN_MEMORY, Bench, messages, offline, record
 
 from commerce_sandbox.testing import SandboxHandle
 from target_exact_online.ledger.store import Ledger
@@ -129,12 +129,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--folder", type=Path, default=IN_MEMORY if IN_MEMORY.is_dir() else None)
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         child(options.child)
         return 0
-    with tempfile.TemporaryDirectory(prefix="month-end-") as folder:
+    with tempfile.TemporaryDirectory(prefix="month-end-", dir=options.folder) as folder:
         figures = run(options.documents, Path(folder))
     if options.json:
         print(json.dumps(figures))
