@@ -259,3 +259,23 @@ def test_an_audit_file_needs_no_call(company: Company) -> None:
         refused = company.compare("--source", "xaf", str(path))
         assert refused.exit_code == 1
         assert "october.xaf cannot be read" in refused.stderr
+
+
+def test_a_fifth_of_the_day_is_left_to_posting_and_the_rest_is_compared_later(
+    company: Company,
+) -> None:
+    company.post(invoice(1))
+    used = len(company.sandbox.requests(system="exact"))
+    limit = (used + 7) * 10 // 8  # the comparison may make seven calls: not enough
+    company.sandbox.set("exact.day_limit", limit)
+    found = company.compare("--source", "mirror")
+    assert (found.exit_code, found.result["outcome"]) == (1, "incomplete"), found.stdout
+    assert found.result["resume_at"]
+    assert "Go on after" in found.stdout
+    assert len(company.sandbox.requests(system="exact")) <= limit * 4 // 5
+    signed = company.target.call("reconcile", "sign", "--month", "2026-10", "--note", "x")
+    assert (signed.exit_code, "incomplete" in signed.stderr) == (1, True)
+    company.post(invoice(2))  # there are calls left for it
+    company.sandbox.set("exact.day_limit", 5_000)
+    company.sandbox.advance(86_400)
+    assert company.compare("--source", "mirror").exit_code == 0
