@@ -29,6 +29,25 @@ def container_environment() -> dict[str, str]:
     return dict(re.findall(r"(\w+)=(\S+)", last))
 
 
+def variables_of(job: str) -> set[str]:
+    """The variables that the plugins of a job are set by in ``meltano.yml``."""
+    project = YAML(typ="safe").load((ROOT / "meltano.yml").read_text())
+    plugins = {one["name"]: one for kind in project["plugins"].values() for one in kind}
+    plugins |= {
+        mapping["name"]: mapping
+        for mapper in project["plugins"]["mappers"]
+        for mapping in mapper["mappings"]
+    }
+    (tasks,) = (one["tasks"] for one in project["jobs"] if one["name"] == job)
+    configs = []
+    names: list[str | None] = [block for task in tasks for block in task.split()]
+    while names:
+        if name := names.pop():
+            configs.append(plugins[name].get("config", {}))
+            names.append(plugins[name].get("inherit_from"))
+    return set(re.findall(r"\$([A-Z_]+)", str(configs)))
+
+
 def test_meltano_writes_nothing_in_the_project_of_the_image(tmp_path: Path) -> None:
     app, data = tmp_path / "app", tmp_path / "data"
     app.mkdir()
@@ -70,15 +89,29 @@ def test_a_pod_may_write_on_its_volumes_only() -> None:
     assert found["CronJob"]["spec"]["concurrencyPolicy"] == "Forbid"
 
 
+def test_a_pod_of_airflow_has_no_more_rights_than_the_other() -> None:
+    found = YAML(typ="safe").load((DEPLOY / "kubernetes-airflow.yml").read_text())
+    ours = manifests()["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    for name in ("securityContext", "serviceAccountName", "automountServiceAccountToken"):
+        assert found["spec"][name] == ours[name]
+    (container,) = found["spec"]["containers"]
+    assert container["name"] == "base"
+    assert container["securityContext"] == ours["containers"][0]["securityContext"]
+    assert {mount["name"] for mount in container["volumeMounts"]} == {
+        volume["name"] for volume in found["spec"]["volumes"]
+    }
+    image = (DEPLOY / "Containerfile.airflow").read_text()
+    assert "USER" not in image, "it stays that of the plugins' image"
+    assert "uv pip sync --python /opt/airflow /requirements.txt" in image
+
+
 def test_the_pod_has_the_variables_of_the_project() -> None:
     found = manifests()
     pod = found["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     given = set(found["tea-settings"]["data"]) | {
         one["name"] for one in pod["containers"][0]["env"]
     }
-    project = (ROOT / "meltano.yml").read_text()
-    used = set(re.findall(r"\$([A-Z_]+)", project))
-    month_end = {name for name in used if name.startswith(("MONTH", "REPORT_"))} - {"REPORT_FILE"}
-    assert used - month_end - given <= {"EXACT_BASE_URL", "RULES_STORE"}  # instead of others
+    used = variables_of(pod["containers"][0]["args"][-1])
+    assert used - given <= {"EXACT_BASE_URL", "RULES_STORE"}  # instead of others
     secret = found["Secret"]["stringData"]
     assert {"LEDGER_URL", "CREDENTIALS_URL", "MELTANO_DATABASE_URI", "key"} == set(secret)

@@ -220,6 +220,30 @@ def test_what_airflow_reads(tenant: Tenant) -> None:
     assert read["dags"]["theehuis.keep-login"]["tasks"]["run"]["assets"] == []
 
 
+def test_the_pod_of_a_task(tenant: Tenant) -> None:
+    template = ROOT / "deploy" / "kubernetes-airflow.yml"
+    command = ["kubernetes", "generate-dag-yaml", "theehuis.invoices-to-exact", "-l", "2026-11-01"]
+    done = subprocess.run(
+        [AIRFLOW / "airflow", *command, "-o", tenant.folder],
+        env=_environment(tenant.home)
+        | {
+            "TENANTS_FILE": str(tenant.folder / "tenants.yml"),
+            "AIRFLOW__KUBERNETES_EXECUTOR__POD_TEMPLATE_FILE": str(template),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    (path,) = (tenant.folder / "airflow_yaml_output").glob("*_run_*.yml")
+    pod = yaml.safe_load(path.read_text())["spec"]
+    (container,) = pod["containers"]
+    assert container["args"][:2] == ["python", "-m"], "of Airflow's environment, by PATH"
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["image"] == "registry.example/commerce-to-exact-airflow:0.1.0"
+
+
 def test_ok(tenant: Tenant) -> None:
     done = tenant.run("invoices-to-exact", **only(GOOD))
     assert done["state"] == "success"
