@@ -47,6 +47,16 @@ SCOPES = (
     Scope("attach_documents", "Organization documents", "manage", "PDF copies"),
     Scope("month-end", "Financial receivables", "read", "open items"),
     Scope("month-end", "Financial payables", "read", "debtors by age, left out without it"),
+    Scope(
+        "a warehouse",
+        "Sales orders",
+        "read",
+        "sales orders (each left out without it)",
+    ),
+    Scope("a warehouse", "Sales invoices", "read", "sales invoices"),
+    Scope("a warehouse", "Logistics items", "read", "items, item groups"),
+    Scope("a warehouse", "Organization documents", "read", "documents"),
+    Scope("a warehouse", "Financial receivables", "read", "what customers owe"),
     Scope("webhooks", "Organization administration", "manage", "subscriptions"),
 )
 

@@ -25,6 +25,10 @@ READ = {
         "read/financial/OutstandingInvoicesOverview", "read/financial/ReceivablesList",
         "read/financial/AgingOverview",
     ],
+    "a warehouse": [
+        "salesorder/SalesOrders", "sync/SalesInvoice/SalesInvoices", "sync/Logistics/Items",
+        "sync/Documents/Documents", "read/financial/ReceivablesList",
+    ],
 }  # fmt: skip
 MANAGED = {
     "sales_entry": ["salesentry/SalesEntries"],
