@@ -4,7 +4,7 @@
 ExactError                      of exact-online-client: retriable and fatal errors of all calls
 └── FatalError
     ├── ConfigError             a setting, STATE or catalog is missing or wrong
-    ├── UnreadableStreamsError  Exact does not permit streams, and `unreadable` is `fail`
+    ├── UnreadableStreamsError  streams could not be read, and that is an error (`unreadable`)
     └── TargetGoneError         nobody reads the tap's output any more
 ```
 """
@@ -15,7 +15,7 @@ from exact_online.errors import FatalError
 
 
 class UnreadableStreamsError(FatalError):
-    """Exact does not permit some of the selected streams; the others were read."""
+    """Some of the selected streams could not be read; the others were."""
 
 
 class TargetGoneError(FatalError):

@@ -54,10 +54,15 @@ def checked_state(state: dict[str, Any]) -> dict[str, Any]:
         entry = _part(bookmarks, stream, dict, "STATE.bookmarks")
         entry.pop("progress_markers", None)  # of other taps; the SDK trusts their form
         where = f"STATE.bookmarks.{stream}"
+        contexts: list[Any] = []
         for number, partition in enumerate(_part(entry, "partitions", list, where)):
             if not isinstance(partition, dict) or not isinstance(partition.get("context"), dict):
                 msg = f"{where}.partitions[{number}] has no context. Correct or remove it."
                 raise ConfigError(msg)
+            if partition["context"] in contexts:
+                msg = f"{where}.partitions[{number}] is there twice. Remove one of them."
+                raise ConfigError(msg)
+            contexts.append(partition["context"])
     return state
 
 

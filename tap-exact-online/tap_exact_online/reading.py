@@ -17,7 +17,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from exact_online import changes, local_time
 from exact_online.client import Question
-from exact_online.errors import NotPermittedError
+from exact_online.errors import ExactError
 from tap_exact_online import schemas
 from tap_exact_online.records import Shape, iso, moment_text
 from tap_exact_online.state import Changes, Modified
@@ -103,7 +103,7 @@ class ExactStream(Stream):
         try:
             yield from self.read(division, self._kept(context))
             self.site.has_read = True
-        except NotPermittedError as error:
+        except ExactError as error:
             self.site.leave_out(self.name, division, error)
         finally:  # also what was read before an error
             self._tap.message_writer.flush()  # type: ignore[attr-defined]  # a PieceWriter
@@ -239,7 +239,7 @@ class ChangeStream(ExactStream):
                         }
                 progress.deleted_after = batch.after
                 self.checkpoint(kept, progress.entry())
-        except NotPermittedError as error:
+        except ExactError as error:
             self.site.leave_out(f"{self.name} (deletions)", division, error)
 
     def _lowest(self, division: int) -> Callable[[], int]:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from exact_online import changes, odata
 from exact_online.client import Question, open_client
-from exact_online.errors import ConfigError, NotPermittedError
+from exact_online.errors import (
+    ConfigError,
+    ExactError,
+    NotNowError,
+    NotPermittedError,
+    RequestRefusedError,
+)
 from exact_online.limit_database import open_limits
 from tap_exact_online.settings import PART_OF_DAY, Settings
 
@@ -26,6 +32,13 @@ DIVISIONS = "system/Divisions"
 _MOVES = ("DivisionMoveDate", "DivisionHRLinkUnlinkDate")
 
 logger = logging.getLogger("tap-exact-online")
+
+
+def is_of_one_list(error: ExactError) -> bool:
+    """Tell whether an error concerns one list of Exact, and others can be read."""
+    if isinstance(error, NotNowError):
+        return error.endpoint is not None  # left alone, because it answered too many errors
+    return isinstance(error, NotPermittedError | RequestRefusedError)
 
 
 @dataclass(slots=True)
@@ -49,11 +62,13 @@ class Site:
         config: The tap's settings as they were given.
         unreadable: What Exact does not permit: streams, and the companies concerned.
         has_read: Whether any stream could be read.
+        is_refused: Whether Exact did not understand the question for one.
     """
 
     config: Mapping[str, Any]
     unreadable: dict[str, list[int]] = field(default_factory=dict)
     has_read: bool = False
+    is_refused: bool = False
     _newest: dict[int, _Newest] = field(default_factory=dict)
     _limits: Engine | None = None
 
@@ -99,7 +114,9 @@ class Site:
                 for page in self.client.ask(question):
                     for row in page.rows:
                         found[int(row["Code"])] = "/".join(str(row[name]) for name in _MOVES)
-        except NotPermittedError as error:
+        except ExactError as error:
+            if not is_of_one_list(error):
+                raise
             logger.warning(
                 "Whether a company was moved cannot be seen, and after a move changes would be "
                 "missed. %s",
@@ -126,7 +143,7 @@ class Site:
             lowest: Gives the lowest such version of all streams that are read.
 
         Raises:
-            NotPermittedError: Exact does not permit to read deletions.
+            ExactError: Exact does not permit to read deletions, or the tap cannot go on.
         """
         if division not in self._newest:
             since = min(after, lowest())
@@ -143,8 +160,15 @@ class Site:
         ]
         yield changes.Batch(rows, max(newest.batch.after, after), is_last=True)
 
-    def leave_out(self, stream: str, division: int, error: NotPermittedError) -> None:
-        """Note, and say, that a stream of a company cannot be read."""
+    def leave_out(self, stream: str, division: int, error: ExactError) -> None:
+        """Note, and say, that a stream of a company cannot be read.
+
+        Raises:
+            ExactError: No other can be read either.
+        """
+        if not is_of_one_list(error):
+            raise error
+        self.is_refused = self.is_refused or isinstance(error, RequestRefusedError)
         self.unreadable.setdefault(stream, []).append(division)
         logger.error("The stream %s of division %d is left out. %s", stream, division, error)
 

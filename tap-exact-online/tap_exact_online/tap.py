@@ -129,14 +129,15 @@ class TapExactOnline(Tap):
             UnreadableStreamsError: There are some.
         """
         names = ", ".join(self.site.unreadable)
-        if names and self.site.settings.fails:
-            msg = (
-                f"Exact does not permit to read {names}; the lines above say why. All else was "
-                "read (setting unreadable)."
-            )
-            raise UnreadableStreamsError(msg)
         if names and not self.site.has_read:
-            msg = f"Nothing was read: Exact does not permit {names}; the lines above say why."
+            msg = f"Nothing was read: {names} cannot be; the lines above say why."
+            raise UnreadableStreamsError(msg)
+        if names and (self.site.settings.fails or self.site.is_refused):
+            msg = (
+                f"{names} could not be read; the lines above say why. All else was read (setting "
+                "unreadable; what Exact does not understand is an error in any case: deselect "
+                "the field that it names)."
+            )
             raise UnreadableStreamsError(msg)
 
     @classmethod

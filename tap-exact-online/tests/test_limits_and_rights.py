@@ -8,9 +8,10 @@ import pytest
 
 from exact_online.errors import NotNowError
 from exact_online.limit_database import open_limits
+from exact_online.limit_tables import add_error
 from exact_online.limits import Budget
 from tap_exact_online.exceptions import UnreadableStreamsError
-from tap_exact_online.streams import STREAMS
+from tap_exact_online.streams import STREAMS, CostUnitsStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ def test_it_is_an_error_after_the_others_were_read_when_the_settings_say_so(
     config = without_scope.exact_config() | {"unreadable": "fail"}
     run = read(config, "cost_units", "gl_accounts", "sales_order_lines")
     assert isinstance(run.error, UnreadableStreamsError)
-    assert "cost_units, sales_order_lines" in str(run.error)
+    assert "cost_units, sales_order_lines could not be read" in str(run.error)
     assert len(run.rows("gl_accounts")) == 60
 
 
@@ -68,6 +69,35 @@ def test_nothing_that_could_be_read_is_an_error_in_any_case(
     run = read(without_scope.exact_config(), "cost_units", "sales_order_headers")
     assert isinstance(run.error, UnreadableStreamsError)
     assert "Nothing was read" in str(run.error)
+
+
+def test_a_list_that_is_left_alone_for_its_errors_stops_no_other(
+    shared: SandboxHandle,
+    read: Callable[..., Run],
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:
+    config = shared.exact_config() | {"limits_url": f"sqlite:///{tmp_path}/errors.db"}
+    engine = open_limits(config["limits_url"])
+    for _ in range(6):
+        add_error(engine, config["client_id"], config["division"], "hrm/Costunits",
+                  shared.now().timestamp() - 60)  # fmt: skip
+    engine.dispose()
+    run = read(config, "cost_units", "gl_accounts")
+    assert run.error is None
+    assert len(run.rows("gl_accounts")) == 60
+    assert "cost_units of division 3000001 is left out. hrm/Costunits answered 6 er" in caplog.text
+
+
+def test_a_field_that_exact_does_not_know_is_an_error_after_the_others_were_read(
+    shared: SandboxHandle, read: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CostUnitsStream, "resource", "hrm/Costunit")
+    run = read(shared.exact_config(), "cost_units", "gl_accounts")
+    assert isinstance(run.error, UnreadableStreamsError)
+    assert "cost_units could not be read" in str(run.error)
+    assert "deselect" in str(run.error)
+    assert len(run.rows("gl_accounts")) == 60
 
 
 def test_without_the_right_to_see_deletions_changes_are_read_and_it_is_said(

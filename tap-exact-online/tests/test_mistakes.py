@@ -37,6 +37,11 @@ BAD: list[tuple[dict[str, Any], Any, list[str]]] = [
     ({}, {"bookmarks": {"gl_accounts": 3}}, ["STATE.bookmarks.gl_accounts"]),
     ({}, {"bookmarks": {"gl_accounts": {"partitions": 3}}}, ["partitions must be a list"]),
     ({}, {"bookmarks": {"gl_accounts": {"partitions": [{}]}}}, ["partitions[0] has no context"]),
+    (
+        {},
+        {"bookmarks": {"gl_accounts": {"partitions": [{"context": {"Division": 3}}] * 2}}},
+        ["partitions[1] is there twice"],
+    ),
 ]
 
 

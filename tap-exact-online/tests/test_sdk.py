@@ -75,6 +75,13 @@ def test_every_stream_conforms_and_holds_nothing_unknown(
         keys = [tuple(record[key] for key in stream.primary_keys) for record in records]
         assert len(set(keys)) == len(keys)
 
+    shared.advance(600)
+    shared.clear_requests()
+    again = read(shared.exact_config(), state=run.state)
+    assert again.error is None
+    # 33, and five more pages of `journal_status`, as the README says.
+    assert len(shared.requests(system="exact", path="/api/v1/*")) == 33 + 5
+
 
 def test_the_schemas_are_what_exact_documents() -> None:
     for stream in STREAMS:
