@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tap_adobe_commerce.listing import Listing
+    from tap_adobe_commerce.own_accounts import OwnAccounts
 
 logger = logging.getLogger("tap-adobe-commerce.products")
 
@@ -32,9 +33,10 @@ CACHED_PRODUCTS = 5000
 class Products:
     """Products of order lines, read by number with one call per page and kept."""
 
-    def __init__(self, listing: Listing) -> None:
-        """Take the list of products; nothing is read yet."""
+    def __init__(self, listing: Listing, accounts: OwnAccounts) -> None:
+        """Take the list of products, and what knows their accounts; nothing is read yet."""
         self._listing = listing
+        self._accounts = accounts
         self._lock = threading.Lock()
         self._known: dict[int, dict[str, Any] | None] = {}
         self._allowed = True
@@ -62,7 +64,7 @@ class Products:
         try:
             for part in parts(sorted(numbers)):
                 for row in read_rows(self._listing, part):
-                    self._known[row.key] = on_line(row.raw, row.key)
+                    self._known[row.key] = self._accounts.named(on_line(row.raw, row.key))
         except UnreadableRecordError as error:
             msg = f"a product of its lines cannot be read ({error})"
             raise RecordFormError(msg) from error

@@ -150,6 +150,16 @@ _OWN = th.PropertiesList(
         title="Product attributes",
         description="Custom attributes of products on order lines. Default: all.",
     ),
+    th.Property(
+        "gl_attribute",
+        th.StringType,
+        default="exact_gl_account",
+        title="GL account attribute",
+        description=(
+            "Product attribute that names the product's own GL account, as "
+            "`target-adobe-commerce` makes it. Its text goes with order lines (`gl_account`)."
+        ),
+    ),
 ).to_dict()
 SCHEMA: dict[str, Any] = _OWN | {"properties": LOGIN_SETTINGS | _OWN["properties"]}
 
@@ -182,6 +192,7 @@ class Settings:
     sweep_every: timedelta | None
     park: bool
     product_attributes: tuple[str, ...] | None
+    gl_attribute: str
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -233,6 +244,7 @@ class Settings:
             sweep_every=timedelta(days=int(days)) if days else None,
             park=config.get("unreadable") == "park",
             product_attributes=_attributes(config),
+            gl_attribute=_attribute(str(config.get("gl_attribute") or "exact_gl_account")),
         )
 
 
@@ -248,11 +260,14 @@ def _attributes(config: Mapping[str, Any]) -> tuple[str, ...] | None:
     codes = config.get("product_attributes")
     if codes is None:
         return None
-    for code in codes:
-        if not _ATTRIBUTE_CODE.fullmatch(code):
-            msg = f"Setting product_attributes holds {code!r}, which is no attribute code."
-            raise ConfigError(msg)
-    return tuple(codes)
+    return tuple(_attribute(code, "product_attributes") for code in codes)
+
+
+def _attribute(code: str, setting: str = "gl_attribute") -> str:
+    if not _ATTRIBUTE_CODE.fullmatch(code):
+        msg = f"Setting {setting} holds {code!r}, which is no attribute code."
+        raise ConfigError(msg)
+    return code
 
 
 def _date(config: Mapping[str, Any], name: str) -> str | None:

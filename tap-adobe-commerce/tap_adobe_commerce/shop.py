@@ -15,6 +15,7 @@ from adobe_commerce.search import Filter, Search, list_fields
 from tap_adobe_commerce.companions import INVOICE, TAX_RATE, TRANSACTION, OfOrders, TaxRates
 from tap_adobe_commerce.listing import Columns, Listing, PageSize
 from tap_adobe_commerce.orders import Shelf
+from tap_adobe_commerce.own_accounts import OwnAccounts
 from tap_adobe_commerce.products import Products
 from tap_adobe_commerce.replay import REPLAY_FIELDS, Replay
 from tap_adobe_commerce.settings import Settings
@@ -94,7 +95,7 @@ class Shop:
     def products(self) -> Products:
         """Products, for the lines of orders."""
         listing = self.listing("products", PRODUCT_COLUMNS, self._product_fields, park=False)
-        return Products(listing)
+        return Products(listing, OwnAccounts(self.client, self.settings.gl_attribute))
 
     @cached_property
     def transactions(self) -> OfOrders:
@@ -124,7 +125,8 @@ class Shop:
         """Projection of products on lines, if only some custom attributes are wanted."""
         if self.settings.product_attributes is None:
             return None
-        codes = {"category_ids", "tax_class_id", *self.settings.product_attributes}
+        own = self.settings.gl_attribute
+        codes = {"category_ids", "tax_class_id", own, *self.settings.product_attributes}
         attributes: Projection = dict.fromkeys(sorted(codes))
         members: Projection = {
             "id": None,

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from commerce_sandbox.adobe import credentials
+from commerce_sandbox.adobe.testing import ShopClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,3 +176,40 @@ def test_orders_come_before_invoices_and_invoices_before_credit_memos(recorded: 
     streams = [m["stream"] for m in recorded.messages if m["type"] == "SCHEMA"]
 
     assert streams[:3] == ["orders", "invoices", "credit_memos"]
+
+
+def test_lines_carry_the_account_that_their_product_names(
+    sandbox: SandboxHandle, run_tap: Callable[..., Run]
+) -> None:
+    """The option's text, which the product itself lacks; asked for once, and only when needed."""
+    client = ShopClient(sandbox.url)
+    options = "/rest/all/V1/products/attributes/exact_gl_account/options"
+
+    def write(method: str, path: str, **body: Any) -> Any:
+        received = client.write(method, path, body)
+        assert received.status == 200, received.body
+        return received.json()
+
+    run_tap(sandbox.adobe_config(), streams=("orders",))
+    assert not sandbox.requests(path=options)
+    attribute = {
+        "attribute_code": "exact_gl_account",
+        "frontend_input": "select",
+        "default_frontend_label": "GL account",
+        "scope": "global",
+    }
+    write("POST", "/rest/all/V1/products/attributes", attribute=attribute)
+    assign = {"attributeSetId": 4, "attributeGroupId": 7, "attributeCode": "exact_gl_account"}
+    write("POST", "/rest/all/V1/products/attribute-sets/attributes", **assign, sortOrder=1)
+    number = write("POST", options, option={"label": "8000 Revenue 21 %"})
+    value = {"attribute_code": "exact_gl_account", "value": number}
+    product = {"custom_attributes": [value]}
+    write("PUT", "/rest/all/V1/products/TEA-POT", product=product)
+    sandbox.clear_requests()
+    run = run_tap(sandbox.adobe_config(), streams=("orders",))
+    lines = [line for order in run.records("orders") for line in order["items"]]
+    found = {line["sku"]: line.get("product", {}).get("gl_account") for line in lines}
+    assert found["TEA-POT"] == "8000 Revenue 21 %"
+    assert {label for sku, label in found.items() if not sku.startswith("TEA-POT")} == {None}
+    asked = [one for one in sandbox.requests() if one["path"].endswith("exact_gl_account/options")]
+    assert [one["method"] for one in asked] == ["GET"]

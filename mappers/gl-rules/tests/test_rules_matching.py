@@ -58,6 +58,7 @@ LINE = LineFacts(
     categories=("3", "12"),
     tax_class="2",
     attributes=(("color", frozenset({"red", "blue"})), ("size", frozenset({"L"}))),
+    own_account="named",
     piece_value=lambda: {"EUR": Decimal("300.00"), "NOK": Decimal("3000.00")},
 )
 HOLDS = {
@@ -73,6 +74,7 @@ HOLDS = {
     "category": ["12", "[4, 3]"],
     "tax_class": ["2"],
     "attributes": ["{color: red}", "{color: [green, blue], size: L}"],
+    "own_account": ["named", "[named, none]"],
     "document": ["invoice"],
     "country": ["NL", "[DE, NL]"],
     "billing_country": ["BE"],
@@ -102,6 +104,7 @@ FAILS = {
     "category": "1",
     "tax_class": "0",
     "attributes": "{color: red, size: XL}",
+    "own_account": "none",
     "document": "credit_memo",
     "country": "DE",
     "billing_country": "NL",

@@ -12,7 +12,7 @@ from mapper_gl_rules.exceptions import DocumentRefusedError, UndecidedError
 from mapper_gl_rules.money import HUNDRED, ZERO, allotted, minor_unit, rounded, show, vat_inside
 from mapper_gl_rules.rules.facts import DocumentFacts, LineFacts, legal_rates, line_facts
 from mapper_gl_rules.rules.matching import Matcher
-from mapper_gl_rules.rules.vocabulary import LINE_KINDS
+from mapper_gl_rules.rules.vocabulary import LINE_KINDS, OWN_ACCOUNT
 from mapper_gl_rules.source import Order
 from mapper_gl_rules.vat import VatCode, VatCodes, differs
 
@@ -159,6 +159,8 @@ class Postings:
         book = rule.book
         if book is None:  # _rule has refused already
             raise AssertionError(rule.name)
+        if book.gl == OWN_ACCOUNT:
+            book = msgspec.structs.replace(book, gl=_own_account(rule, line))
         if line.vat_unstated:
             line = self._with_chosen_vat(rule, book, line, document)
             facts = line_facts(line, document, self.rules.settings, self.vat_codes)
@@ -272,6 +274,25 @@ class Postings:
         return code
 
 
+def _own_account(rule: Rule, line: AmountLine) -> str:
+    """Take the GL account that the product of a line names: the code that its label begins with.
+
+    Raises:
+        UndecidedError: It names none.
+    """
+    product = line.item.product if line.item else None
+    label = (product.gl_account or "").split() if product else []
+    if not label:
+        raise UndecidedError(
+            reason=f"rule {rule.name!r} takes the GL account that the product names, and "
+            f"{describe(line)} has a product without one",
+            where=f"{line.kind} {line.item.sku if line.item else line.name}",
+            what_to_do="Give the product its account in the shop, let the tap read it (setting "
+            "gl_attribute), or put when: {own_account: named} on the rule and a rule after it.",
+        )
+    return label[0]
+
+
 def round_to(postings: list[Posting], unit: Decimal) -> Decimal:
     """Round postings to the minor unit and give their total; VAT stays the document's in sum."""
     vat = sum([posting.vat for posting in postings], ZERO)
@@ -288,9 +309,10 @@ def _grouped(singles: list[Posting]) -> list[Posting]:
     """Add up postings of the same rule, VAT code and kind of supply."""
     groups: dict[tuple[object, ...], Posting] = {}
     for posting in singles:
-        # A rule has one outcome, so its name stands for all accounts and codes but `auto`.
+        # A rule has one outcome, so its name stands for all codes but `auto`, and for all accounts
+        # but those that products name.
         code = posting.code.code if posting.code else None
-        key = (posting.rule, code, posting.supply, posting.country)
+        key = (posting.rule, posting.outcome.gl, code, posting.supply, posting.country)
         group = groups.get(key)
         if group is None:
             groups[key] = posting

@@ -98,6 +98,7 @@ class LineFacts(msgspec.Struct, gc=False):
     categories: tuple[str, ...]
     tax_class: str | None
     attributes: tuple[tuple[str, frozenset[str]], ...]
+    own_account: str
     piece_value: Worth | None
 
 
@@ -209,6 +210,7 @@ def line_facts(
         categories=tuple(map(str, (product.category_ids if product else None) or ())),
         tax_class=_text(product.tax_class_id if product else None),
         attributes=_attributes(attributes) if attributes else (),
+        own_account="named" if product and product.gl_account else "none",
         piece_value=partial(
             piece_value, line, document.order, settings.options, document.other_order
         )

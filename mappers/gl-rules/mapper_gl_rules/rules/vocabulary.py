@@ -19,6 +19,7 @@ __all__ = [
     "LINE_KINDS",
     "LONGEST_PATTERN",
     "OUTCOMES",
+    "OWN_ACCOUNT",
     "SUPPLIES",
     "VALUES",
     "BookingMode",
@@ -215,6 +216,14 @@ CONDITIONS: Mapping[str, Condition] = {
     "category": Condition("line", "ids", "categories", "category id", rank=2),
     "tax_class": Condition("line", "text", "tax_class", "product tax class id", rank=2),
     "attributes": Condition("line", "attributes", "attributes", "product attributes", rank=2),
+    "own_account": Condition(
+        "line",
+        "choice",
+        "own_account",
+        "whether the product names its own GL account",
+        ("named", "none"),
+        rank=2,
+    ),
     "document": Condition(
         "document", "choice", "kind", "kind of document", ("order", "invoice", "credit_memo")
     ),
@@ -275,7 +284,10 @@ class Word(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True):
     """What a rule books: codes of Exact, never GUIDs. Each field is a word with its row."""
 
-    gl: Annotated[str | None, Word("GL account.", master="accounts")] = None
+    gl: Annotated[
+        str | None,
+        Word("GL account, or `attribute`: the one that the product names.", master="accounts"),
+    ] = None
     vat_code: Annotated[
         str | None,
         Word(
@@ -328,4 +340,6 @@ OUTCOMES: Mapping[str, Word] = {
     for name, hint in get_type_hints(Outcome, include_extras=True).items()
 }
 # The outcomes of a rule with `line: document`; all others belong to lines.
+#: As `gl`: the account that the product names.
+OWN_ACCOUNT = "attribute"
 DOCUMENT_OUTCOMES = tuple(name for name, word in OUTCOMES.items() if word.scope == "document")

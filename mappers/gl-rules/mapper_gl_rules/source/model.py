@@ -52,6 +52,7 @@ class Product(msgspec.Struct, gc=False):
     category_ids: list[int | str] | None = None
     tax_class_id: int | str | None = None
     custom_attributes: dict[str, Any] | None = None
+    gl_account: str | None = None
 
 
 class AppliedTax(msgspec.Struct, gc=False):

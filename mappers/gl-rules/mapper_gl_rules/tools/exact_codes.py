@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mapper_gl_rules.rules.vocabulary import OUTCOMES
+from mapper_gl_rules.rules.vocabulary import OUTCOMES, OWN_ACCOUNT
 from mapper_gl_rules.tools.master_data import division_of
 from mapper_gl_rules.tools.overlap import Scope
 
@@ -22,6 +22,7 @@ Problem = tuple[int, str, str]  # line in the file, short name, text
 # Types of GL accounts that Exact books itself in sales entries.
 _MADE_BY_EXACT = {20: "a debtors'", 22: "a creditors'", 24: "a VAT"}
 _MANDATORY, _FORBIDDEN = 1, 2
+_REVENUE = 110  # the type of the accounts that products may name
 _SALES, _GENERAL = 20, 90
 # Lists of the master data that hold every code a rule may name; the others are checked apart.
 _CHECKED = {
@@ -134,6 +135,8 @@ def _unknown(book: Outcome, master: MasterData) -> Iterator[tuple[str, str]]:
         code = getattr(book, name)
         if code is None or word.master not in _CHECKED:
             continue
+        if name == "gl" and code == OWN_ACCOUNT:
+            continue
         what, how = _CHECKED[word.master]
         if code not in getattr(master, word.master):
             yield f"unknown {what}", f"Exact has no {how}{what} {code}."
@@ -141,6 +144,9 @@ def _unknown(book: Outcome, master: MasterData) -> Iterator[tuple[str, str]]:
 
 def _account(book: Outcome, master: MasterData) -> Iterator[tuple[str, str]]:
     """Compare a rule with what its GL account demands."""
+    if book.gl == OWN_ACCOUNT:
+        yield from _own_accounts(book, master)
+        return
     account = master.accounts.get(book.gl or "")
     if account is None:
         return
@@ -157,3 +163,12 @@ def _account(book: Outcome, master: MasterData) -> Iterator[tuple[str, str]]:
             yield f"{name} required", f"{account.key} needs a {name}."
         if use == _FORBIDDEN and value is not None:
             yield f"{name} not allowed", f"{account.key} must not have a {name}."
+
+
+def _own_accounts(book: Outcome, master: MasterData) -> Iterator[tuple[str, str]]:
+    """Compare a rule with what the accounts demand that products may name: revenue, not blocked."""
+    offered = [one for one in master.accounts.values() if one.type == _REVENUE and one.usable]
+    if not offered:
+        yield "unknown GL account", "Exact has no revenue account that a product could name."
+    for account in offered:
+        yield from _account(msgspec.structs.replace(book, gl=account.key), master)

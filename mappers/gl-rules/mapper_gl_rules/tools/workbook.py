@@ -24,7 +24,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from mapper_gl_rules.exceptions import RulesError
 from mapper_gl_rules.rules.schema import RULES_SCHEMA
-from mapper_gl_rules.rules.vocabulary import CONDITIONS, OUTCOMES, VALUES
+from mapper_gl_rules.rules.vocabulary import CONDITIONS, OUTCOMES, OWN_ACCOUNT, VALUES
 from mapper_gl_rules.tools.spreadsheet import (
     MOST_COLUMNS,
     MOST_ROWS,
@@ -161,6 +161,7 @@ def _drop_downs(
             for name, word in OUTCOMES.items()
             if word.master not in {None, "vat_codes"}
         }
+        choices[RULES, "gl"] = [OWN_ACCOUNT, *sorted(master.accounts)]
         choices[VAT_CODES, "vat_code"] = sorted(master.vat_codes)
         choices[VAT_CODES, "gl"] = sorted(master.accounts)
     for (name, title), values in choices.items():
