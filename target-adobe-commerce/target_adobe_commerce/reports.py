@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,8 +60,10 @@ def text(plan: Plan) -> str:
 
 def _named(plan: Plan, kind: str, action: str) -> Iterator[str]:
     found = [one for one in plan.entries if (one.kind, one.action) == (kind, action)]
-    if action == "skip":  # only what says something
-        found = [one for one in found if one.changes or not one.shop_id]
+    if action == "skip":  # the others by their reasons
+        reasons = Counter(one.reason for one in found if not one.changes)
+        yield from (f"  skip     {number} x {reason}" for reason, number in reasons.items())
+        found = [one for one in found if one.changes]
     for entry in found[:NAMED]:
         yield f"  {action:<8} {entry.code}{_shop(entry)}"
         yield from (f"           {_said(change)}" for change in entry.changes)
