@@ -22,6 +22,7 @@ from target_exact_online.ledger.tables import (
     documents,
     reconciliations,
     runs,
+    signals,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ EXIT_CODES: dict[Level, int] = {"ok": 0, "warning": 1, "critical": 2}
 #: How a run may end for its streams to be up to date.
 _GOOD = ("ok", "needs_people")
 _DAY_SECONDS = 86_400
+_LONGEST_LOOK = timedelta(hours=1)  # a signal may wait: a receiver looks at each within a minute
 _WAITING = ("parked", "failed", "held")
 
 
@@ -162,7 +164,7 @@ def examine(ledger: Ledger, config: dict[str, Any], longest: timedelta) -> Itera
     for state, waiting in found.waiting.items():
         yield _oldest(state, waiting)
     yield from _months(found.months)
-    yield from _different(ledger)
+    yield from _signalled(ledger, now)
     if (left := found.calls_left) is not None:
         yield Finding("ok", "calls", f"{left} were left after the last run", left)
     yield login(config, now)
@@ -195,9 +197,16 @@ def _months(months: Iterable[ComparedMonth]) -> Iterator[Finding]:
             yield Finding(level, f"month {name}", told, one.made_at)
 
 
-def _different(ledger: Ledger) -> Iterator[Finding]:
+def _signalled(ledger: Ledger, now: datetime) -> Iterator[Finding]:
     """Yield what signals showed of posted documents; nothing where no signal ever came."""
+    since = sa.select(sa.func.min(signals.c.first_at)).where(
+        signals.c.source == "exact", signals.c.handled_at.is_(None)
+    )
     with reading(ledger.engine) as connection:
+        oldest = connection.execute(since).scalar_one()
+        if oldest is not None and now - oldest > _LONGEST_LOOK:
+            told = f"nobody has looked at some since {oldest:%Y-%m-%d %H:%M} UTC: webhooks check"
+            yield Finding("warning", "signals", told, oldest)
         count, since = connection.execute(
             sa.select(sa.func.count(), sa.func.min(differences.c.seen_at))
         ).one()

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 EXIT_DIFFERENCES = 3
 LOOK_EVERY_SECONDS = 10.0
+LOOK_AGAIN_SECONDS = 60.0
+"""After a look that could not be had: Exact is away, or calls are spent."""
 _LOGGER = logging.getLogger("target-exact-online")
 _divisions = click.option(
     "--division", "divisions", type=int, multiple=True, help="Company; default: the setting's."
@@ -76,15 +78,20 @@ def serve(obj: Any, /, *, host: str, port: int, no_check: bool) -> None:
 
 def _keep_checking(config: dict[str, Any], ledger: Ledger, ended: threading.Event) -> None:
     """Look at what came in, again and again; nothing that goes wrong ends the receiver."""
-    while not ended.wait(LOOK_EVERY_SECONDS):
+    pause, told = LOOK_EVERY_SECONDS, ""
+    while not ended.wait(pause):
         try:
             consuming.make_stale(ledger.engine)
-            comparing.look(config, ledger)
+            comparing.look(config | {"max_wait_seconds": 0}, ledger)
             queue.forget_old(ledger.engine)
+            pause, problem = LOOK_EVERY_SECONDS, ""
         except ExactError as error:
-            _LOGGER.warning("Signals wait: %s", error)
+            pause, problem = LOOK_AGAIN_SECONDS, str(error)
         except Exception as error:  # noqa: BLE001  # the database may be away; receiving goes on
-            _LOGGER.warning("Signals wait: %s", type(error).__name__)
+            pause, problem = LOOK_AGAIN_SECONDS, type(error).__name__
+        if problem and problem != told:
+            _LOGGER.warning("Signals wait: %s", problem)
+        told = problem
 
 
 @webhooks.command("check")

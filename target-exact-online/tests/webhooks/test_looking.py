@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from commerce_sandbox.exact import webhook_subscriptions
 from commerce_sandbox.exact.credentials import DIVISION
 from target_exact_online.ledger import chain
 from target_exact_online.ledger.store import Ledger
@@ -16,6 +18,8 @@ from target_exact_online.master_data.cache import Cache
 from target_exact_online.settings import with_defaults
 from target_exact_online.webhooks import comparing, consuming, queue
 from target_exact_online.webhooks.signals import Signal
+
+from .conftest import schemes_of, start, stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -195,6 +199,43 @@ def test_many_signals_of_master_data_read_only_what_changed(ledger: Ledger) -> N
     after = cache.state("accounts")
     assert before.read_at - after.read_at == pytest.approx(2 * 86_400)
     assert after.timestamp == before.timestamp
+
+
+def test_signals_that_nobody_looks_at_are_told_to_monitoring(target: Any, ledger: Ledger) -> None:
+    stranger = Signal("exact", DIVISION, "SalesEntries", "9c7d2d6e-0000-4000-8000-000000000001")
+    queue.put(ledger.engine, [stranger], datetime.now(UTC) - timedelta(minutes=59))
+    assert "signals" not in target.call("status").stdout
+    other = Signal("exact", DIVISION, "SalesEntries", "9c7d2d6e-0000-4000-8000-000000000002")
+    queue.put(ledger.engine, [other], datetime.now(UTC) - timedelta(minutes=61))
+    status = target.call("status")
+    assert status.exit_code == 1
+    assert "nobody has looked at some since" in status.stdout
+    assert target.call("webhooks", "check").exit_code == 0
+    assert "signals" not in target.call("status").stdout
+
+
+def test_the_receiver_looks_by_itself(target: Any, sandbox: SandboxHandle, ledger: Ledger) -> None:
+    target.write(**schemes_of(sandbox))
+    sooner = "from target_exact_online.webhooks import commands as c; c.LOOK_EVERY_SECONDS = 0.2"
+    receiver = start(target.folder, target.config, before=sooner)
+    try:
+        url = receiver.url.replace("http://", "https://") + "/exact"
+        done = target.call("webhooks", "subscribe", "--url", url, "--topic", "SalesEntries")
+        assert done.exit_code == 0, done.stderr
+        sandbox.bookkeeper("Bea").edit("000000001", {1: {"gl_account": "8070"}})
+        for number in (1, 2):
+            key = entry_ids(sandbox)[f"{number:09}"]
+            (answer,) = webhook_subscriptions.tell(sandbox.context, DIVISION, "SalesEntries", key)
+            assert answer.status == 200
+        ends = time.monotonic() + 60
+        while not comparing.differing(ledger) or queue.waiting(ledger.engine):
+            assert time.monotonic() < ends, receiver.log.read_text()
+            time.sleep(0.2)
+        assert [row.codes for row in comparing.differing(ledger)] == ["E3"]
+        assert receiver.end() == 0
+    finally:
+        stop(receiver)
+    assert "is in Exact in another way than it was posted: E3" in receiver.log.read_text()
 
 
 def test_a_signed_month_is_stale_when_an_entry_of_it_was_edited(
