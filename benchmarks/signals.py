@@ -127,9 +127,10 @@ class Sender:
             found = lower.partition(b"content-length: ")[2].partition(b"\r\n")[0]
             while len(body) < int(found or 0):
                 body += self._sockets[place].recv(4096)
-            if b"connection: close" in lower:
-                self._renew(place)
-            return int(head.split(b" ", 2)[1])
+            if head:
+                if b"connection: close" in lower:
+                    self._renew(place)
+                return int(head.split(b" ", 2)[1])
         self._renew(place)
         return None
 

@@ -187,9 +187,8 @@ def _webhook(scheme: WebhookScheme, intake: Intake) -> Answer:
 
 def _event(scheme: EventScheme, intake: Intake) -> Answer:
     async def answer(request: Request, body: bytes) -> Response:
-        if scheme.is_at_hand(request.headers):
-            found = scheme.signals(body, request.headers)
-        else:  # Adobe is asked for the key, and others are served meanwhile
+        found = scheme.at_once(body, request.headers)
+        if found is None:  # Adobe is asked for the key, and others are served meanwhile
             found = await asyncio.to_thread(scheme.signals, body, request.headers)
         await intake.keep(found)
         return Response(status_code=HTTPStatus.OK)

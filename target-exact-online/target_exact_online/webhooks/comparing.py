@@ -15,8 +15,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from exact_online.client import open_client
+from exact_online.errors import TransientApiError
 from target_exact_online.company import Company
 from target_exact_online.documents.prepared import DocumentSettings
 from target_exact_online.ledger import chain
@@ -210,7 +212,8 @@ def _compare(
 ) -> None:
     """Compare documents of one month of one company, and record what comes of it."""
     first = group[0]
-    evidence = exact_side.of_company(company, ledger, first.division, first.day, "api")
+    with _understood():
+        evidence = exact_side.of_company(company, ledger, first.division, first.day, "api")
     with contextlib.closing(evidence):
         month = evidence.month
         owned = ledger_side.owned(ledger, month, evidence.chart)
@@ -219,16 +222,18 @@ def _compare(
         pairing = Pairing(month, books, reader, People(with_names=False))
         by_key = {one.key: one for one in group}
         booked = reader.by_key(by_key)
-        entries = evidence.read_entries(
-            (one.exact_id for one in group if one.stream != _INVOICES),
-            (one.number for one in group if one.stream == _INVOICES),
-        )
+        with _understood():
+            entries = evidence.read_entries(
+                (one.exact_id for one in group if one.stream != _INVOICES),
+                (one.number for one in group if one.stream == _INVOICES),
+            )
         matched = matching.match(booked.values(), entries)
         pairs = [pair for pair in matched.pairs if pair.how in {"id", "number"}]
         for pair in pairs:
             pairing.pair(pair.booked, pair.entry)
         missing = booked.keys() - {pair.booked.key for pair in pairs}
-        shown = _shown(evidence, [by_key[key] for key in missing])
+        with _understood():
+            shown = _shown(evidence, [by_key[key] for key in missing])
         gone: list[Booked] = []
         for key in sorted(missing):
             one = by_key[key]
@@ -244,6 +249,18 @@ def _compare(
         findings[found.document_key].append(found)
     for key in sorted(booked.keys() - set(told.unsure)):
         _record(ledger, by_key[key], findings[key], now, told)
+
+
+@contextlib.contextmanager
+def _understood() -> Iterator[None]:
+    """Read answers of Exact; one of another form is no answer."""
+    try:
+        yield
+    except OperationalError:
+        raise  # the ledger is away
+    except (ArithmeticError, LookupError, TypeError, ValueError, SQLAlchemyError) as error:
+        msg = f"Exact's answer about signalled entries cannot be used ({type(error).__name__})"
+        raise TransientApiError(msg) from error
 
 
 def _shown(evidence: exact_side.Evidence, missing: list[_Posted]) -> set[str]:

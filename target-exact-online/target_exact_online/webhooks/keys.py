@@ -113,7 +113,9 @@ class EventKeys:
             return self._keep(path, None)
 
     def _keep(self, path: str, key: rsa.RSAPublicKey | None) -> rsa.RSAPublicKey | None:
-        while len(self._known) >= _MOST_KEPT:
-            self._known.pop(next(iter(self._known)))
+        self._known.pop(path, None)
+        while len(self._known) >= _MOST_KEPT:  # what is no key goes first: anybody may name paths
+            missing = (name for name, (_, one) in self._known.items() if one is None)
+            self._known.pop(next(missing, next(iter(self._known))))
         self._known[path] = (self.clock(), key)
         return key

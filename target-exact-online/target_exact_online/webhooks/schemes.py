@@ -87,9 +87,19 @@ class EventScheme:
     client_id: str
     keys: EventKeys
 
-    def is_at_hand(self, headers: Mapping[str, str]) -> bool:
-        """Tell whether a key that a signal names is remembered: nobody has to be asked."""
-        return any(self.keys.known(headers.get(_KEY_PATH.format(one), "")) for one in (1, 2))
+    def at_once(self, body: bytes, headers: Mapping[str, str]) -> list[Signal] | None:
+        """Return what a body is about if a remembered key proves it; None: Adobe must be asked.
+
+        Raises:
+            NotVerifiedError: It is for somebody else.
+            NotUnderstoodError: It is of another form.
+        """
+        self._check_recipient(body)
+        for number in (1, 2):
+            key = self.keys.known(headers.get(_KEY_PATH.format(number), ""))
+            if key and is_signed(body, headers.get(_SIGNATURE.format(number), ""), key):
+                return signals.of_event(body)
+        return None
 
     def signals(self, body: bytes, headers: Mapping[str, str]) -> list[Signal]:
         """Return what a body is about; errors as of `ExactScheme.signals`.
@@ -97,9 +107,7 @@ class EventScheme:
         Raises:
             TransientApiError: Adobe's keys cannot be read now.
         """
-        if signals.recipient_of(body) != self.client_id:
-            msg = "It is for another client ID."
-            raise NotVerifiedError(msg)
+        self._check_recipient(body)
         away: TransientApiError | None = None
         for number in (1, 2):
             try:
@@ -115,6 +123,11 @@ class EventScheme:
             raise away
         msg = "None of its two signatures was made with a key of Adobe I/O Events."
         raise NotVerifiedError(msg)
+
+    def _check_recipient(self, body: bytes) -> None:
+        if signals.recipient_of(body) != self.client_id:
+            msg = "It is for another client ID."
+            raise NotVerifiedError(msg)
 
 
 @dataclass(frozen=True, slots=True)

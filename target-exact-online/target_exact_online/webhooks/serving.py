@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REQUEST_SECONDS = 10.0
 """How long a request may take to arrive, its head and its body together."""
 _MOST_HEAD_BYTES = 32 * 1024
-_MOST_CONNECTIONS = 1_000
+_MOST_CONNECTIONS = 256  # each may bring a body of a megabyte
 _BACKLOG = 512
 
 

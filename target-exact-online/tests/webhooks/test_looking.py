@@ -248,3 +248,20 @@ def test_a_signed_month_is_stale_when_an_entry_of_it_was_edited(
     queue.put(ledger.engine, [told(sandbox, 1)])
     target.call("webhooks", "check")
     assert target.call("reconcile", "status", "--month", "2026-02").exit_code == 3
+
+
+def test_an_answer_of_another_form_is_no_answer(
+    target: Any, sandbox: SandboxHandle, ledger: Ledger
+) -> None:
+    queue.put(ledger.engine, [told(sandbox, 1)], datetime.now(UTC) - timedelta(minutes=1))
+    odd = '{"d":{"results":[{"EntryID":"x","AmountFC":"much"}]}}'
+    body = {"status": 200, "headers": {"content-type": "application/json"}, "body": odd}
+    sandbox.fault(f"*/{LINES}", "status_before", times=0, **body)
+    checked = target.call("webhooks", "check")
+    assert checked.exit_code == 1
+    assert checked.stderr.count("ERROR: ") == 1
+    assert "cannot be used" in checked.stderr
+    outcome = target.post_here([])  # a run goes on without it
+    assert (outcome.exit_code, outcome.report["different"]) == (0, [])
+    sandbox.clear_faults()
+    assert target.call("webhooks", "check").exit_code == 0

@@ -411,3 +411,27 @@ def test_one_changed_byte_makes_it_another_body(data: st.DataObject) -> None:
     changed = signal.body[:place] + bytes([byte]) + signal.body[place + 1 :]
     with pytest.raises(NotVerifiedError):
         verifying.exact_content(changed, (SECRET,))
+
+
+def test_whoever_names_many_paths_pushes_no_key_out(own: Signer) -> None:
+    keys = keys_of(own)
+    for number in range(200):
+        keys._keep(f"/prod/keys/none-{number}.pem", None)
+    assert keys.known("/prod/keys/event-1.pem") is not None
+    assert keys.known("/prod/keys/none-199.pem") is None
+    assert len(keys._known) == 32
+
+
+def test_nobody_is_asked_where_a_remembered_key_proves_it(own: Signer) -> None:
+    scheme = EventScheme("client", keys_of(own))
+    signal = own.event("observer.sales_order_save_after", ORDER, client_id="client")
+    for number in (1, 2):  # the other path would have to be looked up
+        name = f"x-adobe-public-key{number}-path"
+        headers = {**signal.headers, name: "/prod/keys/unknown.pem"}
+        assert scheme.at_once(signal.body, headers)
+    unknown = {f"x-adobe-public-key{n}-path": "/prod/keys/unknown.pem" for n in (1, 2)}
+    assert scheme.at_once(signal.body, {**signal.headers, **unknown}) is None
+    garbled = {f"x-adobe-digital-signature-{n}": "AAAA" for n in (1, 2)}
+    assert scheme.at_once(signal.body, {**signal.headers, **garbled}) is None
+    with pytest.raises(NotVerifiedError):
+        EventScheme("other", keys_of(own)).at_once(signal.body, signal.headers)
