@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+import sqlalchemy as sa
 
 from commerce_sandbox.signals import FORGERIES, WEBHOOK_HEADER, Sender, Signal, forged
 
@@ -241,6 +242,25 @@ def test_no_acknowledged_signal_is_lost_by_a_kill(
         assert receiver.process.poll() is not None
     assert len(acknowledged) > 50
     assert acknowledged <= {row["key"] for row in receiver.rows()}
+
+
+def test_on_postgresql_a_lost_connection_loses_no_acknowledged_signal(
+    start_receiver: Callable[..., Receiver], signer: Signer, postgres_ledger: str
+) -> None:
+    receiver = start_receiver("--no-check", ledger_url=postgres_ledger)
+    acknowledged = []
+    engine = sa.create_engine(postgres_ledger.replace("postgresql:", "postgresql+psycopg:"))
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+    others += "current_database() AND pid <> pg_backend_pid()"
+    for number in range(5):
+        key = GUID.format(number)
+        while (status := receiver.send(signer.exact(123456, "SalesEntries", key))) != 200:
+            assert status == 503
+        acknowledged.append(key)
+        with engine.begin() as connection:
+            connection.execute(sa.text(others))
+    engine.dispose()
+    assert [row["key"] for row in receiver.rows()] == acknowledged
 
 
 def test_what_the_log_says_and_what_it_never_says(
