@@ -47,6 +47,11 @@ def test_list_narrows(busy: Any) -> None:
     by_order = busy.call("documents", "list", "--order", "000000001")
     assert "shop:invoice:000000001" in by_order.stdout
     assert "000000002" not in by_order.stdout
+    by_number = busy.call("documents", "list", "--number", "000000002", "--amount", "-121,0")
+    assert "shop:invoice:000000002" in by_number.stdout
+    assert "000000001" not in by_number.stdout
+    assert not busy.call("documents", "list", "--store", "nl", "--json").stdout
+    assert "not an amount" in busy.call("documents", "list", "--amount", "x").stderr
     by_reason = busy.call("documents", "list", "--error", "8oo0")
     assert "shop:invoice:000000002" in by_reason.stdout
     limited = busy.call("documents", "list", "--limit", "1")

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from target_exact_online.ledger.store import Ledger
 
 EVENT_READ_AGAIN = "read_again"
+BUSY = "Other orders are being read. Try again when that has ended."
 _MOST_MESSAGES = 20
+_MOST_ORDERS = 5_000
+_NAMED = 20  # orders that are named while they are read
 _READING_SECONDS = 3_600
 
 
@@ -156,12 +159,18 @@ class Desk:
         if command is None:
             msg = "This console was started without --read-again COMMAND: it cannot read the shop."
             raise ConfigError(msg)
+        if not 0 < len(orders) <= _MOST_ORDERS:
+            msg = (
+                f"{len(orders)} orders cannot be read again at once, {_MOST_ORDERS} can. "
+                "Read their period again: see the guide, One document again."
+            )
+            raise ConfigError(msg)
         numbers = json.dumps(orders)
 
         def task() -> int:
             return _call(command, numbers)
 
-        if not self.reading.start(task, ", ".join(orders)):
+        if not self.reading.start(task, ", ".join(orders[:_NAMED])):
             return False
         detail = {"orders": orders, "by": getpass.getuser()}
         with self.ledger.engine.begin() as connection:

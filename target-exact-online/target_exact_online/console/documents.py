@@ -15,11 +15,12 @@ import msgspec
 
 from exact_online.errors import ConfigError
 from target_exact_online.console import privacy
+from target_exact_online.console.desk import BUSY
 from target_exact_online.console.lines import changes, side_by_side
 from target_exact_online.console.texts import N_
 from target_exact_online.desk import documents as desk_of
 from target_exact_online.desk.documents import Search
-from target_exact_online.desk.waiting import way_of
+from target_exact_online.desk.waiting import order_of, way_of
 from target_exact_online.ledger import payload
 from target_exact_online.ledger.postings import lines_of
 from target_exact_online.ledger.rows import Document
@@ -46,7 +47,17 @@ def search(desk: Desk, request: Request) -> Response:
     """Show the documents that a person looks for, newest first."""
     asked = {
         name: request.query_params.get(name, "").strip()[:_LONGEST]
-        for name in ("number", "amount", "state", "month", "store", "division", "error", "changed")
+        for name in (
+            "number",
+            "amount",
+            "state",
+            "month",
+            "store",
+            "division",
+            "error",
+            "changed",
+            "different",
+        )
     }
     problem, rows, behind = None, [], None
     try:
@@ -90,6 +101,7 @@ def _search(asked: dict[str, str]) -> Search:
         division=int(division) if division else None,
         error=asked["error"] or None,
         changed=bool(asked["changed"]),
+        different=bool(asked["different"]),
         since=since,
         until=until,
     )
@@ -130,7 +142,6 @@ def show(desk: Desk, request: Request) -> Response:
     exact = entry_lines(desk.ledger.engine, row.division, row.exact_id) if row.exact_id else []
     booked = found.postings or _planned(found)
     sides = side_by_side(record, booked, exact)
-    order = row.order_number or (row.document_key.rpartition(":")[2] if row.kind == "order" else "")
     return desk.page(
         request,
         "document",
@@ -146,11 +157,12 @@ def show(desk: Desk, request: Request) -> Response:
             for at, kind, facts, words in found.history
         ],
         error=hide(row.error or ""),
+        in_exact=hide(row.in_exact or ""),
         changes=changes(record, newer) if newer is not None else [],
         versions=_diff(record, newer) if newer is not None else [],
         copy=found.copy,
         way=way_of(row.stream),
-        order=order,
+        order=order_of(row),
         may_replay=row.state in ("parked", "failed", "skipped")
         and way_of(row.stream) == "replay"
         and found.record is not None,
@@ -203,7 +215,9 @@ def _diff(before: Any, after: Any) -> list[tuple[str, str]]:
 
 def _reasons(desk: Desk, rows: list[Any]) -> dict[str, str]:
     """Return why documents wait, without names unless they were asked for."""
-    told = {row.document_key: row.error for row in rows if row.error}
+    told = {
+        one.document_key: one.in_exact or one.error for one in rows if one.in_exact or one.error
+    }
     if desk.options.with_names or not told:
         return told
     known = desk_of.contents(desk.ledger, list(told))
@@ -231,8 +245,7 @@ def read_again(desk: Desk, request: Request, form: Form) -> Response:
     del request
     key, order = form.own("key"), form.own("order")
     if not desk.read_again([order]):
-        msg = "Other orders are being read. Try again when that has ended."
-        raise ConfigError(msg)
+        raise ConfigError(BUSY)
     return desk.back(_address(key), N_("Order %(order)s is being read again."), order=order)
 
 

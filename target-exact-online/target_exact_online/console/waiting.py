@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from exact_online.errors import ConfigError
 from target_exact_online.console import privacy
+from target_exact_online.console.desk import BUSY
 from target_exact_online.console.documents import reason_in
 from target_exact_online.console.texts import N_
 from target_exact_online.desk import documents as desk_of
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from target_exact_online.console.desk import Desk
     from target_exact_online.desk.waiting import Group
 
+DECISIONS = ("replay", "read_again", "skip")
 _NAMED = 20
+_LONGEST = 9  # digits of a count
 _MOST_GROUPS = 200
 
 
@@ -53,11 +56,19 @@ def decide(desk: Desk, request: Request, form: Form) -> Response:
     """Decide about all documents of a group."""
     del request
     decision, seen = form.text("decision"), form.text("seen")
-    if decision not in ("replay", "skip") or not seen.isdecimal():
-        msg = "Choose what becomes of the documents: tried again, or never posted."
+    if decision not in DECISIONS or not seen.isdecimal() or len(seen) > _LONGEST:
+        msg = "Choose what becomes of the documents: tried again, read again, or never posted."
         raise ConfigError(msg)
+    group, count = form.text("group"), int(seen)
+    if decision == "read_again":
+        orders = waiting.orders_of(desk.ledger, group, count)
+        if not desk.read_again(orders):
+            raise ConfigError(BUSY)
+        return desk.back(
+            "/waiting", N_("%(count)s orders are being read again."), count=len(orders)
+        )
     reason = reason_in(form) if decision == "skip" else None
-    done = waiting.decide(desk.ledger, form.text("group"), int(seen), skip_because=reason)
+    done = waiting.decide(desk.ledger, group, count, skip_because=reason)
     if reason is None:
         return desk.back("/waiting", N_("The next run tries %(count)s documents."), count=len(done))
     return desk.back("/waiting", N_("%(count)s documents are never posted."), count=len(done))

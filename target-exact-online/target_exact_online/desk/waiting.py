@@ -126,17 +126,7 @@ def decide(ledger: Ledger, group: str, seen: int, *, skip_because: str | None = 
     Raises:
         ConfigError: They are not the ones that were seen, or cannot be replayed.
     """
-    keys = sorted(
-        row.document_key
-        for row in _parked(ledger)
-        if _id(ledger, _cause(row), way_of(row.stream)) == group
-    )
-    if len(keys) != seen:
-        msg = (
-            f"{len(keys)} documents wait for this now, not the {seen} that you saw. "
-            "Nothing was decided: look at them again."
-        )
-        raise ConfigError(msg)
+    keys = sorted(row.document_key for row in _seen(ledger, group, seen))
     done: list[str] = []
     for start in range(0, len(keys), _AT_A_TIME):
         some = Search(states=("parked",), keys=tuple(keys[start : start + _AT_A_TIME]))
@@ -145,6 +135,34 @@ def decide(ledger: Ledger, group: str, seen: int, *, skip_because: str | None = 
         else:
             done += desk.skip(ledger, some, skip_because, dry_run=False)
     return done
+
+
+def orders_of(ledger: Ledger, group: str, seen: int) -> list[str]:
+    """Return the orders of the documents with one cause; arguments as of `decide`.
+
+    Raises:
+        ConfigError: They are not the ones that were seen.
+    """
+    rows = _seen(ledger, group, seen)
+    return sorted({number for row in rows if (number := order_of(row)) is not None})
+
+
+def order_of(row: sa.Row[Any]) -> str | None:
+    """Return the number of the shop's order that a document belongs to, or is; None: unknown."""
+    if row.order_number:
+        return str(row.order_number)
+    return str(row.document_key.rpartition(":")[2]) if row.kind == "order" else None
+
+
+def _seen(ledger: Ledger, group: str, seen: int) -> list[sa.Row[Any]]:
+    rows = [row for row in _parked(ledger) if _id(ledger, _cause(row), way_of(row.stream)) == group]
+    if len(rows) != seen:
+        msg = (
+            f"{len(rows)} documents wait for this now, not the {seen} that you saw. "
+            "Nothing was decided: look at them again."
+        )
+        raise ConfigError(msg)
+    return rows
 
 
 def _cause(row: sa.Row[Any]) -> str:

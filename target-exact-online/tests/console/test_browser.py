@@ -170,6 +170,7 @@ def test_rules_are_explained_and_simulated(page: Page, tmp_path: Path) -> None:
     page.get_by_role("button", name="Simulate").click()
     money = page.get_by_role("region", name="Table: in money")
     expect(money.get_by_role("row").filter(has_text="8029")).to_be_visible()
+    assert violations(page) == []
     page.goto("/rules")
     page.get_by_label("Choose a changed rules file").set_input_files(
         {"name": "broken.yml", "mimeType": "text/yaml", "buffer": b"rules: ["}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from datetime import UTC, datetime
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,7 +21,7 @@ from target_exact_online.desk import waiting
 from target_exact_online.desk.documents import Search
 from target_exact_online.ledger import chain
 from target_exact_online.ledger.store import Ledger
-from target_exact_online.ledger.tables import events
+from target_exact_online.ledger.tables import differences, events
 from target_exact_online.month_end import model
 from target_exact_online.month_end.kept import result_of
 
@@ -135,6 +136,14 @@ def test_search_finds_by_any_number_amount_and_place(either: Running) -> None:
     assert keys("state=posted&month=2026-10&store=nl&division=123456") == ["000000002", "000000001"]
     assert keys("state=posted&month=2026-09") == keys("store=be") == keys("division=1") == []
     assert keys("changed=1") == ["000000002"]
+    assert keys("different=1") == []
+    with either.desk.ledger.engine.begin() as connection:
+        words = {"codes": "E2", "words": f"{NAME} has it as 8010.", "seen_at": datetime.now(UTC)}
+        one = {"document_key": ONE, "division": DIVISION} | words
+        connection.execute(differences.insert(), one)
+    assert keys("different=1") == ["000000001"]
+    shown = either.ask(f"/document?key={own(ONE)}").text
+    assert "••• has it as 8010." in shown
     first = either.ask("/documents?state=parked&month=2026-10").text
     assert len(re.findall(r"<tr><td><a", first)) == 40
 
@@ -364,6 +373,27 @@ def test_an_order_is_read_again_by_the_command(full: Ledger, tmp_path: Path) -> 
         assert "done at" in running.ask("/").text
         assert "read again 5000000011" in running.ask("/audit").text
         assert is_whole(running)
+        refused = next(one for one in waiting.groups(full) if one.way == "read_again")
+        given = {"group": refused.id, "decision": "read_again"}
+        assert running.send("/waiting/decide", seen="2", **given).status == 400
+        assert running.send("/waiting/decide", seen="1", **given).status == 303
+        until(lambda: not running.desk.reading.is_running)
+        assert json.loads(told.read_text()) == ["5000000081"]
+        assert state_of(running, refused.documents[0]) == "parked"  # the run that reads decides
+
+
+def test_reading_again_is_one_at_a_time_and_tells_how_it_ended(full: Ledger) -> None:
+    with serving(full, allow_actions=True, read_again="sh -c 'sleep 1; exit 7'") as running:
+        given = {"key": own(SHIP), "order": "5000000011"}
+        assert running.send("/document/read-again", **given).status == 303
+        assert "at work since" in running.ask("/").text
+        assert "Other orders are being read" in running.send("/document/read-again", **given).text
+        until(lambda: not running.desk.reading.is_running)
+        assert "ended with exit code 7" in running.ask("/").text
+    with serving(full, allow_actions=True, read_again="/nothing/there") as running:
+        running.send("/document/read-again", **given)
+        until(lambda: not running.desk.reading.is_running)
+        assert "No such file" in running.ask("/").text
 
 
 def test_an_error_of_the_ledger_is_one_sentence(tmp_path: Path) -> None:

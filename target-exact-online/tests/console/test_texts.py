@@ -94,7 +94,7 @@ def test_a_text_from_outside_is_one_line_without_control_signs() -> None:
     line = shown(HOSTILE)
     assert line.isprintable()
     told: Any = templates("nl").filters["told"]
-    assert told(Message("Order %(order)s", {"order": "%(x)s"})) == "Bestelling %(x)s"
+    assert told(Message("Orders %(orders)s", {"orders": "%(x)s"})) == "Bestellingen %(x)s"
 
 
 @pytest.mark.parametrize(
