@@ -22,6 +22,7 @@ LANGUAGES = ("en", "nl")
 _LOCALE = Path(__file__).parent / "locale"
 _CHOICE = re.compile(r"\s*([a-zA-Z*]{1,8})(?:-[a-zA-Z0-9-]*)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*")
 _LONGEST_HEADER = 1_000
+_CENT, _MOST = Decimal("0.01"), Decimal("1e20")
 _SWAP = str.maketrans(",.", ".,")
 
 
@@ -147,13 +148,16 @@ def shown(value: Any) -> Any:
     return clean(value)
 
 
-def _money(value: Decimal | str | None, language: str) -> str:
-    """Return an amount with at least its cents, and a sign that does not break off."""
-    if value is None or value == "":
-        return ""
-    amount = Decimal(value)
-    if amount == amount.quantize(Decimal("0.01")):
-        amount = amount.quantize(Decimal("0.01"))
+def _money(value: Any, language: str) -> str:
+    """Return an amount with at least its cents; what is none is shown as it came."""
+    try:
+        amount = Decimal(value)
+    except (ArithmeticError, TypeError, ValueError):
+        return str(shown(value))
+    if not amount.is_finite() or abs(amount) >= _MOST:
+        return str(shown(value))
+    if amount == amount.quantize(_CENT):
+        amount = amount.quantize(_CENT)
     text = f"{amount:,f}".replace("-", "\N{MINUS SIGN}")
     return text.translate(_SWAP) if language == "nl" else text
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
@@ -73,7 +74,13 @@ def cause_of(reason: str | None, *own: str | None) -> str:
     """
     text = reason or ""
     for value in sorted(filter(None, own), key=len, reverse=True):
-        text = _without(text, value)
+        if value in text:
+            text = _without(text, value)
+    return _general(text)
+
+
+@lru_cache(maxsize=4_096)  # many documents wait with the same words
+def _general(text: str) -> str:
     text = _PARTICULAR.sub(ELLIPSIS, text)
     return EMAIL.sub(ELLIPSIS, text) if "@" in text else text
 
@@ -108,10 +115,18 @@ def groups(ledger: Ledger) -> list[Group]:
             group = found[cause, way] = Group(_id(ledger, cause, way), cause, way, row.payload)
         group.documents.append(row.document_key)
         group.since = min(group.since or row.created_at, row.created_at)
-        if row.amount and row.currency:
-            known = group.amounts.get(row.currency, Decimal(0))
-            group.amounts[row.currency] = known + Decimal(row.amount)
+        if row.currency and (amount := _amount(row.amount)) is not None:
+            group.amounts[row.currency] = group.amounts.get(row.currency, Decimal(0)) + amount
     return sorted(found.values(), key=lambda one: (-one.count, one.cause))
+
+
+def _amount(text: str | None) -> Decimal | None:
+    """Return an amount of the ledger; a refused record may have anything in its place."""
+    try:
+        amount = Decimal(text or "")
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None
 
 
 def decide(ledger: Ledger, group: str, seen: int, *, skip_because: str | None = None) -> list[str]:

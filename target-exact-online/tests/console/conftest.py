@@ -85,10 +85,11 @@ def fill(ledger: Ledger) -> None:
     given += [("sales_entries", record(number, lines=ship)) for number in range(11, 48)]
     given += [("sales_entries", record(61, your_ref="X61")), ("sales_entries", record(62))]
     hostile = record(71, lines=[{**record(1)["lines"][0], "description": HOSTILE, "rule": HOSTILE}])
+    hostile["lines"] += [{"amount": "Infinity", "quantity": [{}]}, MARKUP, None]
     hostile |= {"document_key": f"shop:nl:invoice:{HOSTILE}", "your_ref": HOSTILE[:60]}
     given.append(("sales_entries", hostile))
     refusal = {"reason": f"no rule matches product KAYAK of 74.37 for {NAME}", "where": "line 2"}
-    refusal |= {"what_to_do": "Add a rule.", "customer": NAME}
+    refusal |= {"what_to_do": "Add a rule.", "customer": NAME, "totals": {"amount": "Infinity"}}
     given.append(("refused_documents", record(81, **refusal)))
     arrived = [Document.of(stream, one, DIVISION) for stream, one in given]
     ledger.arrive(run, arrived)

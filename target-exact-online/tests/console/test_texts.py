@@ -90,6 +90,11 @@ def test_amounts_are_written_as_the_reader_writes_them(language: str) -> None:
     assert [money(one) for one in values] == told[language]
 
 
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "x", "1e999999", [1], {"a": 1}, "9" * 40])
+def test_what_is_no_amount_is_shown_as_it_came(value: object) -> None:
+    assert templates("nl").filters["money"](value) == str(value)
+
+
 def test_a_text_from_outside_is_one_line_without_control_signs() -> None:
     line = shown(HOSTILE)
     assert line.isprintable()
