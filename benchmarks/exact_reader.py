@@ -325,7 +325,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--disturbed-rows", type=int, default=100_000)
-    parser.add_argument("--beside", choices=PACKAGES, default="tap-exactonline")
+    parser.add_argument("--beside", choices=PACKAGES, default="tap-exact")
     parser.add_argument("--no-beside", action="store_true")
     parser.add_argument("--json", action="store_true", help="figures as JSON on the last line")
     options = parser.parse_args()

@@ -11,6 +11,7 @@ from exact_online.limit_database import open_limits
 from exact_online.limit_tables import add_error
 from exact_online.limits import Budget
 from tap_exact_online.exceptions import UnreadableStreamsError
+from tap_exact_online.site import Site
 from tap_exact_online.streams import STREAMS, CostUnitsStream
 
 if TYPE_CHECKING:
@@ -166,6 +167,23 @@ def test_a_number_of_calls_can_be_given_instead(
                "cost_centers")  # fmt: skip
     assert "The 3 of the 5000 calls of today" in str(run.error)
     assert len(company.requests(system="exact", path="*/v1/3000001/*")) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "part", "a_day", "a_minute"),
+    [({}, 0.6, None, 50), ({"max_calls": 9, "max_calls_per_minute": 4}, 0.6, 9, 4)],
+)
+def test_what_is_left_to_others_is_what_the_settings_say(
+    shared: SandboxHandle,
+    settings: dict[str, Any],
+    part: float,
+    a_day: int | None,
+    a_minute: int,
+) -> None:
+    site = Site(shared.exact_config() | settings)
+    budget = site.client.budget
+    assert (budget._part, budget._a_day, budget._a_minute) == (part, a_day, a_minute)
+    site.close()
 
 
 def test_one_budget_is_shared_with_the_target_through_its_database(

@@ -133,6 +133,22 @@ def test_the_next_run_reads_what_changed_and_what_was_deleted(
     assert [third.records(name) for name in names] == [[], [], []]
 
 
+def test_a_first_run_tells_only_deletions_of_rows_that_it_may_have_read(
+    company: SandboxHandle, read: Callable[..., Run], desk_of: type[Desk]
+) -> None:
+    desk = desk_of(company)
+    old, new = desk.entry(YourRef="old"), desk.entry(YourRef="new")
+    desk.delete("salesentry/SalesEntries", old["EntryID"])
+    company.advance(3 * DAY)
+    desk.delete("salesentry/SalesEntries", new["EntryID"])
+    company.advance(TEN_MINUTES)
+    run = read(company.exact_config(), "transaction_lines", "deleted")
+    of_lines = [one for one in run.records("deleted") if one["EntityType"] == 1]
+    assert len(of_lines) == 2 * len(run.records("transaction_lines"))
+    newest = {one["EntityKey"] for one in of_lines[len(of_lines) // 2 :]}
+    assert {one["ID"] for one in run.records("transaction_lines")} == newest
+
+
 def test_deletions_of_more_than_a_page_are_asked_for_by_each_stream(
     company: SandboxHandle, read: Callable[..., Run]
 ) -> None:
