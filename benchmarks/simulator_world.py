@@ -382,6 +382,7 @@ def run_target(
                 write_state=write_state,
                 on_progress=lambda _: None,
             )
+            outbox.intake._queue.maxsize = 0  # noqa: SLF001  # nobody takes in meanwhile
             for stream, record, state in fed:
                 outbox.intake.put(Document.of(stream, record, division), lambda: None)
                 outbox.intake.put(state, lambda: None)
