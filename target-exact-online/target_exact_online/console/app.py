@@ -13,11 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from connector_credentials import SettingsError, clean
+from connector_credentials import SettingsError
 from exact_online.errors import ExactError
 from target_exact_online.console import audit, documents, months, rules_pages, today, waiting
 from target_exact_online.console.guard import Guard, TooLargeError
-from target_exact_online.console.texts import N_
+from target_exact_online.console.texts import N_, Message
 from target_exact_online.ledger.faults import FAULTS, ledger_fault
 from target_exact_online.month_end import report_html
 
@@ -144,12 +144,12 @@ def _file(text: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
 def _telling(desk: Desk) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def tell(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
-            return desk.page(request, "error", error.status_code, reason=error.detail)
+            return desk.page(request, "error", error.status_code, reason=Message(error.detail, {}))
         if isinstance(error, ExactError | SettingsError):
-            return desk.page(request, "error", 400, reason=str(error))
+            return desk.page(request, "error", 400, reason=Message(str(error), {}))
         fault = ledger_fault(error)
         if fault is None:
             raise error
-        return desk.page(request, "error", 500, reason=clean(fault))
+        return desk.page(request, "error", 500, reason=Message(fault, {}))
 
     return tell

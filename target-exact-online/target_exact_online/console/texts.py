@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from connector_credentials import clean
 from target_exact_online.console.lines import flat
@@ -128,7 +128,8 @@ def templates(language: str) -> Environment:
     made.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
     made.globals |= {"language": language, "flat": flat}
     made.filters |= {
-        "exact": lambda value: quote(str(value), safe=""),
+        "address": lambda value: Markup(escape(value)),  # noqa: S704  # it escapes; nothing is cut
+        "exact": lambda value: Markup(quote(str(value), safe="")),  # noqa: S704  # no sign is left
         "money": lambda value: _money(value, language),
         "shown": shown,
         "word": lambda value: _word(value, catalogue),
@@ -168,4 +169,5 @@ def _word(value: str | None, catalogue: gettext.NullTranslations) -> str:
 
 
 def _told(message: Message, catalogue: gettext.NullTranslations) -> str:
-    return catalogue.gettext(message.text) % message.values
+    text = catalogue.gettext(message.text) if message.text else ""
+    return text % message.values if message.values else text

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import socket
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
@@ -238,9 +240,57 @@ def test_it_listens_on_this_machine_only(desk: Running) -> None:
         socket.create_connection((other, desk.port), timeout=2)
 
 
-def test_a_port_that_is_taken_is_said(desk: Running, tmp_path: Any) -> None:
-    (tmp_path / "config.json").write_text(f'{{"ledger_url": "{desk.desk.config["ledger_url"]}"}}')
-    given = ["--config", str(tmp_path / "config.json"), "console", "--port", str(desk.port)]
-    url = str(desk.desk.ledger.engine.url)
-    result = CliRunner().invoke(cli, given, env={"TARGET_EXACT_ONLINE_LEDGER_URL": url})
+def console(*arguments: str, ledger: str) -> str:
+    """Start the command, which does not get far, and return its error."""
+    result = CliRunner().invoke(
+        cli,
+        ["--config", "ENV", "console", *arguments],
+        env={"TARGET_EXACT_ONLINE_LEDGER_URL": ledger},
+    )
     assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_a_port_that_is_taken_is_said(desk: Running) -> None:
+    url = str(desk.desk.ledger.engine.url)
+    assert f"Port {desk.port} cannot be used" in console("--port", str(desk.port), ledger=url)
+
+
+def test_no_ledger_is_made(tmp_path: Path) -> None:
+    assert "There is no ledger at" in console(ledger=f"sqlite:///{tmp_path}/none.db")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_extra_is_named(desk: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    missing = {"starlette", "python_multipart"}
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name in missing else found(name)
+    )
+    said = console(ledger=str(desk.desk.ledger.engine.url))
+    assert "pip install 'target-exact-online[console]'" in said
+    assert "(python_multipart, starlette)" in said
+
+
+def test_without_the_mapper_the_rules_say_so(full: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "mapper_gl_rules" else found(name)
+    )
+    with serving(full, rules_file=Path("rules.yml")) as running:
+        assert "mapper-gl-rules is not installed" in running.ask("/rules").text
+        assert running.ask("/rules/coverage").status == 400
+
+
+def test_rules_that_cannot_be_used_are_said(full: Ledger, tmp_path: Path) -> None:
+    with serving(full) as running:
+        assert "console --rules FILE" in running.ask("/rules").text
+    broken = tmp_path / "rules.yml"
+    with serving(full, rules_file=broken, documents_file=broken) as running:
+        assert "cannot be read: No such file" in running.ask("/rules").text
+        broken.write_text("rules: <script>")
+        answer = running.ask("/rules")
+        assert answer.status == 400
+        assert "<script>" not in answer.text
+        assert running.send("/rules/simulate", rules=" ").status == 400

@@ -20,12 +20,25 @@ from target_exact_online.desk import documents as desk_of
 from target_exact_online.desk import waiting
 from target_exact_online.desk.documents import Search
 from target_exact_online.ledger import chain
+from target_exact_online.ledger.rows import Document
+from target_exact_online.ledger.runs import Run
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.ledger.tables import differences, events
 from target_exact_online.month_end import model
 from target_exact_online.month_end.kept import result_of
 
-from .conftest import DIVISION, EMAIL, HOSTILE, NAME, fill, keep_month, own, serving, until
+from .conftest import (
+    DIVISION,
+    EMAIL,
+    HOSTILE,
+    NAME,
+    fill,
+    keep_month,
+    own,
+    record,
+    serving,
+    until,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +46,7 @@ if TYPE_CHECKING:
     from .conftest import Running
 
 ROOT = Path(__file__).resolve().parents[3]
+ORDERS = ROOT / "mappers" / "gl-rules" / "tests" / "data" / "recorded" / "orders.json"
 RULES = ROOT / "examples" / "rules.yml"
 ONE, CHANGED, SHIP = (f"shop:nl:invoice:{number:09}" for number in (1, 2, 11))
 MONTH = f"/month?division={DIVISION}&year=2026&period=10"
@@ -228,6 +242,51 @@ def test_hostile_texts_are_texts(desk: Running) -> None:
     (asked,) = re.findall(r'name="number" maxlength="200" value="([^"]*)"',
                           desk.ask(f"/documents?number={own(HOSTILE)}").text)  # fmt: skip
     assert "<" not in asked
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "%(x)s 100 % %", "", "\x00", "é" * 300])
+def test_what_a_request_says_is_text(full: Ledger, text: str, tmp_path: Path) -> None:
+    orders = tmp_path / "shop.json"
+    orders.write_text(f'{{"orders": {ORDERS.read_text()}}}')
+    with serving(full, allow_actions=True, rules_file=RULES, documents_file=orders) as running:
+        answers = [
+            running.ask(f"{path}{own(text)}")
+            for path in (
+                *("/document?key=", "/documents?state=", "/documents?error=", "/documents?month="),
+                *("/documents?division=", "/documents?after=", "/month?division=1&year=", "/no/"),
+                *("/rules/explain?number=", "/audit?before="),
+            )
+        ]
+        for path, names in (
+            ("/document/skip", ("key", "reason")),
+            ("/document/read-again", ("key", "order")),
+            ("/waiting/decide", ("group", "seen", "decision")),
+            ("/month/sign", ("division", "made_at")),
+            ("/rules/simulate", ("rules", "rules.filename")),
+        ):
+            answers.append(running.send(path, **dict.fromkeys(names, text)))
+        for answer in answers:
+            assert answer.status in (200, 400, 404)
+            assert "<script" not in answer.text
+            assert "<img" not in answer.text
+            assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", answer.text)
+
+
+def test_a_long_key_is_not_cut(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path}/ledger.db") as running:
+        run = Run(running.desk.ledger.engine)
+        keys = [f"shop:nl:invoice:{number}{'é' * 230}" for number in range(60)]
+        made = [Document.of("sales_entries", record(1, document_key=key), DIVISION) for key in keys]
+        running.desk.ledger.arrive(run, made)
+        run.finish()
+        text = running.ask(f"/documents?number=&error=&month=2026-10&store={own('nl')}").text
+        (behind,) = re.findall(r'<a href="([^"]+)" rel="next"', text)
+        assert running.ask(unescape(behind)).text.count("<tr><td>") == 50
+        (first, *_) = re.findall(r'<td><a href="(/document\?key=[^"]+)"', text)
+        shown = running.ask(unescape(first))
+        assert shown.status == 200
+        (hidden, *_) = re.findall(r'name="key" value="([^"]*)"', shown.text)
+        assert running.send("/document/skip", key=hidden, reason="x").status == 303
 
 
 def test_replay_and_skip_are_the_commands(desk: Running) -> None:
