@@ -190,7 +190,8 @@ class ChangeStream(ExactStream):
             progress.after = batch.after
             self.checkpoint(kept, progress.entry())
         yield from self.read_deleted(division, kept, progress)
-        progress.read_at = self.site.began_at
+        if not self.folds or division not in self.site.untold:  # else deletions may grow too old
+            progress.read_at = self.site.began_at
         self.checkpoint(kept, progress.entry())
 
     def _begin(self, division: int, kept: dict[str, Any]) -> Changes:
@@ -225,22 +226,19 @@ class ChangeStream(ExactStream):
         if not self.folds:
             return
         oldest = (progress.all_from or self.site.began_at) - DELETED_BEFORE
-        try:
-            for batch in self.site.deletions(
-                division, self.entity_type, progress.deleted_after, self._lowest(division)
-            ):
-                for row in batch.rows:
-                    if local_time.utc(row["DeletedDate"]) >= oldest:
-                        yield {
-                            "Division": division,
-                            "ID": row["EntityKey"],
-                            "Timestamp": changes.version(row),
-                            "_sdc_deleted_at": moment_text(row["DeletedDate"]),
-                        }
-                progress.deleted_after = batch.after
-                self.checkpoint(kept, progress.entry())
-        except ExactError as error:
-            self.site.leave_out(f"{self.name} (deletions)", division, error)
+        for batch in self.site.deletions(
+            division, self.entity_type, progress.deleted_after, self._lowest(division)
+        ):
+            for row in batch.rows:
+                if local_time.utc(row["DeletedDate"]) >= oldest:
+                    yield {
+                        "Division": division,
+                        "ID": row["EntityKey"],
+                        "Timestamp": changes.version(row),
+                        "_sdc_deleted_at": moment_text(row["DeletedDate"]),
+                    }
+            progress.deleted_after = batch.after
+            self.checkpoint(kept, progress.entry())
 
     def _lowest(self, division: int) -> Callable[[], int]:
         def lowest() -> int:

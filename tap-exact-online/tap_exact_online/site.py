@@ -47,7 +47,7 @@ class _Newest:
 
     Attributes:
         since: What was asked for: deletions after this version.
-        batch: What came; None: it was not all, or Exact does not permit it.
+        batch: What came; None: it was not all.
     """
 
     since: int
@@ -63,12 +63,14 @@ class Site:
         unreadable: What Exact does not permit: streams, and the companies concerned.
         has_read: Whether any stream could be read.
         is_refused: Whether Exact did not understand the question for one.
+        untold: Companies whose deletions cannot be read.
     """
 
     config: Mapping[str, Any]
     unreadable: dict[str, list[int]] = field(default_factory=dict)
     has_read: bool = False
     is_refused: bool = False
+    untold: set[int] = field(default_factory=set)
     _newest: dict[int, _Newest] = field(default_factory=dict)
     _limits: Engine | None = None
 
@@ -136,15 +138,25 @@ class Site:
     ) -> Iterator[Batch]:
         """Yield deletions of one list; what several streams ask for is one call where it can be.
 
+        That they cannot be read is said once, and the company is `untold` from then on.
+
         Args:
             division: The company.
             entity_type: Which list's rows.
             after: The version to go on after.
             lowest: Gives the lowest such version of all streams that are read.
-
-        Raises:
-            ExactError: Exact does not permit to read deletions, or the tap cannot go on.
         """
+        if division in self.untold:
+            return
+        try:
+            yield from self._deletions(division, entity_type, after, lowest)
+        except ExactError as error:
+            self.leave_out("deletions (_sdc_deleted_at)", division, error)
+            self.untold.add(division)
+
+    def _deletions(
+        self, division: int, entity_type: int, after: int, lowest: Callable[[], int]
+    ) -> Iterator[Batch]:
         if division not in self._newest:
             since = min(after, lowest())
             first = next(changes.deleted(self.client.ask, since, division=division))

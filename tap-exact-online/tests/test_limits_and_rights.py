@@ -106,12 +106,15 @@ def test_without_the_right_to_see_deletions_changes_are_read_and_it_is_said(
 ) -> None:
     shared.set("exact.missing_scopes", ["organization administration"])
     try:
-        run = read(shared.exact_config(), "gl_accounts", "journals")
+        run = read(shared.exact_config(), "gl_accounts", "items", "journals")
     finally:
         shared.set("exact.missing_scopes", [])
     assert run.error is None
     assert len(run.rows("gl_accounts")) == 60
-    assert "gl_accounts (deletions) of division 3000001 is left out" in caplog.text
+    assert "deletions (_sdc_deleted_at) of division 3000001 is left out" in caplog.text
+    (entry,) = run.state["bookmarks"]["gl_accounts"]["partitions"]
+    assert entry["replication_key_value"] > 1
+    assert "read_at" not in entry  # everything is read again before Exact forgets them
     assert "Whether a company was moved cannot be seen" in caplog.text
     assert caplog.text.count("organization administration") == 2
 
