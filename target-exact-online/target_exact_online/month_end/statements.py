@@ -28,12 +28,12 @@ def build(comparison: Comparison, result: Result) -> tuple[Statement, ...]:
         comparison: What was read.
         result: What was found.
     """
-    ledger, month, books = comparison.ledger, comparison.evidence.month, comparison.books
+    ledger, month = comparison.ledger, comparison.evidence.month
     return (
         statements_vat.vat(ledger, month, result, comparison.facts.boxes),
         statements_vat.oss(ledger, month),
         statements_vat.ec_list(ledger, month, result),
-        statements_money.liabilities(ledger, month, books, comparison.evidence),
+        statements_money.liabilities(comparison, result),
         statements_clearing.clearing(comparison),
         statements_deferred.deferred(comparison),
         statements_money.cut_off(comparison),

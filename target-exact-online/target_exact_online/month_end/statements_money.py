@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from target_exact_online.ledger.store import Ledger
-    from target_exact_online.month_end.evidence import Evidence
-    from target_exact_online.month_end.model import Cell
+    from target_exact_online.month_end.model import Cell, Result
     from target_exact_online.month_end.reconcile import Comparison
-    from target_exact_online.month_end.scopes import Books
     from target_exact_online.month_end.sides import Month
 
 _NO_HISTORY = "Exact's balances of earlier periods were not read."
@@ -45,19 +43,19 @@ def moves_on(ledger: Ledger, month: Month, accounts: frozenset[str]) -> list[sa.
         return list(connection.execute(query).all())
 
 
-def liabilities(ledger: Ledger, month: Month, books: Books, evidence: Evidence) -> Statement:
+def liabilities(comparison: Comparison, result: Result) -> Statement:
     """Return how gift cards, store credit and points rolled forward.
 
     Args:
-        ledger: The audit trail.
-        month: The month.
-        books: Names the accounts.
-        evidence: Exact's side.
+        comparison: What was read.
+        result: What was found.
     """
+    evidence, books = comparison.evidence, comparison.books
+    changed = _changed(result)
     names = ("Sold", "Used", "Refunded to it", "Taken back", "Other documents")
     sums: dict[str, list[Decimal]] = defaultdict(lambda: [ZERO] * len(names))
     behind: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [ZERO] * len(names))
-    for row in moves_on(ledger, month, books.liabilities):
+    for row in moves_on(comparison.ledger, evidence.month, books.liabilities):
         amount = -(row.amount if row.amount_dc is None else row.amount_dc)
         if row.kind in ("invoice", "day"):
             place = 0 if amount > 0 else 1
@@ -74,11 +72,19 @@ def liabilities(ledger: Ledger, month: Month, books: Books, evidence: Evidence) 
         opening = closing = unexplained = None
         if known is not None:
             opening, closing = -known[0], -known[1]
-            unexplained = cents(closing - opening - sum(moved, ZERO))
+            unexplained = cents(closing - opening - sum(moved, ZERO) - changed[account])
         title = " ".join(filter(None, (account, books.chart.names.get(account, ""))))
-        rows.append((title, opening, *map(cents, moved), closing, unexplained))
+        known_changes = None if known is None else cents(changed[account])
+        rows.append((title, opening, *map(cents, moved), known_changes, closing, unexplained))
     rows += [
-        (f"{account} {key}", None, *(cents(one) if one else None for one in moved), None, None)
+        (
+            f"{account} {key}",
+            None,
+            *(cents(one) if one else None for one in moved),
+            None,
+            None,
+            None,
+        )
         for (account, key), moved in sorted(behind.items())
     ]
     return Statement(
@@ -89,16 +95,29 @@ def liabilities(ledger: Ledger, month: Month, books: Books, evidence: Evidence) 
             "Account, or account and document",
             "Opening:money",
             *(f"{name}:money" for name in names),
+            "Changed in Exact:money",
             "Closing in Exact:money",
             "Unexplained:money",
         ),
         rows=tuple(rows),
         notes=(
+            "Changed in Exact is what people did to entries of the ledger (classes E and S).",
             "Unexplained is what no document of the ledger booked: see class X3.",
             "Cards given away or run out are there, too: no document of the shop says so.",
         ),
         not_compared="" if evidence.histories or not rows else _NO_HISTORY,
     )
+
+
+def _changed(result: Result) -> dict[str, Decimal]:
+    """Return what differences of our own entries add to each account, in the company's currency."""
+    sums: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for one in result.findings:
+        for effect in one.effects if one.code[0] in "ES" else ():
+            kind, _, account = effect.scope.partition(":")
+            if (kind, effect.currency, effect.step) == ("gl", result.currency, "ledger_to_exact"):
+                sums[account] += effect.amount
+    return sums
 
 
 def cut_off(comparison: Comparison) -> Statement:

@@ -165,6 +165,13 @@ def test_money_before_its_invoice() -> None:
     assert straddles.rows == []
     assert "does not tell how much" in straddles.notes[0]
     assert told(fact("order", 1, "2026-11-01", **(paid | {"paid_on": "2026-11-01"}))).rows == []
+    # On the last day itself; a day later the order is none of October's, whenever it was paid.
+    last = paid | {"paid_from": "2026-10-31", "paid_on": "2026-10-31"}
+    assert len(told(fact("order", 1, "2026-10-31", **last)).rows) == 1
+    assert told(fact("order", 1, "2026-11-01", **paid)).rows == []
+    part = paid | {"paid": 21}  # a prepayment is booked once all is paid
+    (row,) = told(fact("order", 1, "2026-10-30", **part, prepayment_gl="1800")).rows
+    assert (row.booked_on, row.amount) == ("", Decimal("21.00"))
 
 
 def test_an_order_whose_shipments_may_be_older_than_what_was_read_is_named() -> None:
@@ -177,6 +184,20 @@ def test_an_order_whose_shipments_may_be_older_than_what_was_read_is_named() -> 
     )
     gone = fact("shipment", 1, "2026-11-02", {"item": 1, "quantity": 2})
     assert len(told(fact("invoice", 1, "2026-10-02", line(1, 2, 20), **old), gone).rows) == 1
+
+
+def test_an_order_of_the_first_day_read_is_whole_and_one_of_another_company_is_not_ours() -> None:
+    sold = fact("invoice", 1, "2026-10-02", line(1, 2, 20), items=[item(1, shipped=2)])
+    assert len(told(sold).rows) == 1
+    assert told(sold | {"division": 3000002}).rows == []
+    assert len(told(sold | {"division": OCTOBER.division}).rows) == 1
+
+
+def test_shipping_that_was_paid_back_is_not_deferred() -> None:
+    sold = fact("invoice", 1, "2026-10-10", line(1, 2, 20), line(None, None, 5))
+    memo = fact("credit_memo", 1, "2026-10-11", line(None, None, -5))
+    shipping = [one.amount for one in told(sold, memo).rows if one.account == "8100"]
+    assert sorted(shipping) == [Decimal(-5), Decimal(5)]
 
 
 def test_a_foreign_amount_is_deferred_at_its_own_rate() -> None:

@@ -168,14 +168,20 @@ def test_gift_cards_roll_forward_and_name_what_no_document_booked(company: Compa
     sold["totals"] = {"amount": 50.0, "vat_amount": 0, "net_amount": 50.0}
     company.post(record, sold)
     lines = [{"gl_account": "1700", "amount": 30}, {"gl_account": "1990", "amount": -30}]
-    company.sandbox.bookkeeper("Bea").type_entry(lines, date="2026-10-15")
+    bea = company.sandbox.bookkeeper("Bea")
+    bea.type_entry(lines, date="2026-10-15")
     (name, *amounts), *behind = rows(company.compare(), 4)
     assert [(row[0], row[2], row[3]) for row in behind] == [
         ("1700 shop:nl:invoice:000000001", None, "-21.00"),
         ("1700 shop:nl:invoice:000000002", "50.00", None),
     ]
     assert name.startswith("1700")
-    assert amounts == ["0.00", "50.00", "-21.00", "0.00", "0.00", "0.00", "-1.00", "-30.00"]
+    names = "0.00", "50.00", "-21.00", "0.00", "0.00", "0.00"
+    assert amounts == [*names, "0.00", "-1.00", "-30.00"]
+    bea.edit("000000001", date="2026-11-01")  # the card was used there, in another month
+    october, november = company.compare(), company.compare(month="2026-11")
+    assert rows(october, 4)[0][1:] == [*names, "21.00", "20.00", "-30.00"]
+    assert rows(november, 4) == []  # no document of November books on it
 
 
 def test_debtors_that_do_not_agree_with_open_items(company: Company) -> None:
