@@ -82,6 +82,16 @@ def test_orders_are_handed_to_runs_until_their_transaction_must_have_ended(
     assert queue.take_orders(engine, NOON + timedelta(minutes=41)) == []
 
 
+def test_an_order_that_is_told_of_again_is_handed_to_runs_from_then_on(ledger: Ledger) -> None:
+    engine, order = ledger.engine, Signal("adobe", 0, "order", "12", order_id=12)
+    queue.put(engine, [order], NOON)
+    queue.put(engine, [order], NOON + timedelta(minutes=10))
+    assert queue.take_orders(engine, NOON + timedelta(minutes=16)) == [12]
+    assert queue.take_orders(engine, NOON + timedelta(minutes=24)) == [12]
+    assert queue.take_orders(engine, NOON + timedelta(minutes=25)) == [12]
+    assert queue.take_orders(engine, NOON + timedelta(minutes=25)) == []
+
+
 def test_an_order_once_known_stays_known(ledger: Ledger) -> None:
     queue.put(ledger.engine, [Signal("adobe", 0, "invoice", "31", order_id=12)], NOON)
     queue.put(ledger.engine, [Signal("adobe", 0, "invoice", "31")], NOON)
