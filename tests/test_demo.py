@@ -13,6 +13,7 @@ from typing import Any
 
 import filelock
 import pytest
+import requests
 
 ROOT = Path(__file__).resolve().parents[1]
 _SPEC = importlib.util.spec_from_file_location("demo", ROOT / "scripts" / "demo.py")
@@ -106,3 +107,21 @@ def test_two_demos_in_one_folder_say_so(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Another ./demo is running" in done.stderr
     assert tmp_path.exists()
+
+
+@pytest.mark.timeout(900)
+def test_the_desk_opens_on_the_recorded_shop(folder: Path) -> None:
+    with program.running_sandbox(folder) as sandbox, requests.Session() as browser:
+        environment = program.prepare(sandbox, folder)
+        with program.console(environment, folder, stdout=subprocess.PIPE) as desk:
+            address = desk.stdout.readline().strip()
+            today = browser.get(address, timeout=60).text
+            site = address.partition("/?")[0]
+            coverage = browser.get(f"{site}/rules/coverage", timeout=60).text
+            waiting = browser.get(f"{site}/waiting", timeout=60).text
+        assert desk.wait(20) is not None
+    assert "wait for you" in today
+    month = json.loads((folder.parent / "first.json").read_text())["month"]["month"]
+    assert f">{month}</a>" in today
+    assert "What becomes of the shop" in coverage
+    assert 'value="read_again"' in waiting
