@@ -39,82 +39,51 @@ def test_each_case(
     assert verdict(Sides(exact, shop, seen), str, policy) is expected
 
 
+def subject(code: str, exact: str, shop: str, pair: Pair | None) -> Subject:
+    return Subject(
+        kind="customers",
+        division=1,
+        exact_id=code,
+        code=code,
+        desired={"f": exact},
+        shop_id=code,
+        found={"f": shop},
+        calls=(f"PUT customers/{code}",),
+        pair=pair,
+    )
+
+
 @settings(max_examples=200, deadline=None)
 @given(EDITS, st.sampled_from(POLICIES))
 def test_any_history_of_edits_loses_no_edit_of_the_shop(
     edits: list[tuple[str, str]], policy: str
 ) -> None:
-    """Unless the policy is `exact`, a value typed in the shop is overwritten only by a later one.
-
-    That is: only when Exact changed after the value was typed and had been seen by a run.
-    """
-    exact, shop, pair = "", "", Pair("1", "c", {"f": ("", "")})
-    typed_since_run = False
-    changed_since_settled = False
+    """Unless the policy is `exact`, only what the shop has not changed since is overwritten."""
+    exact, shop, pair = "", "", Pair("1", "1", {"f": ("", "")})
     for side, value in edits:
         if side == "exact":
             exact = value
         elif side == "shop":
-            typed_since_run = typed_since_run or value != shop
             shop = value
         else:
-            subject = Subject(
-                kind="customers",
-                division=1,
-                exact_id="x",
-                code="c",
-                desired={"f": exact},
-                shop_id="1",
-                found={"f": shop},
-                calls=("PUT customers/1",),
-                pair=pair,
-            )
-            entry = entry_of(subject, str, Decisions(policy))
-            written = entry.action == "update"
-            seen = pair.seen["f"]
-            if written and policy != "exact":
-                assert shop == seen[1], "the shop's edit was overwritten"
-            if written:
-                assert entry.calls
+            one = subject("1", exact, shop, pair)
+            entry = entry_of(one, str, Decisions(policy))
+            if entry.action == "update":
+                if policy != "exact":
+                    assert shop == pair.seen["f"][1], "the shop's edit was overwritten"
+                assert exact != pair.seen["f"][0], "Exact changed nothing"
                 shop = exact
             if entry.action != "conflict":
-                pair = Pair("1", "c", settled(subject, entry, str))
-            again = entry_of(
-                Subject(
-                    kind="customers",
-                    division=1,
-                    exact_id="x",
-                    code="c",
-                    desired={"f": exact},
-                    shop_id="1",
-                    found={"f": shop},
-                    calls=("PUT customers/1",),
-                    pair=pair,
-                ),
-                str,
-                Decisions(policy),
-            )
+                pair = Pair("1", "1", settled(one, entry, str))
+            again = entry_of(subject("1", exact, shop, pair), str, Decisions(policy))
             assert again.action != "update", "a second run writes nothing"
             assert (again.action == "conflict") == (entry.action == "conflict")
-    del typed_since_run, changed_since_settled
 
 
 def test_a_person_s_decision_counts_for_one_record_only() -> None:
-    def subject(code: str) -> Subject:
-        return Subject(
-            kind="customers",
-            division=1,
-            exact_id=code,
-            code=code,
-            desired={"f": "b"},
-            shop_id=code,
-            found={"f": "c"},
-            calls=("PUT",),
-            pair=Pair(code, code, {"f": ("a", "a")}),
-        )
-
     decisions = Decisions("ask", {"customers:1": "exact"})
-    assert entry_of(subject("1"), str, decisions).action == "update"
-    other = entry_of(subject("2"), str, decisions)
-    assert other.action == "conflict"
+    seen = {"f": ("a", "a")}
+    first = entry_of(subject("1", "b", "c", Pair("1", "1", seen)), str, decisions)
+    other = entry_of(subject("2", "b", "c", Pair("2", "2", seen)), str, decisions)
+    assert (first.action, other.action) == ("update", "conflict")
     assert other.changes == (Change("f", "c", "b", "conflict"),)
