@@ -89,8 +89,9 @@ def test_what_was_put_right_is_not_told_any_more(
 ) -> None:
     bea = sandbox.bookkeeper("Bea")
     bea.edit("000000001", {1: {"gl_account": "8070"}})
-    queue.put(ledger.engine, [told(sandbox, 1)])
+    queue.put(ledger.engine, [told(sandbox, 1)], datetime.now(UTC) - timedelta(minutes=1))
     assert target.call("webhooks", "check").exit_code == 3
+    assert queue.waiting(ledger.engine) == []  # from now on it is looked at without a signal
     events = [one["event"] for one in json.loads(
         target.call("documents", "show", KEY.format(1), "--json").stdout)["history"]]  # fmt: skip
     assert target.call("webhooks", "check").exit_code == 3  # looked at again, told once
@@ -121,6 +122,21 @@ def test_a_deletion_is_told_when_it_is_proven(
         later = comparing.look(config, ledger, now=now + timedelta(minutes=15))
     assert set(later.differ) == {KEY.format(2)}
     assert queue.waiting(ledger.engine) == []
+
+
+def test_an_entry_whose_header_is_there_is_not_deleted(
+    target: Any, sandbox: SandboxHandle, ledger: Ledger
+) -> None:
+    signalled = told(sandbox, 1, "delete")
+    queue.put(ledger.engine, [signalled])
+    nothing = {"status": 200, "headers": {"content-type": "application/json"}}
+    sandbox.fault(f"*/{LINES}", "status_before", **nothing, body='{"d":{"results":[]}}')
+    later = datetime.now(UTC) + timedelta(minutes=15)
+    with contextlib.chdir(target.folder):
+        found = comparing.look(with_defaults(target.config), ledger, now=later)
+        assert (found.differ, found.unsure) == ({}, [KEY.format(1)])
+        again = comparing.look(with_defaults(target.config), ledger, now=later, at_once=True)
+    assert again.agree == [KEY.format(1)]
 
 
 def test_what_exact_s_lists_may_not_show_yet_is_looked_at_later(
