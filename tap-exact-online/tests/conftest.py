@@ -97,11 +97,17 @@ def catalog() -> Callable[..., dict[str, Any]]:
     return lambda *streams: select_streams(found, *streams)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _key() -> Iterator[None]:
+@pytest.fixture(scope="session")
+def key() -> str:
     """The key of all stores of the tests."""
+    return generate_key()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _key(key: str) -> Iterator[None]:
+    """Not for the session: the tests of others would find it, too."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CONNECTOR_KEY", generate_key())
+        patch.setenv("CONNECTOR_KEY", key)
         yield
 
 

@@ -25,7 +25,11 @@ BAD: list[tuple[dict[str, Any], Any, list[str]]] = [
     ({"division": "x"}, {}, ["division"]),
     ({"divisions": [-3]}, {}, ["divisions"]),
     ({"base_url": None}, {}, ["country"]),
-    ({"client_secret": None}, {}, ["client_secret"]),
+    (
+        {"client_secret": None},
+        {},
+        ["is missing. Set client_id", "refresh_token"],
+    ),
     ({"unreadable": "park"}, {}, ["unreadable", "skip"]),
     ({"max_calls": 0}, {}, ["max_calls"]),
     ({"limits_url": "mysql://me:very-secret@host/db"}, {}, ["limits_url"]),
