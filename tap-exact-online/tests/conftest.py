@@ -271,12 +271,14 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxHandle]:
 
 
 @pytest.fixture(scope="session")
-def login(filled: SandboxHandle, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def login(
+    filled: SandboxHandle, key: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """Settings with a login in a store, which lasts for many runs."""
     folder = tmp_path_factory.mktemp("login")
     config = filled.exact_config()
     division = config.pop("division")
-    store = open_store(str(folder / "store"), create=True)
+    store = open_store(str(folder / "store"), key, create=True)
     store.put("exact-online", config)
     limits = f"sqlite:///{folder}/limits.db"
     return {"credentials": store.label, "division": division, "limits_url": limits}

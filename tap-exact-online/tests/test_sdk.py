@@ -53,7 +53,7 @@ TestSdkSuite = not_all_members_occur(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _company_of_the_suite(login: dict[str, Any]) -> None:
+def _company_of_the_suite(login: dict[str, Any], _key: None) -> None:
     CONFIG.update(login)
 
 
