@@ -293,8 +293,11 @@ class World:
             "raw_path": parts.path.encode(),
             "query_string": parts.query.encode(),
             "headers": [
-                (name.lower().encode(), value.encode("latin-1"))
-                for name, value in request.headers.items()
+                (b"host", parts.netloc.encode()),  # links to next pages are made of it
+                *(
+                    (name.lower().encode(), value.encode("latin-1"))
+                    for name, value in request.headers.items()
+                ),
             ],
             "server": ("localhost", 80),
             "client": ("127.0.0.1", 1),

@@ -47,6 +47,7 @@ def test_the_projects_own_schedules_and_the_month_are_those_of_one_tenant() -> N
         ("orders-hourly", "orders-to-exact", "@hourly", "posts"),
         ("compare-posted-nightly", "compare-posted", "45 3 * * *", "other"),
         ("keep-login-weekly", "keep-login", "@weekly", "other"),
+        ("master-data-daily", "master-data-to-shop", "30 5 * * *", "other"),
         ("reconcile-month", "reconcile-month", "0 6 3 * *", "compares_month"),
     }
 
