@@ -40,30 +40,21 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import sqlalchemy as sa
 from click.testing import CliRunner
+from month_end_offline import AFTER, LAST_DAY, offline
 
 from commerce_sandbox.testing import SandboxHandle
 from target_exact_online.cli import cli
 from target_exact_online.ledger.store import Ledger
-from target_exact_online.month_end.books import Reader, owned
-from target_exact_online.month_end.evidence import Evidence
-from target_exact_online.month_end.lines import ExactLines
-from target_exact_online.month_end.reconcile import Comparison, Wish
-from target_exact_online.month_end.scopes import Books, Rates
-from target_exact_online.month_end.sides import Chart, Month
 from target_exact_online.month_end.tables import exact_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from target_exact_online.month_end.model import Result
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of its own is made in it
 TARGET = Path(sys.executable).with_name("target-exact-online")
-LAST_DAY = date(2026, 10, 31)
-AFTER = datetime(2026, 11, 4, 9, tzinfo=UTC)
 CENT = Decimal("0.01")
 SCHEMA = {"type": "object", "properties": {"document_key": {"type": "string"}}}
-DIVISION = 3000001
 # What the lines of a document are: account, VAT code, percentage, cost center, supply, country.
 KINDS: tuple[tuple[str, str, int, str, str, str], ...] = (
     ("8000", "21", 21, "WEB", "domestic", "NL"),
@@ -462,20 +453,6 @@ def mutate(bench: Bench, count: int) -> int:
     named = {one.entry_id for one in result.findings}
     unexplained = sum(bool(one.unexplained) for one in result.bridges)
     return unexplained + len(touched - named)
-
-
-def offline(ledger: Ledger, shop: Iterable[str | bytes] | None = None) -> Result:
-    """Compare October with the mirror as it lies there, without a call."""
-    month = Month(DIVISION, 2026, 10, date(2026, 10, 1), LAST_DAY, "EUR")
-    chart = Chart(receivables=frozenset({"1300"}), journal_types={"70": 20, "90": 90})
-    mirror = ExactLines(ledger.engine, DIVISION, chart, moving=True)
-    chart.vat_accounts.update(mirror.vat_accounts())
-    evidence = Evidence("mirror", month, "", chart, ledger.engine, kind="mirror", lines=mirror)
-    books = Books("EUR", chart, owned(ledger, month, chart))
-    rates = Rates("EUR")
-    reader = Reader(ledger, month, books, rates)
-    wish = Wish("lines", shop, None, with_names=False, now=AFTER)
-    return Comparison(ledger, evidence, wish, reader, books, rates).run()
 
 
 def measure(bench: Bench) -> tuple[float, float]:

@@ -25,14 +25,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import month_end_offline
 import psutil
 import sqlalchemy as sa
-from month_end import AFTER, IN_MEMORY, Bench, messages, offline, record
+from month_end import IN_MEMORY, Bench, messages, record
+from month_end_offline import AFTER
 
 from commerce_sandbox.testing import SandboxHandle
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.ledger.tables import documents, postings
-from target_exact_online.month_end.reports import Files
 from target_exact_online.month_end.tables import exact_lines
 
 POSTED = 250
@@ -94,7 +95,7 @@ def run(count: int, folder: Path) -> dict[str, Any]:
 
 def _measured(folder: Path) -> dict[str, Any]:
     began, peak = time.monotonic(), 0
-    command = [sys.executable, __file__, "--child", str(folder)]
+    command = [sys.executable, month_end_offline.__file__, str(folder)]
     with subprocess.Popen(command) as process:
         watched = psutil.Process(process.pid)
         while process.poll() is None:
@@ -112,29 +113,13 @@ def _measured(folder: Path) -> dict[str, Any]:
     }
 
 
-def child(folder: Path) -> None:
-    """Compare and write the reports: what is measured."""
-    ledger = Ledger.open(f"sqlite:///{folder}/ledger.db")
-    with (folder / "shop").open("rb") as file:
-        result = offline(ledger, file)
-    Files(folder / "json", folder / "html", folder / "xlsx").write(result)
-    ledger.close()
-    cpu = time.process_time()
-    told = {"findings": len(result.findings), "unexplained": str(result.unexplained)}
-    (folder / "told").write_text(json.dumps(told | {"report_cpu_seconds": round(cpu, 1)}))
-
-
 def main() -> int:
     """Read the options, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--folder", type=Path, default=IN_MEMORY if IN_MEMORY.is_dir() else None)
-    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.child:
-        child(options.child)
-        return 0
     with tempfile.TemporaryDirectory(prefix="month-end-", dir=options.folder) as folder:
         figures = run(options.documents, Path(folder))
     if options.json:
