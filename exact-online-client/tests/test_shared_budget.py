@@ -84,8 +84,9 @@ def test_three_processes_spend_a_day_and_none_is_refused(
     spent = spend(sandbox, limits_url, token, "Type eq 20")
     made = statuses(sandbox)
     assert set(made) == {200}
-    # One percent is kept for settling; a process may end while another still holds a few calls.
-    assert 300 - 3 - 12 <= len(made) == sum(int(count) for count, _ in spent) <= 300 - 3
+    # One percent is kept for settling; a process may end while another still holds a few calls,
+    # and an answer that comes late may tell once more of calls that were taken since.
+    assert 300 - 3 - 12 <= len(made) == sum(int(count) for count, _ in spent) <= 300
     assert {endpoint for _, endpoint in spent} == {"None"}
 
 
