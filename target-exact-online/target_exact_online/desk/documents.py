@@ -246,7 +246,7 @@ def _account_names(ledger: Ledger, division: int) -> dict[str, str]:
         rows = Cache(ledger.engine, division).rows(GL_ACCOUNTS.name)
     except DamagedRowError:  # read again by the next run
         return {}
-    return {str(row["Code"]).strip(): str(row.get("Description") or "") for row in rows}
+    return {str(row.get("Code") or "").strip(): str(row.get("Description") or "") for row in rows}
 
 
 def replay(ledger: Ledger, search: Search, *, again: bool = False, dry_run: bool) -> list[str]:
