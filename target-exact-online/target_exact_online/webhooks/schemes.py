@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from connector_credentials import open_credential
 from exact_online.errors import ConfigError, TransientApiError
 from exact_online.stored_login import store_errors
-from target_exact_online.settings import CONFIG
 from target_exact_online.webhooks import signals
 from target_exact_online.webhooks.keys import EventKeys, check_keys_url
+from target_exact_online.webhooks.settings import WEBHOOK_SETTINGS
 from target_exact_online.webhooks.verifying import (
     NotVerifiedError,
     check_adobe_hmac,
@@ -166,14 +166,12 @@ def of_settings(config: Mapping[str, Any]) -> Schemes:
 
 def _values(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the settings over the values of the store's credential, over the defaults."""
-    properties = CONFIG["properties"]
-    names = [name for name in properties if "webhook" in name or name.startswith("adobe_")]
-    name = config.get("webhook_credential") or properties["webhook_credential"]["default"]
-    asked = {one: config[one] for one in (*names, "credentials") if config.get(one)}
+    name = config.get("webhook_credential") or WEBHOOK_SETTINGS["webhook_credential"]["default"]
+    asked = {one: config[one] for one in (*WEBHOOK_SETTINGS, "credentials") if config.get(one)}
     with store_errors():
         found = open_credential(asked | {"credential": name}, str(name)).values
-    given = {one: properties[one].get("default") for one in names} | found
-    return {one: str(given[one]).strip() for one in names if given.get(one)}
+    given = {one: setting.get("default") for one, setting in WEBHOOK_SETTINGS.items()} | found
+    return {one: str(given[one]).strip() for one in WEBHOOK_SETTINGS if given.get(one)}
 
 
 def _exact(values: Mapping[str, str]) -> ExactScheme | None:
