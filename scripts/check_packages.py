@@ -42,7 +42,7 @@ OPTIONAL = (
     "starlette",
     "python_multipart",
 )
-NEEDED = {"commerce-sandbox": ("starlette",)}  # by the distribution itself
+NEEDED = {"commerce-sandbox": ("starlette", "python_multipart")}  # by the distribution itself
 _FIND = "import sys, importlib.util as u; print(*[n for n in sys.argv[1:] if u.find_spec(n)])"
 
 
