@@ -14,8 +14,14 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import SingerCommand, _ConfigInput
 
-from connector_credentials import clean, clean_logs
-from exact_online.errors import ConfigError, ExactError, NotPermittedError, RequestRefusedError
+from connector_credentials import clean, clean_logs, record_failure
+from exact_online.errors import (
+    ConfigError,
+    ExactError,
+    FatalError,
+    NotPermittedError,
+    RequestRefusedError,
+)
 from tap_exact_online import inputs, schemas
 from tap_exact_online.exceptions import TargetGoneError, UnreadableStreamsError
 from tap_exact_online.settings import CONFIG
@@ -43,13 +49,21 @@ class Command(SingerCommand):
         try:
             return super().main(*args, **kwargs)
         except ExactError as error:
-            _fail(str(error))
+            _fail(error, str(error))
         except ConfigValidationError as error:
-            _fail(_config_text(error))
+            _fail(error, _config_text(error))
 
 
-def _fail(text: str) -> None:
+def _is_for_a_person(error: Exception) -> bool:
+    """Whether somebody has to change something first; otherwise another run can help."""
+    if isinstance(error, TargetGoneError):
+        return False
+    return isinstance(error, (FatalError, ConfigValidationError))
+
+
+def _fail(error: Exception, text: str) -> None:
     click.echo(f"ERROR: {clean(text)}", err=True)
+    record_failure(TapExactOnline.name, text, stopped=_is_for_a_person(error))
     sys.exit(1)
 
 

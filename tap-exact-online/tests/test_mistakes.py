@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from conftest import Run
 
@@ -72,6 +73,27 @@ def test_a_mistake_is_one_line(
     config = {name: one for name, one in (GOOD | settings).items() if one is not None}
     run = invoke(config=config, state=state, catalog=catalog("gl_accounts"))
     assert_one_line(run, *parts)
+
+
+@pytest.mark.parametrize(
+    ("settings", "outcome"),
+    [({"client_id": None}, "stopped"), ({"division": "x"}, "stopped"),
+     ({"max_wait_seconds": 0}, "retry")],
+)  # fmt: skip
+def test_whether_another_try_can_help_is_written_down(
+    invoke: Callable[..., Run],
+    catalog: Callable[..., dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+    outcome: str,
+) -> None:
+    monkeypatch.setenv("CONNECTOR_FAILURES_FILE", str(tmp_path / "failures"))
+    config = {name: one for name, one in (GOOD | settings).items() if one is not None}
+    run = invoke(config=config, catalog=catalog("gl_accounts"))
+    told = json.loads((tmp_path / "failures").read_text())
+    assert (told["program"], told["outcome"]) == ("tap-exact-online", outcome)
+    assert told["error"] in run.errors
 
 
 @pytest.mark.parametrize(
