@@ -28,7 +28,7 @@ from typing import Any
 import month_end_offline
 import psutil
 import sqlalchemy as sa
-from month_end import IN_MEMORY, Bench, messages, record
+from month_end_books import IN_MEMORY, Bench, messages, record
 from month_end_offline import AFTER
 
 from commerce_sandbox.testing import SandboxHandle
