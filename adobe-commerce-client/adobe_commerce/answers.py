@@ -38,6 +38,10 @@ _WHOLE = msgspec.json.Decoder(msgspec.Raw)
 #: What PHP writes where it gives up half way: a smaller page may help.
 _OVERSTRAINED = (b"Allowed memory size", b"Maximum execution time", b"Out of memory")
 
+#: Levels of one record: Adobe's have about ten. The interpreter's own bound differs by version,
+#: and what this Python can read, the next program of a chain may not.
+MAX_DEPTH = 64
+
 BUSY = {
     HTTPStatus.BAD_GATEWAY,
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -166,7 +170,27 @@ def record(raw: msgspec.Raw) -> dict[str, Any]:
     if not isinstance(value, dict):
         msg = f"it is no object, but {type(value).__name__}"
         raise RecordFormError(msg)
+    check_depth(value)
     return value
+
+
+def check_depth(value: dict[str, Any]) -> None:
+    """Refuse what is nested deeper than a record can be.
+
+    Args:
+        value: A record, or a part of one.
+
+    Raises:
+        RecordFormError: It has more than :data:`MAX_DEPTH` levels.
+    """
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [one for many in inner for one in many if isinstance(one, (dict, list))]
+        if not level:
+            return
+    msg = f"it is nested deeper than {MAX_DEPTH} levels"
+    raise RecordFormError(msg)
 
 
 def _refusal(status: int, body: bytes, where: str, scheme: str) -> Exception:

@@ -31,6 +31,7 @@ from adobe_commerce.errors import (
     OutcomeUnknownError,
     PageTooLargeError,
     PermissionDeniedError,
+    RecordFormError,
     RedirectedError,
     RequestRefusedError,
     ServerFaultError,
@@ -377,3 +378,13 @@ def test_a_connection_that_breaks_after_the_write_was_sent_leaves_it_open() -> N
         client.send("POST", "customers", {"customer": {}})
     thread.join()
     listener.close()
+
+
+def test_the_depth_of_a_record_is_bounded_on_every_python() -> None:
+    def deep(levels: int) -> msgspec.Raw:
+        lists = levels - 1  # the record itself is a level
+        return msgspec.Raw(b'{"x":' + b"[" * lists + b"]" * lists + b"}")
+
+    assert answers.record(deep(64))
+    with pytest.raises(RecordFormError, match="deeper than 64"):
+        answers.record(deep(65))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from adobe_commerce.answers import check_depth
 from adobe_commerce.errors import (
     PermissionDeniedError,
     RecordFormError,
@@ -120,6 +121,7 @@ def on_line(raw: bytes | msgspec.Raw, key: int) -> dict[str, Any]:
     try:
         product: _Product = _PRODUCT.decode(raw)
         attributes = {each.attribute_code: each.value for each in product.custom_attributes or ()}
+        check_depth(attributes)
         extension = product.extension_attributes
         links = extension.category_links if isinstance(extension, _Extension) else None
         categories = attributes.get("category_ids") or [each.category_id for each in links or ()]

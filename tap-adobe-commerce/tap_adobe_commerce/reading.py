@@ -235,13 +235,6 @@ class CommerceStream(Stream):
         """
         return records
 
-    def _write_record_message(self, record: Record) -> None:
-        try:
-            super()._write_record_message(record)
-        except RecursionError as error:
-            key = record.get(self.columns.key)
-            self.listing.park(int(str(key)), RecordFormError(f"it is nested too deeply ({error})"))
-
 
 class ChangeStream(CommerceStream):
     """A list with a change time: read by keyset, from the last bookmark on."""

@@ -156,7 +156,11 @@ BAD_ORDERS: dict[str, Any] = {
     "a product that is odd itself": ORDER | {"items": [{"product_id": 66}]},
     "a number that cannot be": b'{"entity_id":1,"updated_at":"%b","x":1e99999999999999999999}',
     "text that cannot be": b'{"entity_id":1,"updated_at":"%b","x":"\\ud800"}',
-    "depth": b'{"entity_id":1,"updated_at":"%b","x":' + b"[" * 990 + b"]" * 990 + b"}",
+    "depth": b'{"entity_id":1,"updated_at":"%b","x":' + b"[" * 64 + b"]" * 64 + b"}",
+    "more depth than Python reads": (
+        b'{"entity_id":1,"updated_at":"%b","x":' + b"[" * 9_990 + b"]" * 9_990 + b"}"
+    ),
+    "a deep product": ORDER | {"items": [{"product_id": 67}]},
     "no change time": {"entity_id": 1, "updated_at": None},
     "a change time that is none": {"entity_id": 1, "updated_at": "yesterday"},
 }
@@ -188,8 +192,10 @@ def read(config: dict[str, Any], stream: str) -> tuple[list[int], list[int]]:
 def test_one_bad_record_is_named_and_stops_nobody(
     shop: Callable[..., HostileShop], kind: str
 ) -> None:
-    odd_product = {"id": 66, "custom_attributes": {"not": "a list"}}
-    products = {"items": [odd_product], "total_count": 1}
+    odd = {"id": 66, "custom_attributes": {"not": "a list"}}
+    levels = json.loads("[" * 64 + "]" * 64)
+    deep = {"id": 67, "custom_attributes": [{"attribute_code": "size", "value": levels}]}
+    products = {"items": [odd, deep], "total_count": 2}
     one = shop(orders=orders_with(BAD_ORDERS[kind]), products=products)
 
     with pytest.raises(UnreadableRecordError, match="orders entity_id 1 cannot be read"):
@@ -212,7 +218,6 @@ def test_one_bad_invoice_is_named_and_stops_nobody(
 def test_a_bad_record_ends_the_run_in_one_line(
     shop: Callable[..., HostileShop], run_tap: Callable[..., Run]
 ) -> None:
-    """Depth is the last to be seen: the record can be read, but not written."""
     one = shop(orders=orders_with(BAD_ORDERS["depth"]))
 
     failed = run_tap(one.config, streams=("orders",))
