@@ -464,6 +464,32 @@ def test_company_store_day_currency_rate_and_method_make_one_entry() -> None:
     assert same == groups[2]
 
 
+def supplied(number: int, **facts: Any) -> Document:
+    record = sale(number)
+    record["lines"][0] |= facts
+    return document(record)
+
+
+def test_lines_that_differ_only_in_what_is_supplied_are_lines_of_their_own() -> None:
+    goods: dict[str, Any] = {"nature": "goods", "dispatch_country": "NL"}
+    services = {"nature": "services", "dispatch_country": None}
+    members = [
+        supplied(1, **goods),
+        supplied(2, **services),
+        supplied(3, **goods | {"dispatch_country": "PL"}),
+        supplied(4, **goods),
+        supplied(5),  # of an older version of the mapper
+    ]
+    lines = [one for one in build(members, "group", 1).record["lines"] if one["role"] == "revenue"]
+    told = [(one.get("nature"), one.get("dispatch_country"), -one["amount"]) for one in lines]
+    assert told == [
+        (None, None, 100),
+        ("goods", "NL", 200),
+        ("goods", "PL", 100),
+        ("services", None, 100),
+    ]
+
+
 amounts = st.decimals("-999", "999", places=2).filter(bool)
 
 

@@ -703,3 +703,125 @@ def test_a_wrong_url_is_one_clear_message(url: str, said: str) -> None:
         Ledger.open(url)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def supplied(key: str, *lines: dict[str, Any]) -> Document:
+    """A document of lines that are told apart by what they supply."""
+    line = record(key)["lines"][0] | {"supply": "oss", "country": "DE"}
+    return document(key, lines=[line | one for one in lines])
+
+
+GOODS = {"nature": "goods", "dispatch_country": "NL"}
+SERVICES = {"nature": "services", "dispatch_country": None}
+
+
+def parts(goods: str, services: str, vat: tuple[str, str] = ("14.00", "7.00")) -> list[Any]:
+    """Two lines that an older version of the mapper added up to one."""
+    return [
+        GOODS | {"amount": Decimal(goods), "vat_amount": Decimal(vat[0]), "quantity": 1},
+        SERVICES | {"amount": Decimal(services), "vat_amount": Decimal(vat[1]), "quantity": 2},
+    ]
+
+
+def test_what_is_supplied_is_no_content_so_that_what_was_posted_before_is_the_same() -> None:
+    before = supplied("a", {"amount": Decimal("100.00")})
+    assert supplied("a", {"amount": Decimal("100.00")} | GOODS).payload_hash == before.payload_hash
+    assert supplied("a", *parts("60.00", "40.00")).payload_hash == before.payload_hash
+    assert supplied("a", *parts("60.01", "40.00")).payload_hash != before.payload_hash
+    other_vat = supplied("a", *parts("60.00", "40.00", ("14.00", "7.01")))
+    assert other_vat.payload_hash != before.payload_hash
+    # Only lines that are alike but for that were one line.
+    for name, value in (("rule", "x"), ("gl_account", "1"), ("country", "BE"), ("item", "A")):
+        goods, services = parts("60.00", "40.00")
+        assert supplied("a", goods, services | {name: value}).payload_hash != before.payload_hash
+    others = [{"amount": Decimal("5.00"), "rule": "shipping"} | GOODS, *parts("60.00", "-60.00")]
+    none_left = supplied("a", others[0] | {"vat_amount": Decimal(0)}, others[1] | {"vat_amount": 0},
+                         others[2] | {"vat_amount": 0})  # fmt: skip
+    alone = supplied("a", others[0] | {"vat_amount": Decimal(0)})
+    assert none_left.payload_hash == alone.payload_hash
+
+
+def test_a_document_that_was_posted_before_is_not_changed_when_it_tells_more(
+    ledger: Ledger, run: Run
+) -> None:
+    ledger.arrive(run, [supplied("a", {"amount": Decimal("100.00")})])
+    post(ledger, run, "a")
+    ledger.arrive(run, [supplied("a", *parts("60.00", "40.00"))])
+    assert list(desk.find(ledger, Search(changed=True))) == []
+    assert state_of(ledger, "a") == "posted"
+
+
+def test_postings_tell_what_is_supplied(ledger: Ledger, run: Run) -> None:
+    ledger.arrive(run, [supplied("a", *parts("60.00", "40.00"))])
+    post(ledger, run, "a")
+    told = [
+        (one.nature, one.dispatch_country, one.derived) for one in desk.show(ledger, "a").postings
+    ]
+    assert told == [("goods", "NL", False), ("services", None, False), *[(None, None, True)] * 2]
+    assert faults(ledger) == ()
+    for name, value in (("nature", "services"), ("dispatch_country", "DE"), ("nature", None)):
+        with ledger.engine.begin() as connection:
+            here = postings.c.line_no == 1
+            was = connection.scalar(sa.select(postings.c[name]).where(here))
+            connection.execute(postings.update().where(here).values({name: value}))
+        assert faults(ledger) == ("Document a: its postings are not those that were written.",)
+        with ledger.engine.begin() as connection:
+            connection.execute(postings.update().where(here).values({name: was}))
+
+
+class PlainKeys:
+    """Fingerprints that can be written down in a test."""
+
+    def fingerprint(self, content: bytes) -> str:
+        return content.decode()
+
+
+def test_the_fingerprint_of_older_postings_holds(ledger: Ledger, run: Run) -> None:
+    """As the version before wrote it: columns that came later are not in it."""
+    ledger.arrive(run, [document("a")])
+    post(ledger, run, "a")
+    rows = [one._asdict() for one in desk.show(ledger, "a").postings]
+    keys: Any = PlainKeys()
+    assert chain.postings_hash(keys, rows[:1]) == (
+        f'[["a",1,{DIVISION},"2026-02-10",2026,2,"EUR","8000",null,null,"21",null,"domestic","NL",'
+        '"-100.0000","-21.0000",null,"default","line",false]]'
+    )
+
+
+@pytest.mark.parametrize("revision", [one for one in sorted(REVISIONS) if "0007" <= one < "0016"])
+def test_what_older_postings_supplied_is_not_known(ledger_url: str, revision: str) -> None:
+    parsed = database._parse(ledger_url)
+    sqlite = parsed.get_backend_name() == "sqlite"
+    engine = database._sqlite_engine(parsed) if sqlite else database._engine(parsed)
+    at_revision(engine, revision)
+    open_keys(engine)
+    with engine.begin() as connection:
+        old = sa.Table("postings", sa.MetaData(), autoload_with=connection)
+        assert "nature" not in old.c
+        values = {"document_key": "a", "line_no": 1, "division": DIVISION, "role": "line"}
+        amounts = {"supply": "oss", "country": "DE", "amount": "-100.00", "derived": False}
+        connection.execute(old.insert().values(values | amounts))
+        connection.exec_driver_sql("UPDATE chain SET facts_from = 1")
+    engine.dispose()
+    ledger = Ledger.open(ledger_url, DIVISION)
+    with database.reading(ledger.engine) as connection:
+        (row,) = connection.execute(sa.select(postings)).all()
+    assert (row.supply, row.nature, row.dispatch_country) == ("oss", None, None)
+    ledger.close()
+
+
+def test_the_trail_of_a_ledger_of_the_version_before_is_whole(ledger_url: str) -> None:
+    ledger = Ledger.open(ledger_url, DIVISION)
+    run = Run(ledger.engine)
+    ledger.arrive(run, [document("a")])
+    post(ledger, run, "a")
+    run.finish()
+    with ledger.engine.begin() as connection:
+        for name in ("nature", "dispatch_country"):
+            connection.exec_driver_sql(f"ALTER TABLE postings DROP COLUMN {name}")
+        version = sa.table(database.VERSION_TABLE, sa.column("version_num"))
+        connection.execute(version.update().values(version_num="0015"))
+    ledger.close()
+    ledger = Ledger.open(ledger_url, DIVISION)
+    assert faults(ledger) == ()
+    ledger.close()

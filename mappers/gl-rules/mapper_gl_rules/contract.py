@@ -88,6 +88,8 @@ _CODES = {
     "rule": _TEXT,
     "supply": _TEXT,
     "country": _TEXT,
+    "nature": _TEXT,
+    "dispatch_country": _TEXT,
 }
 _ENTRY_LINE = {
     "gl_account": {"type": "string"},

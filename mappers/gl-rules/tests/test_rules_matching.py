@@ -51,6 +51,7 @@ LINE = LineFacts(
     taxed_as=TaxedAs("domestic", "NL", date(2026, 3, 2)),
     supply="domestic",
     country="NL",
+    nature="goods",
     charged={"NL-21": "NL"},
     vat_country=("NL",),
     product_type="simple",

@@ -25,7 +25,7 @@ _PLAIN = frozenset(
 _PLAIN_LINE = frozenset(
     {"gl_account", "amount", "vat_code", "vat_amount", "vat_base_amount", "vat_percentage", "to"}
     | {"cost_center", "cost_unit", "description", "quantity", "from", "rule", "supply", "country"}
-    | {"role", "side", "item", "unit_price"}
+    | {"role", "side", "item", "unit_price", "nature", "dispatch_country"}
 )
 _PLAIN_SOURCE = frozenset(
     {"instance", "kind", "entity_id", "increment_id", "order_entity_id", "order_increment_id"}

@@ -39,7 +39,9 @@ ANONYMISED = "anonymised"
 PAYLOADS = ("payload", "newer_payload", "changing_payload")
 _NOT_FACTS = frozenset({"claimed_by", "updated_at", "last_seq", *PAYLOADS})
 _FACT_COLUMNS = tuple(column.name for column in documents.c if column.name not in _NOT_FACTS)
-_POSTING_COLUMNS = tuple(column.name for column in postings.c)
+# Later columns are in the fingerprint only where they say something: those of older rows hold.
+_LATER_COLUMNS = ("nature", "dispatch_country")
+_POSTING_COLUMNS = tuple(column.name for column in postings.c if column.name not in _LATER_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,13 @@ def facts_of(keys: DataKeys, values: Mapping[str, Any]) -> str:
 
 def postings_hash(keys: DataKeys, rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the keyed fingerprint of a document's postings, in the order of their lines."""
-    lines = [[_stable(row[name]) for name in _POSTING_COLUMNS] for row in rows]
+    lines = [[_stable(row[name]) for name in _posting_columns(row)] for row in rows]
     return keys.fingerprint(_ENCODER.encode(lines))
+
+
+def _posting_columns(row: Mapping[str, Any]) -> tuple[str, ...]:
+    told = any(row[name] is not None for name in _LATER_COLUMNS)
+    return (*_POSTING_COLUMNS, *_LATER_COLUMNS) if told else _POSTING_COLUMNS
 
 
 def lock_head(connection: Connection) -> tuple[int, str]:

@@ -23,7 +23,10 @@ _NOT_CONTENT = frozenset(
     {"document_key", "division", "source", "rules_version", "description", "document_date"}
     | {"tax_point", "payment_reference", "transaction_id", "pays", "includes"}
 )
-_NOT_LINE_CONTENT = frozenset({"rule", "description", "supply", "country", "role"})
+# Two lines that only these tell apart were one line before the mapper knew them.
+_TOLD_APART = frozenset({"nature", "dispatch_country"})
+_NOT_LINE_CONTENT = _TOLD_APART | {"rule", "description", "supply", "country", "role"}
+_OF_ONE_LINE = _TOLD_APART | {"amount", "vat_amount", "quantity", "description"}
 _RELATIONS = frozenset({"debtor", "account"})  # of a document, and of a journal line
 
 
@@ -59,10 +62,44 @@ def content_hash(record: dict[str, Any]) -> str:
     content = _content(record, _NOT_CONTENT)
     lines = record.get("lines")
     if isinstance(lines, list):
-        content["lines"] = [
-            _content(line, _NOT_LINE_CONTENT) for line in lines if isinstance(line, dict)
-        ]
+        told = [line for line in lines if isinstance(line, dict)]
+        content["lines"] = [_content(line, _NOT_LINE_CONTENT) for line in _as_before(told)]
     return hashlib.sha256(_ENCODER.encode(content)).hexdigest()
+
+
+def _as_before(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the lines as they were booked before they were told apart by nature and dispatch.
+
+    So a document that was posted then is the same document when it comes again.
+    """
+    if not _are_told_apart([line for line in lines if line.get("nature") is not None]):
+        return lines
+    groups: dict[object, list[dict[str, Any]]] = {}
+    for number, line in enumerate(lines):
+        key: object = number
+        if line.get("nature") is not None and "item" not in line:  # items were never added up
+            key = _ENCODER.encode({name: line[name] for name in line if name not in _OF_ONE_LINE})
+        groups.setdefault(key, []).append(line)
+    return [
+        line
+        for group in groups.values()
+        for line in (_added_up(group) if _are_told_apart(group) else group)
+    ]
+
+
+def _are_told_apart(lines: list[dict[str, Any]]) -> bool:
+    return len({tuple([line.get(name) for name in _TOLD_APART]) for line in lines}) > 1
+
+
+def _added_up(group: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return lines as one, or none where nothing is left of their amounts."""
+    sums = {
+        name: sum((Decimal(str(line[name])) for line in group), Decimal(0))
+        for name in ("amount", "vat_amount")
+        if name in group[0]
+    }
+    rest = {name: value for name, value in group[0].items() if name not in _OF_ONE_LINE}
+    return [rest | sums] if any(sums.values()) else []
 
 
 def _content(record: dict[str, Any], ignored: frozenset[str]) -> dict[str, Any]:

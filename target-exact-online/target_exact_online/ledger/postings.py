@@ -23,6 +23,8 @@ _TEXTS = {
     "vat_code": 16,
     "supply": 32,
     "country": 2,
+    "nature": 8,
+    "dispatch_country": 2,
     "rule": 255,
 }
 

@@ -123,6 +123,9 @@ postings = sa.Table(
     sa.Column("rule", sa.String(255)),
     sa.Column("role", sa.String(32), nullable=False),
     sa.Column("derived", sa.Boolean, nullable=False),  # a line that Exact makes by itself
+    # NULL where an older version of the mapper did not tell
+    sa.Column("nature", sa.String(8)),  # goods or services
+    sa.Column("dispatch_country", sa.String(2)),  # that goods leave from
 )
 
 events = sa.Table(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 THRESHOLD = Decimal(10_000)
 """Euros of distance sales a year above which the VAT of the customer's country is due."""
+UNKNOWN = "unknown"
+"""What a document does not tell that was posted before the mapper told it."""
 _MONTHS = 3
 _MANY = 500
 _SIDES = ("shop", "ledger", "Exact")
@@ -106,6 +108,10 @@ def quarter_of(day: str) -> str:
 def oss(ledger: Ledger, month: Month) -> Statement:
     """Return the OSS sales of the quarter, and corrections of earlier quarters apart.
 
+    A return of the Union scheme asks for goods by each member state that they are dispatched from,
+    and for services apart (directive 2006/112/EC, article 369g). Documents that were posted before
+    the mapper told so are shown as unknown.
+
     Args:
         ledger: The audit trail.
         month: The month; its quarter is shown, as far as it is posted.
@@ -114,48 +120,58 @@ def oss(ledger: Ledger, month: Month) -> Statement:
     start = (month.first.month - 1) // _MONTHS * _MONTHS + 1
     first = month.first.replace(month=start, day=1).isoformat()
     origins = _origins(ledger, month, _oss_rows(ledger, month, first, "credit_memo"))
-    sums: dict[tuple[str, str, str, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+    sums: dict[tuple[str, ...], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for row in _oss_rows(ledger, month, first):
         of = origins.get(row.document_key, quarter) if row.kind == "credit_memo" else quarter
         rate = "" if row.vat_percentage is None else f"{row.vat_percentage.normalize():f} %"
-        amounts = sums[of, row.country or "", rate, row.vat_code or ""]
-        amounts[0] -= row.amount if row.amount_dc is None else row.amount_dc
+        supplied = (row.country or "", rate, row.nature or UNKNOWN, _dispatched_from(row))
+        amounts = sums[of, *supplied, row.vat_code or ""]
+        amounts[0] += _own_base(row)
         amounts[1] -= _own_vat(row)
     table: list[tuple[Cell, ...]] = [
         (
             of,
             "sales" if of == quarter else f"correction of {of}",
-            country,
-            rate,
-            code,
+            *of_supply,
             cents(base),
             cents(charged),
         )
-        for (of, country, rate, code), (base, charged) in sorted(
+        for (of, *of_supply), (base, charged) in sorted(
             sums.items(), key=lambda one: (one[0][0] != quarter, one[0])
         )
     ]
-    year = _year_to_date(ledger, month)
     told = (
         f"Quarter {quarter}, as far as it is posted. Corrections are reported by their own "
         "quarter, country and rate; they are not netted."
     )
-    notes = (
-        told,
-        "Services, and goods that leave from another country, are told apart by their VAT codes.",
-        f"Distance sales of {month.first.year} so far: {year} {month.currency}; the threshold is "
-        f"{THRESHOLD} EUR" + (", passed." if year > THRESHOLD else ", not passed."),
-    )
+    notes = [told]
+    if any(UNKNOWN in one for one in sums):
+        notes.append(
+            "Unknown: booked before the rules told goods from services and where goods leave from."
+        )
+    notes += _threshold(ledger, month)
     return Statement(
         number=2,
         name="OSS",
-        title="OSS: country of consumption and rate",
+        title="OSS: country of consumption, rate, goods or services, country of dispatch",
         columns=columns(
-            "Quarter", "Part", "Country", "Rate", "VAT code", "Base:money", "VAT:money"
+            *("Quarter", "Part", "Country", "Rate", "Goods or services", "Dispatched from"),
+            *("VAT code", "Base:money", "VAT:money"),
         ),
         rows=tuple(table),
-        notes=notes,
+        notes=tuple(notes),
     )
+
+
+def _dispatched_from(row: sa.Row[Any]) -> str:
+    """Return the country that goods leave from: none for services."""
+    return "" if row.nature == "services" else row.dispatch_country or UNKNOWN
+
+
+def _own_base(row: sa.Row[Any]) -> Decimal:
+    """Return a line's base in the company's currency, sales positive."""
+    base: Decimal = row.amount if row.amount_dc is None else row.amount_dc
+    return -base
 
 
 def _own_vat(row: sa.Row[Any]) -> Decimal:
@@ -176,6 +192,8 @@ def _oss_rows(ledger: Ledger, month: Month, first: str, kind: str = "") -> Itera
             postings.c.country,
             postings.c.vat_percentage,
             postings.c.vat_code,
+            postings.c.nature,
+            postings.c.dispatch_country,
             postings.c.amount,
             postings.c.amount_dc,
             postings.c.vat_amount,
@@ -238,11 +256,25 @@ def sales_of(
     return sold
 
 
-def _year_to_date(ledger: Ledger, month: Month) -> Decimal:
+def _threshold(ledger: Ledger, month: Month) -> list[str]:
+    """Tell how far the year's distance sales are, and of which dispatch they are if of several."""
     first = month.first.replace(month=1, day=1).isoformat()
-    rows = _oss_rows(ledger, month, first)
-    summed = sum((-(row.amount if row.amount_dc is None else row.amount_dc) for row in rows), ZERO)
-    return cents(summed)
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for row in _oss_rows(ledger, month, first):
+        of = _dispatched_from(row)
+        sums[f"goods from {of}" if of else "services"] += _own_base(row)
+    year = cents(sum(sums.values(), ZERO))
+    notes = [
+        f"Distance sales of {month.first.year} so far: {year} {month.currency}; the threshold is "
+        f"{THRESHOLD} EUR" + (", passed." if year > THRESHOLD else ", not passed.")
+    ]
+    if len(sums.keys() - {"services"}) > 1:
+        parts = ", ".join(f"{what} {cents(amount)}" for what, amount in sorted(sums.items()))
+        notes.append(
+            f"Of these: {parts}. Goods that leave from another member state than your own do not "
+            "count for the threshold, which holds for sellers established in one member state."
+        )
+    return notes
 
 
 def ec_list(ledger: Ledger, month: Month, result: Result) -> Statement:

@@ -78,6 +78,8 @@ class _Line(NamedTuple):
     account: str
     role: str
     rule: str
+    nature: str
+    dispatch_country: str
 
 
 @dataclass(slots=True)
@@ -172,7 +174,7 @@ def _record(line: _Line, amounts: _Sum) -> dict[str, Any]:
         }
     if len(amounts.percentages) == 1:
         record["vat_percentage"] = Decimal(next(iter(amounts.percentages)))
-    for name in ("cost_center", "cost_unit", "account"):
+    for name in ("cost_center", "cost_unit", "account", "nature", "dispatch_country"):
         if value := getattr(line, name):
             record[name] = value
     for name, values in (("supply", amounts.supplies), ("country", amounts.countries)):

@@ -26,7 +26,9 @@ def oss(number: int, **changes: Any) -> Any:
         "rule": "oss",
         "supply": "oss",
         "country": "DE",
-    }
+        "nature": "goods",
+        "dispatch_country": "NL",
+    } | changes.pop("line", {})
     totals = {"amount": sign * 119.0, "vat_amount": sign * 19.0, "net_amount": sign * 100.0}
     return invoice(number, lines=[line], totals=totals, **changes)
 
@@ -56,10 +58,86 @@ def test_a_memo_of_an_earlier_quarter_is_a_correction_of_that_quarter(company: C
     found = company.compare()
     assert found.codes == []
     assert rows(found, 2) == [
-        ["2026-Q4", "sales", "DE", "19 %", "D19", "100.00", "19.00"],
-        ["2026-Q3", "correction of 2026-Q3", "DE", "19 %", "D19", "-100.00", "-19.00"],
+        ["2026-Q4", "sales", "DE", "19 %", "goods", "NL", "D19", "100.00", "19.00"],
+        ["2026-Q3", "correction of 2026-Q3", *SAME, "-100.00", "-19.00"],
     ]
     assert [row[0] for row in rows(found, 7)] == [memo["document_key"]]
+
+
+SAME = ["DE", "19 %", "goods", "NL", "D19"]
+SERVICES = {"nature": "services", "dispatch_country": None}
+POLAND = {"dispatch_country": "PL"}
+BEFORE = {"nature": None, "dispatch_country": None}
+
+
+def notes(found: Compared, number: int) -> list[str]:
+    (one,) = [one for one in found.result["statements"] if one["number"] == number]
+    return list(one["notes"])
+
+
+def test_goods_are_told_from_services_and_by_where_they_leave_from(company: Company) -> None:
+    company.post(oss(1), oss(2), oss(3, line=SERVICES), oss(4, line=POLAND))
+    found = company.compare()
+    assert found.codes == []
+    assert [row[2:] for row in rows(found, 2)] == [
+        ["DE", "19 %", "goods", "NL", "D19", "200.00", "38.00"],
+        ["DE", "19 %", "goods", "PL", "D19", "100.00", "19.00"],
+        ["DE", "19 %", "services", "", "D19", "100.00", "19.00"],
+    ]
+    _, total, parts = notes(found, 2)
+    assert total == (
+        "Distance sales of 2026 so far: 400.00 EUR; the threshold is 10000 EUR, not passed."
+    )
+    assert parts.startswith(
+        "Of these: goods from NL 200.00, goods from PL 100.00, services 100.00. Goods that leave"
+    )
+
+
+def test_what_an_older_document_supplied_is_not_guessed(company: Company) -> None:
+    company.post(oss(1, line=BEFORE))
+    found = company.compare()
+    assert [row[2:7] for row in rows(found, 2)] == [["DE", "19 %", *["unknown"] * 2, "D19"]]
+    assert [one for one in notes(found, 2) if one.startswith("Unknown: booked before")]
+    # Today's mapper tells more of it: it is the same document still.
+    company.records = [("sales_entries", oss(1))]
+    again = company.compare()
+    assert again.codes == []
+    assert rows(again, 2) == rows(found, 2)
+
+
+def test_a_correction_has_the_facts_of_the_memos_own_lines(company: Company) -> None:
+    company.post(oss(1, day="2026-09-20", line=BEFORE))
+    memo = oss(3, kind="credit_memo", line=SERVICES)
+    memo["source"]["order_increment_id"] = "O000000001"
+    company.post(memo)
+    told = ["2026-Q3", "correction of 2026-Q3", "DE", "19 %", "services", "", "D19"]
+    assert rows(company.compare(), 2) == [[*told, "-100.00", "-19.00"]]
+
+
+def test_an_entry_of_a_day_tells_what_its_documents_supply(company: Company) -> None:
+    """Two documents that only differ in that are two lines of the day's entry."""
+    documents = []
+    for number, more in ((1, {}), (2, SERVICES), (3, POLAND), (4, {})):
+        record = oss(number, line=more)
+        (line,) = record["lines"]
+        line |= {"amount": -100.0, "vat_amount": -19.0, "side": "sale", "role": "revenue"}
+        record["lines"].append(
+            {"gl_account": "1240", "amount": 119.0, "side": "sale", "role": "clearing"}
+        )
+        names = ("instance", "store", "day", "time_zone", "closes_at", "journal", "method")
+        told = "shop nl 2026-10-10 Europe/Amsterdam 2026-10-10T22:00:00Z 90 ideal"
+        record["summary"] = dict(zip(names, told.split(), strict=True))
+        for name in ("journal", "entry_date", "payment_reference", "debtor"):
+            record.pop(name)
+        documents.append(record)
+    company.post(*documents, stream="summary_documents")
+    found = company.compare()
+    assert found.codes == []
+    assert [row[4:] for row in rows(found, 2)] == [
+        ["goods", "NL", "D19", "200.00", "38.00"],
+        ["goods", "PL", "D19", "100.00", "19.00"],
+        ["services", "", "D19", "100.00", "19.00"],
+    ]
 
 
 def test_an_oss_line_without_a_country_is_found(company: Company) -> None:

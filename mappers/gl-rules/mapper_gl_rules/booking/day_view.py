@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["day_entries"]
 
-_SAME_LINE = ("gl_account", "vat_code", "cost_center", "cost_unit", "side", "role", "rule")
+_SAME_LINE = (
+    *("gl_account", "vat_code", "cost_center", "cost_unit", "side", "role", "rule"),
+    *("nature", "dispatch_country"),
+)
 
 
 def day_entries(documents: Iterable[Record]) -> list[Booked]:

@@ -108,8 +108,7 @@ def _line(
         "amount": amount,
         "description": (f"{text}, {transaction}" if transaction else text)[:60],
         "rule": "payment",
-        "supply": None,
-        "country": None,
+        **dict.fromkeys(("supply", "country", "nature", "dispatch_country")),
     }
     if gl == settings.debtor_gl:
         line["account"] = header["debtor"].get("code") or header["debtor"]

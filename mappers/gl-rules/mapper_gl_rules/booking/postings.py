@@ -10,7 +10,13 @@ import msgspec
 from mapper_gl_rules.amounts import AmountLine, Amounts, read_document, read_order
 from mapper_gl_rules.exceptions import DocumentRefusedError, UndecidedError
 from mapper_gl_rules.money import HUNDRED, ZERO, allotted, minor_unit, rounded, show, vat_inside
-from mapper_gl_rules.rules.facts import DocumentFacts, LineFacts, legal_rates, line_facts
+from mapper_gl_rules.rules.facts import (
+    DocumentFacts,
+    LineFacts,
+    Nature,
+    legal_rates,
+    line_facts,
+)
 from mapper_gl_rules.rules.matching import Matcher
 from mapper_gl_rules.rules.vocabulary import LINE_KINDS, OWN_ACCOUNT
 from mapper_gl_rules.source import Order
@@ -47,6 +53,10 @@ class Posting(msgspec.Struct, gc=False):
         name: The product's name, where one product is behind the line.
         supply: Kind of supply for VAT.
         country: Destination for VAT.
+        nature: Whether goods or services are supplied.
+        dispatch_country: Where goods are dispatched from; None for services. An OSS return of the
+            Union scheme (directive 2006/112/EC, article 369g) declares goods by each member state
+            that they are dispatched from, services by the one where the seller is established.
     """
 
     rule: str
@@ -60,6 +70,18 @@ class Posting(msgspec.Struct, gc=False):
     name: str | None = None
     supply: str | None = None
     country: str | None = None
+    nature: Nature | None = None
+    dispatch_country: str | None = None
+
+    @property
+    def supplied(self) -> dict[str, str | None]:
+        """What kind of supply the line is, for VAT: fields of every line of contract 2."""
+        return {
+            "supply": self.supply,
+            "country": self.country,
+            "nature": self.nature,
+            "dispatch_country": self.dispatch_country,
+        }
 
 
 class Postings:
@@ -177,7 +199,14 @@ class Postings:
             line.item.name if line.item else None,
             facts.supply,
             facts.country,
+            facts.nature,
+            self._dispatch_country(document) if facts.nature == "goods" else None,
         )
+
+    def _dispatch_country(self, document: DocumentFacts) -> str:
+        """Give the country that goods leave from: what the rules say of the document, or home."""
+        said: str | None = self.matcher.decide(document).outcome("dispatch_country")
+        return said or self.rules.settings.home_country
 
     def _rule(self, line: AmountLine, facts: LineFacts, document: DocumentFacts) -> Rule:
         """Find the first rule that matches."""
@@ -306,13 +335,13 @@ def round_to(postings: list[Posting], unit: Decimal) -> Decimal:
 
 
 def _grouped(singles: list[Posting]) -> list[Posting]:
-    """Add up postings of the same rule, VAT code and kind of supply."""
+    """Add up postings of the same rule, VAT code and supply."""
     groups: dict[tuple[object, ...], Posting] = {}
     for posting in singles:
         # A rule has one outcome, so its name stands for all codes but `auto`, and for all accounts
         # but those that products name.
         code = posting.code.code if posting.code else None
-        key = (posting.rule, posting.outcome.gl, code, posting.supply, posting.country)
+        key = (posting.rule, posting.outcome.gl, code, *posting.supplied.values())
         group = groups.get(key)
         if group is None:
             groups[key] = posting

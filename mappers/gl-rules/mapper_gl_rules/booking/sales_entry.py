@@ -43,8 +43,7 @@ def sales_entry_line(posting: Posting, entry_date: date) -> Record:
         "gl_account": book.gl,
         "amount": posting.net,
         "rule": posting.rule,
-        "supply": posting.supply,
-        "country": posting.country,
+        **posting.supplied,
     }
     if posting.code is not None:
         line["vat_code"] = posting.code.code

@@ -109,8 +109,7 @@ def _line(posting: Posting) -> Record:
         "quantity": posting.quantity or 1,
         "amount": posting.net,
         "rule": posting.rule,
-        "supply": posting.supply,
-        "country": posting.country,
+        **posting.supplied,
     }
     if posting.code is not None:
         line["vat_code"] = posting.code.code

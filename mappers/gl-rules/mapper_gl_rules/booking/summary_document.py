@@ -95,8 +95,7 @@ def _line(posting: Posting, side: str) -> Record:
         "side": side,
         "role": role_of(posting.kind),
         "rule": posting.rule,
-        "supply": posting.supply,
-        "country": posting.country,
+        **posting.supplied,
     }
     if posting.code is not None:
         line["vat_code"] = posting.code.code
@@ -116,6 +115,5 @@ def _clearing(gl: str, amount: Decimal, side: str, method: str) -> Record:
         "side": side,
         "role": "clearing",
         "rule": method,
-        "supply": None,
-        "country": None,
+        **dict.fromkeys(("supply", "country", "nature", "dispatch_country")),
     }

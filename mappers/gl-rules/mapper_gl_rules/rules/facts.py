@@ -35,6 +35,7 @@ __all__ = [
     "DocumentFacts",
     "DocumentKind",
     "LineFacts",
+    "Nature",
     "at_tax_point",
     "document_facts",
     "legal_rates",
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 DocumentKind = Literal["order", "invoice", "credit_memo"]
+Nature = Literal["goods", "services"]
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 # Adobe's names of taxed amounts that are no product.
@@ -82,7 +84,7 @@ class DocumentFacts(msgspec.Struct, gc=False):
 
 
 class LineFacts(msgspec.Struct, gc=False):
-    """Facts of a line."""
+    """Facts of a line; `supply`, `country` and `nature` only where VAT plays a part."""
 
     kind: str
     name: str
@@ -91,6 +93,7 @@ class LineFacts(msgspec.Struct, gc=False):
     taxed_as: TaxedAs
     supply: str | None
     country: str | None
+    nature: Nature | None
     charged: Mapping[str, str]
     vat_country: tuple[str, ...]
     product_type: str | None
@@ -188,7 +191,7 @@ def line_facts(
     """Take the facts of a line, with the kind of supply it is and its legal percentage."""
     item = line.item
     product_type = _product_type(item)
-    goods = product_type not in SERVICES
+    goods = _is_goods(item, product_type, document.order)
     country = document.country if goods else document.services_country
     supply = _supply(document, settings, country, line.rate, goods=goods)
     taxed_as = TaxedAs(supply, country, document.tax_point)
@@ -203,6 +206,7 @@ def line_facts(
         taxed_as=taxed_as,
         supply=supply,
         country=country if supply else None,
+        nature=("goods" if goods else "services") if supply else None,
         charged=charged,
         vat_country=tuple(sorted(set(charged.values()))),
         product_type=product_type,
@@ -259,6 +263,11 @@ def _charged(line: AmountLine, document: DocumentFacts) -> Mapping[str, str]:
     kind = _TAX_TYPES.get(line.kind, "product")
     found = document.charged.get((kind, line.item.item_id if line.item else None))
     return found or _NOTHING
+
+
+def _is_goods(item: OrderItem | None, product_type: str | None, order: Order) -> bool:
+    """Tell goods from services; what is no product, such as shipping, goes with the order."""
+    return product_type not in SERVICES if item else not order.is_virtual
 
 
 def _product_type(item: OrderItem | None) -> str | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from hashlib import sha256
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -234,6 +236,7 @@ def _check_outcome(entry: CommentedMap, codes: set[str], place: Place, locate: L
                 what_to_do=advice,
             )
     if for_document:
+        _check_country(book, place, locate)
         return
     if "gl" not in book:
         raise RulesError(
@@ -248,3 +251,22 @@ def _check_outcome(entry: CommentedMap, codes: set[str], place: Place, locate: L
             where=locate((*place, "vat_code"), "book.vat_code"),
             what_to_do=f"Use one of {', '.join(sorted(codes))}, auto or product, or add it there.",
         )
+
+
+def _check_country(book: CommentedMap, place: Place, locate: Locate) -> None:
+    """Refuse a code of no country."""
+    country = book.get("dispatch_country")
+    if country is not None and country not in _countries():
+        raise RulesError(
+            what=f"{country!r} is the code of no country",
+            where=locate((*place, "dispatch_country"), "book.dispatch_country"),
+            what_to_do="Write its ISO code, such as DE (GR for Greece, XI for Northern Ireland).",
+        )
+
+
+@cache
+def _countries() -> frozenset[str]:
+    """Give the ISO codes of countries, and Northern Ireland's for goods."""
+    table = resources.files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text("utf-8")
+    rows = (line.partition("\t") for line in table.splitlines() if not line.startswith("#"))
+    return frozenset(code for code, _, _ in rows) | {"XI"}

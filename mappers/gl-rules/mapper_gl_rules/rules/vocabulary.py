@@ -82,6 +82,7 @@ VALUES: Mapping[str, Value] = {
     "months": Value({"type": "integer", "minimum": 1, "maximum": 120}),
     "division": Value({"type": "integer", "minimum": 1}),
     "prefix": Value({"type": "string", "minLength": 1, "maxLength": 10}, code=True),
+    "country": Value({"type": "string", "pattern": "^[A-Z]{2}$"}, code=True),
     "choice": Value(_TEXT, code=True),
 }
 
@@ -332,6 +333,15 @@ class Outcome(msgspec.Struct, frozen=True):
     reference_prefix: Annotated[
         str | None,
         Word("Text before the shop's number in *Your reference*.", "document", "prefix"),
+    ] = None
+    dispatch_country: Annotated[
+        str | None,
+        Word(
+            "Country that goods are dispatched from, ISO code (XI for Northern Ireland), where it "
+            "is not the home country.",
+            "document",
+            "country",
+        ),
     ] = None
 
 

@@ -37,6 +37,8 @@ class ExplainedLine(msgspec.Struct, omit_defaults=True):
         vat: As the shop charged it.
         rate: Percentage; None outside VAT.
         supply: Kind of supply.
+        nature: Goods or services; None outside VAT, and where nothing is booked.
+        dispatch_country: Where goods are dispatched from.
         not_matched: Earlier rules for this kind of line, and what does not hold.
         rule: The rule that decides; None when none does.
         rule_line: Its line in the file.
@@ -55,6 +57,8 @@ class ExplainedLine(msgspec.Struct, omit_defaults=True):
     rule_line: int = 0
     books: dict[str, str] = {}
     refused: str | None = None
+    nature: str | None = None
+    dispatch_country: str | None = None
 
 
 class Explanation(msgspec.Struct, omit_defaults=True):
@@ -149,6 +153,7 @@ def _line(booker: Booker, facts: DocumentFacts, line: AmountLine) -> ExplainedLi
     except DocumentRefusedError as error:
         found.refused = error.reason
         return found
+    found.nature, found.dispatch_country = posting.nature, posting.dispatch_country
     book = posting.outcome
     found.books = {
         name: value
@@ -163,6 +168,12 @@ def _line(booker: Booker, facts: DocumentFacts, line: AmountLine) -> ExplainedLi
     return found
 
 
+def _supplied(line: ExplainedLine) -> str:
+    if line.nature is None:
+        return ""
+    return f", {line.nature}" + (f" from {line.dispatch_country}" * bool(line.dispatch_country))
+
+
 def texts(found: Explanation) -> Iterator[str]:
     """Write an explanation line by line, without its entries."""
     yield f"{found.kind.replace('_', ' ')} {found.number}, rules {found.rules_version}"
@@ -174,7 +185,7 @@ def texts(found: Explanation) -> Iterator[str]:
         rate = "outside VAT" if line.rate is None else f"{line.rate.normalize():f} %"
         yield (
             f"  {line.kind} {line.name}: net {show(line.net)}, VAT {show(line.vat)}, {rate}, "
-            f"supply {line.supply or 'none'}"
+            f"supply {line.supply or 'none'}{_supplied(line)}"
         )
         for rule, reason in line.not_matched.items():
             yield f"      not {rule!r}: {reason}"

@@ -57,6 +57,7 @@ def lint(
         ConfigError: When the division cannot be told.
     """
     findings = [*_order(rules), *_defaults(rules), *_rates(rules), *_zeros(rules)]
+    findings += _dispatch(rules)
     if masters is not None:
         findings += [
             Finding(line, "error", kind, text)
@@ -172,6 +173,27 @@ def _zeros(rules: Rules) -> Iterator[Finding]:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def _dispatch(rules: Rules) -> Iterator[Finding]:
+    """Find countries of dispatch where the seller cannot have goods without a registration."""
+    for rule in rules.rules:
+        country = rule.book.dispatch_country if rule.book else None
+        if country is None or country in rules.settings.registrations:
+            continue
+        why = (
+            "where the seller is not registered. Who has goods in a member state must be: add it "
+            "to registrations."
+            if country in EU or country == "XI"
+            else "outside the EU: such sales are imports, not part of an OSS return of the Union "
+            "scheme."
+        )
+        yield Finding(
+            rule.line,
+            "warning",
+            "dispatch country",
+            f"rule {rule.name!r} has goods dispatched from {country}, {why}",
+        )
 
 
 def _reverse_charge(rules: Rules) -> Iterator[Finding]:
