@@ -66,6 +66,8 @@ def record(number: int, day: date, rng: random.Random) -> dict[str, Any]:
                 "rule": "default",
                 "supply": supply,
                 "country": country,
+                "nature": "goods",
+                "dispatch_country": "NL",
             }
         )
     if number % 25 == 0 and net_sum > 1:  # paid in part with a gift card
