@@ -262,7 +262,8 @@ def _threshold(ledger: Ledger, month: Month) -> list[str]:
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for row in _oss_rows(ledger, month, first):
         of = _dispatched_from(row)
-        sums[f"goods from {of}" if of else "services"] += _own_base(row)
+        what = UNKNOWN if of == UNKNOWN else f"goods from {of}" if of else "services"
+        sums[what] += _own_base(row)
     year = cents(sum(sums.values(), ZERO))
     notes = [
         f"Distance sales of {month.first.year} so far: {year} {month.currency}; the threshold is "

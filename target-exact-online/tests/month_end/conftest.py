@@ -70,6 +70,25 @@ def invoice(number: int, *, day: str = "2026-10-10", net: str = "100.00", **chan
     return record | changes
 
 
+def oss(number: int, **changes: Any) -> Any:
+    """An invoice, or a credit memo, of an OSS sale to Germany; `line` changes its line."""
+    sign = -1 if changes.get("kind") == "credit_memo" else 1
+    line = {
+        "gl_account": "8040",
+        "amount": sign * 100.0,
+        "vat_code": "D19",
+        "vat_amount": sign * 19.0,
+        "vat_percentage": 19,
+        "rule": "oss",
+        "supply": "oss",
+        "country": "DE",
+        "nature": "goods",
+        "dispatch_country": "NL",
+    } | changes.pop("line", {})
+    totals = {"amount": sign * 119.0, "vat_amount": sign * 19.0, "net_amount": sign * 100.0}
+    return invoice(number, lines=[line], totals=totals, **changes)
+
+
 @dataclass
 class Company:
     """The target's company in a sandbox of its own."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import openpyxl
 
-from .conftest import invoice
+from .conftest import invoice, oss
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +125,29 @@ def test_the_spreadsheet_has_numbers_filters_and_frozen_heads(
     assert {type(row[-1]) for row in bridge} <= {int, float}
     assert [row[0] for row in sheet(path, "Differences")[1:]] == ["E2"]
     assert "Bea" not in str([sheet(path, name) for name in SHEETS])
+
+
+def test_the_sheet_and_the_page_of_oss_have_its_columns(company: Company, tmp_path: Path) -> None:
+    goods = oss(1)
+    services = oss(2, line={"nature": "services", "dispatch_country": None})
+    company.post(goods, services, oss(3, line={"nature": None, "dispatch_country": None}))
+    html, xlsx = tmp_path / "page.html", tmp_path / "sheet.xlsx"
+    written(company, html=str(html), xlsx=str(xlsx))
+    head, *rows = sheet(xlsx, "OSS")
+    assert head[4:6] == ["Goods or services", "Dispatched from"]
+    assert [row[4:] for row in rows[:3]] == [
+        ["goods", "NL", "D19", 100, 19],
+        ["services", None, "D19", 100, 19],
+        ["unknown", "unknown", "D19", 100, 19],
+    ]
+    page = Page(html.read_text())
+    for told in (
+        "Goods or services",
+        "Dispatched from",
+        "Unknown: booked before",
+        "services 100.00, unknown 100.00.",
+    ):
+        assert told in page.text
 
 
 def test_names_are_there_when_they_are_asked_for(company: Company, tmp_path: Path) -> None:

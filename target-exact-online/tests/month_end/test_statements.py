@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .conftest import invoice
+from .conftest import invoice, oss
 
 if TYPE_CHECKING:
     from .conftest import Company, Compared
@@ -13,24 +13,6 @@ if TYPE_CHECKING:
 def rows(found: Compared, number: int) -> list[list[Any]]:
     (one,) = [one for one in found.result["statements"] if one["number"] == number]
     return [list(row) for row in one["rows"]]
-
-
-def oss(number: int, **changes: Any) -> Any:
-    sign = -1 if changes.get("kind") == "credit_memo" else 1
-    line = {
-        "gl_account": "8040",
-        "amount": sign * 100.0,
-        "vat_code": "D19",
-        "vat_amount": sign * 19.0,
-        "vat_percentage": 19,
-        "rule": "oss",
-        "supply": "oss",
-        "country": "DE",
-        "nature": "goods",
-        "dispatch_country": "NL",
-    } | changes.pop("line", {})
-    totals = {"amount": sign * 119.0, "vat_amount": sign * 19.0, "net_amount": sign * 100.0}
-    return invoice(number, lines=[line], totals=totals, **changes)
 
 
 def test_all_ten_are_there_and_say_what_they_are(company: Company) -> None:
