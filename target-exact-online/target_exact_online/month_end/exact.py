@@ -22,9 +22,10 @@ from target_exact_online.month_end.mirror import (
     as_day,
     as_text,
     as_whole,
+    begun,
     columns,
+    finish,
     note_deleted,
-    state_of,
     utc,
     write_state,
 )
@@ -58,6 +59,9 @@ _FIELDS = (
     "YourRef,Description,PaymentReference,OrderNumber,InvoiceNumber,Account,Creator,"
     "CreatorFullName,Created,Modifier,ModifierFullName,Modified"
 )
+
+
+_MOVES = ("DivisionMoveDate", "DivisionHRLinkUnlinkDate")
 
 
 class SpentError(NotNowError):
@@ -366,7 +370,8 @@ class Reading:
         Raises:
             NotNowError: Calls are spent; what was read is kept.
         """
-        state = state_of(engine, self.division)
+        began_at = datetime.now(UTC)
+        state = begun(engine, self.division, self._moved(), began_at)
         for batch in changes.changed(
             self._ask, SYNC, _FIELDS, state.timestamp, division=self.division
         ):
@@ -382,9 +387,13 @@ class Reading:
         ):
             state.deleted_timestamp = batch.after
             note_deleted(engine, self.division, batch.rows, state)
-        state.complete, state.read_at = True, datetime.now(UTC)
-        with engine.begin() as connection:
-            write_state(connection, self.division, state)
+        finish(engine, self.division, state, began_at)
+
+    def _moved(self) -> str:
+        """Return what would be another if Exact had moved the company, as it is now."""
+        where = f"Code eq {self.division}"
+        rows = self._get("system/Divisions", select=",".join(_MOVES), filter=where)
+        return "/".join(as_text(row.get(name)) for row in rows for name in _MOVES)
 
 
 def covers(filed: Filed, month: Month) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from connector_credentials import clean
-from exact_online import local_time
+from exact_online import changes, local_time
 from exact_online.errors import TransientApiError
 from target_exact_online.ledger.database import reading
 from target_exact_online.month_end.books import text_hash
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from sqlalchemy.engine import Engine
+
+_logger = logging.getLogger(__name__)
+_UNSEEN = 0
+"""The version of a line that has to come again: Exact's own begin at 1."""
 
 
 def utc(moment: datetime | None) -> datetime | None:
@@ -73,14 +78,17 @@ class MirrorState:
     Attributes:
         timestamp: Highest row version of a line.
         deleted_timestamp: Highest row version of a deletion.
-        read_at: When it was last read to the end (UTC), or None.
-        complete: Whether it was ever read to the end.
+        read_at: From when on changes are enough (UTC): the last reading to the end began then, or
+            the reading of everything that is under way; None: nothing was read yet.
+        complete: Whether everything was read to the end.
+        moved: What would be another if Exact moved the company; None: it was not recorded.
     """
 
-    timestamp: int = 1
-    deleted_timestamp: int = 1
+    timestamp: int = changes.FIRST
+    deleted_timestamp: int = changes.FIRST
     read_at: datetime | None = None
     complete: bool = False
+    moved: str | None = None
 
 
 def state_of(engine: Engine, division: int) -> MirrorState:
@@ -95,7 +103,59 @@ def state_of(engine: Engine, division: int) -> MirrorState:
         row = connection.execute(query).one_or_none()
     if row is None:
         return MirrorState()
-    return MirrorState(row.timestamp, row.deleted_timestamp, row.read_at, row.complete)
+    return MirrorState(row.timestamp, row.deleted_timestamp, row.read_at, row.complete, row.moved)
+
+
+def begun(engine: Engine, division: int, moved: str, now: datetime) -> MirrorState:
+    """Return where to go on; at the first version when changes since then are not enough.
+
+    All lines are then taken for unseen until they come again: see :func:`finish`.
+
+    Args:
+        engine: The ledger's engine.
+        division: The company.
+        moved: What would be another if Exact moved the company.
+        now: The present moment (UTC).
+    """
+    state = state_of(engine, division)
+    reason = changes.why_anew(
+        read_before=None if state.read_at is None else state.read_at.timestamp(),
+        now=now.timestamp(),
+        moved_before=state.moved,
+        moved=moved,
+    )
+    if reason is None:
+        return state
+    if state.read_at is not None:
+        _logger.warning("The mirror of division %d is read anew: %s.", division, reason)
+    anew = MirrorState(read_at=now, moved=moved)
+    with engine.begin() as connection:
+        connection.execute(_of(division).values(timestamp=_UNSEEN))
+        write_state(connection, division, anew)
+    return anew
+
+
+def finish(engine: Engine, division: int, state: MirrorState, began_at: datetime) -> None:
+    """Note that a mirror was read to the end; lines that did not come again are gone.
+
+    Who deleted them, and when, Exact does not tell any more.
+
+    Args:
+        engine: The ledger's engine.
+        division: The company.
+        state: How far it was read.
+        began_at: When this reading began (UTC).
+    """
+    with engine.begin() as connection:
+        if not state.complete:
+            gone = exact_lines.c.deleted_at.is_(None), exact_lines.c.timestamp == _UNSEEN
+            connection.execute(_of(division).where(*gone).values(deleted_at=began_at))
+        state.complete, state.read_at = True, began_at
+        write_state(connection, division, state)
+
+
+def _of(division: int) -> sa.Update:
+    return exact_lines.update().where(exact_lines.c.division == division)
 
 
 def write_state(connection: sa.Connection, division: int, state: MirrorState) -> None:
@@ -114,6 +174,7 @@ def write_state(connection: sa.Connection, division: int, state: MirrorState) ->
             deleted_timestamp=state.deleted_timestamp,
             read_at=state.read_at,
             complete=state.complete,
+            moved=state.moved,
         )
     )
 
