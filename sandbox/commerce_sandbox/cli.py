@@ -9,9 +9,8 @@ import sys
 import time
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,17 +18,14 @@ from commerce_sandbox import faults, settings, shop
 from commerce_sandbox.adobe.credentials import tap_config
 from commerce_sandbox.data.commands import group as shop_group
 from commerce_sandbox.data.writer import ShopWriter
+from commerce_sandbox.data_dir import DATA_DIR, opened
 from commerce_sandbox.exact.commands import group as exact
 from commerce_sandbox.exact.config import target_config
 from commerce_sandbox.exceptions import SandboxError
 from commerce_sandbox.signals.commands import group as signal_group
 
-_DATA_DIR = click.option(
-    "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder of the sandbox's database; created if absent.",
-)
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _SHOP = click.option(
     "--shop",
@@ -59,7 +55,7 @@ main.add_command(signal_group)
 
 
 @main.command()
-@_DATA_DIR
+@DATA_DIR
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
 @click.option("--port", default=0, show_default=True, help="Port; 0 takes any free one.")
 @_SHOP
@@ -70,7 +66,7 @@ def serve(data_dir: Path, host: str, port: int, name: str | None, ready_file: st
 
     listener = server.bind(host, port)
     url = server.base_url(listener)
-    context = shop.open_context(data_dir)
+    context = opened(data_dir)
     shop.seed(context, name)
 
     def ready() -> None:
@@ -79,26 +75,25 @@ def serve(data_dir: Path, host: str, port: int, name: str | None, ready_file: st
         click.echo(f"Sandbox ready at {url} (control: {url}/_sandbox/health)")
 
     server.serve(context, listener, ready)
-    context.database.close()
 
 
 @main.command()
-@_DATA_DIR
+@DATA_DIR
 @_SHOP
 def seed(data_dir: Path, name: str | None) -> None:
     """Fill a new sandbox without serving it."""
-    shop.seed(shop.open_context(data_dir), name)
+    shop.seed(opened(data_dir), name)
 
 
 @main.command()
-@_DATA_DIR
+@DATA_DIR
 @click.option("--orders", type=click.IntRange(0), required=True, help="How many orders.")
 @click.option("--seed", default=0, show_default=True, help="Same seed, same shop.")
 @click.option("--alike", is_flag=True, help="All store views number their documents alike.")
 @click.option("--kinds", help="Unusual orders, such as 'everything' or 'territory=0.2'.")
 def generate(data_dir: Path, orders: int, seed: int, kinds: str | None, *, alike: bool) -> None:
     """Fill a new sandbox with a generated shop, straight into its store."""
-    context = shop.open_context(data_dir)
+    context = opened(data_dir)
     chosen = ",".join(filter(None, (kinds, "alike" if alike else None)))
     with click.progressbar(length=orders, label="Orders", file=sys.stderr) as bar:
         described = f"generated:{orders}:{seed}" + (f":{chosen}" if chosen else "")
@@ -106,7 +101,7 @@ def generate(data_dir: Path, orders: int, seed: int, kinds: str | None, *, alike
 
 
 @main.command()
-@_DATA_DIR
+@DATA_DIR
 @click.option("--seed", default=0, show_default=True, help="Same seed, same kinds of changes.")
 @click.option("--rate", default=5.0, show_default=True, help="Changes per second.")
 @click.option("--duration", type=float, help="Seconds; without it until SIGTERM or Ctrl-C.")
@@ -116,7 +111,7 @@ def write(data_dir: Path, seed: int, rate: float, duration: float | None, late: 
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    context = shop.open_context(data_dir)
+    context = opened(data_dir)
     writer = ShopWriter(context.database, context.clock, seed, late_seconds=late)
     ends = time.monotonic() + (math.inf if duration is None else duration)
     printed = 0
@@ -126,7 +121,6 @@ def write(data_dir: Path, seed: int, rate: float, duration: float | None, late: 
         stop.wait(1 / rate)
     writer.settle()
     _print_changes(writer, printed)
-    context.database.close()
 
 
 def _print_changes(writer: ShopWriter, printed: int) -> int:
@@ -136,7 +130,7 @@ def _print_changes(writer: ShopWriter, printed: int) -> int:
 
 
 @main.command()
-@_DATA_DIR
+@DATA_DIR
 @click.option("--url", required=True, help="Its address, as `serve` says it.")
 @click.option(
     "--of",
@@ -150,23 +144,22 @@ def config(data_dir: Path, url: str, of: str) -> None:
 
     A login of the target is made anew: an earlier refresh token does not hold any more.
     """
-    context = shop.open_context(data_dir)
+    context = opened(data_dir)
     made: dict[str, Any] = {}
     if of != "target":
         made["tap"] = tap_config(url)
     if of != "tap":
         made["target"] = target_config(context, url)
     click.echo(json.dumps(made if of == "both" else made[of], indent=2))
-    context.database.close()
 
 
 @main.command()
-@_DATA_DIR
+@DATA_DIR
 @click.option("--advance", type=float, help="Move the clock by so many seconds.")
 @click.option("--set", "moment", help="Let it be this moment (ISO 8601 with offset).")
 def clock(data_dir: Path, advance: float | None, moment: str | None) -> None:
     """Show the sandbox's time, or change it."""
-    context = shop.open_context(data_dir)
+    context = opened(data_dir)
     if moment is not None:
         context.clock.set(datetime.fromisoformat(moment))
     if advance is not None:
@@ -175,11 +168,11 @@ def clock(data_dir: Path, advance: float | None, moment: str | None) -> None:
 
 
 @main.command("settings")
-@_DATA_DIR
+@DATA_DIR
 @click.argument("assignments", nargs=-1, metavar="[NAME=JSON]...")
 def change_settings(data_dir: Path, assignments: tuple[str, ...]) -> None:
     """Show all settings, or change some."""
-    database = shop.open_context(data_dir).database
+    database = opened(data_dir).database
     for assignment in assignments:
         name, _, value = assignment.partition("=")
         settings.change(database, name, _json_or_text(value))
@@ -187,7 +180,7 @@ def change_settings(data_dir: Path, assignments: tuple[str, ...]) -> None:
 
 
 @main.command("faults")
-@_DATA_DIR
+@DATA_DIR
 @click.option("--route", help="Pattern of the path to fail, such as '/api/*/SalesEntries'.")
 @click.option("--kind", type=click.Choice(list(faults.KINDS)), default="error_before")
 @click.option("--method", help="Only this HTTP method.")
@@ -207,7 +200,7 @@ def plan_faults(
     clear: bool,
 ) -> None:
     """Show the planned faults, plan one, or clear them."""
-    database = shop.open_context(data_dir).database
+    database = opened(data_dir).database
     if clear:
         faults.clear(database)
     if route is not None:
@@ -219,7 +212,7 @@ def plan_faults(
 
 
 @main.command()
-@_DATA_DIR
+@DATA_DIR
 @click.option("--system", type=click.Choice(["adobe", "exact"]))
 @click.option("--method")
 @click.option("--path", help="Pattern with shell wildcards.")
@@ -227,7 +220,7 @@ def plan_faults(
 @click.option("--since", type=float, help="Unix seconds of the sandbox's clock.")
 def requests(data_dir: Path, **filters: Any) -> None:
     """Print the request log as JSON lines."""
-    for entry in shop.open_context(data_dir).requests.find(**filters):
+    for entry in opened(data_dir).requests.find(**filters):
         click.echo(json.dumps(entry))
 
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from commerce_sandbox import shop
 from commerce_sandbox.data import backstage
+from commerce_sandbox.data_dir import DATA_DIR, opened
 
-_DATA_DIR = click.option(
-    "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder of the sandbox's database.",
-)
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _KIND = click.argument("kind")
 _ID = click.argument("entity_id", type=int)
 
@@ -27,7 +23,7 @@ def group() -> None:
 
 
 @group.command("change")
-@_DATA_DIR
+@DATA_DIR
 @_KIND
 @_ID
 @click.argument("assignments", nargs=-1, required=True, metavar="NAME=JSON...")
@@ -35,36 +31,36 @@ def change(data_dir: Path, kind: str, entity_id: int, assignments: tuple[str, ..
     """Change members of a document, such as `invoice 12 grand_total=10.5`; null takes one away."""
     pairs = (assignment.partition("=") for assignment in assignments)
     changes = {name: _json_or_text(value) for name, _, value in pairs}
-    database = shop.open_context(data_dir).database
+    database = opened(data_dir).database
     click.echo(json.dumps(backstage.change(database, kind, entity_id, changes)))
 
 
 @group.command("remove")
-@_DATA_DIR
+@DATA_DIR
 @_KIND
 @_ID
 def remove(data_dir: Path, kind: str, entity_id: int) -> None:
     """Take a document away without a trace."""
-    backstage.remove(shop.open_context(data_dir).database, kind, entity_id)
+    backstage.remove(opened(data_dir).database, kind, entity_id)
 
 
 @group.command("import-credit-memo")
-@_DATA_DIR
+@DATA_DIR
 @click.argument("order_id", type=int)
 @click.option("--at", required=True, help="Its created_at and updated_at, UTC.")
 def import_credit_memo(data_dir: Path, order_id: int, at: str) -> None:
     """Refund an order with a memo that carries an old time; prints the memo."""
-    database = shop.open_context(data_dir).database
+    database = opened(data_dir).database
     click.echo(json.dumps(backstage.import_credit_memo(database, order_id, at)))
 
 
 @group.command("capture")
-@_DATA_DIR
+@DATA_DIR
 @click.argument("invoice_id", type=int)
 @click.option("--at", required=True, help="When the money moves, UTC.")
 def capture(data_dir: Path, invoice_id: int, at: str) -> None:
     """Collect the money of an invoice at a moment of its own; prints the transaction."""
-    database = shop.open_context(data_dir).database
+    database = opened(data_dir).database
     click.echo(json.dumps(backstage.capture(database, invoice_id, at)))
 
 

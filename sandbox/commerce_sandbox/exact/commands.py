@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from commerce_sandbox import shop
+from commerce_sandbox.data_dir import opened
 from commerce_sandbox.exact.booking import PROCESSED
 from commerce_sandbox.exact.bookkeeper import BLOCKABLE, Bookkeeper
 from commerce_sandbox.exact.closing import FREQUENCIES, KINDS
@@ -32,7 +32,7 @@ def _command(
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         def run(data_dir: Path, division: int, person: str, **rest: Any) -> None:
-            function(Bookkeeper(shop.open_context(data_dir), person, division), **rest)
+            function(Bookkeeper(opened(data_dir), person, division), **rest)
 
         run.__doc__ = function.__doc__
         for option in reversed((*options, *_EVERYWHERE)):

@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 import click
 
-from commerce_sandbox import shop, signals
+from commerce_sandbox import signals
 from commerce_sandbox.data import backstage
 from commerce_sandbox.data.writer import ShopWriter
+from commerce_sandbox.data_dir import DATA_DIR, opened
 from commerce_sandbox.exact.credentials import DIVISION
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from commerce_sandbox.signals import Signal, Signer
 
-_DATA_DIR = click.option(
-    "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder of the sandbox's database.",
-)
 _TO = click.option("--to", "url", required=True, help="The receiver: http:// on loopback.")
 _SCHEMES = click.Choice(["webhook", "event", "exact"])
 
@@ -35,12 +31,12 @@ def group() -> None:
 
 
 @group.command("key")
-@_DATA_DIR
+@DATA_DIR
 @click.argument("name", type=click.Choice(["webhook", "event-1", "event-2"]))
 @click.option("--rotate", is_flag=True, help="Make a new one first; the old one is void at once.")
 def key(data_dir: Path, name: str, *, rotate: bool) -> None:
     """Print a public key, for the receiver's settings."""
-    database = shop.open_context(data_dir).database
+    database = opened(data_dir).database
     signer = signals.Signer.of(database)
     if rotate:
         signer = signer.rotate(database, name)
@@ -57,7 +53,7 @@ def challenge(url: str) -> None:
 
 
 @group.command("send")
-@_DATA_DIR
+@DATA_DIR
 @_TO
 @click.argument("kind")
 @click.argument("key")
@@ -87,7 +83,7 @@ def send(  # noqa: PLR0913 -- one option each
     Prints one line of JSON for each delivery.
     """
     sender = signals.Sender(url)
-    database = shop.open_context(data_dir).database
+    database = opened(data_dir).database
     if scheme != "exact":
         found = backstage.find(database, kind, int(key) if key.isdigit() else 0)
         value = {name: found[name] for name in signals.SHOWN if name in found}
@@ -107,7 +103,7 @@ def send(  # noqa: PLR0913 -- one option each
 
 
 @group.command("follow")
-@_DATA_DIR
+@DATA_DIR
 @_TO
 @click.option("--seed", default=0, show_default=True, help="Same seed, same changes.")
 @click.option("--changes", default=100, show_default=True, help="How many changes.")
@@ -128,7 +124,7 @@ def follow(
 ) -> None:
     """Keep changing the shop and tell a receiver of it, before and after each commit."""
     sender = signals.Sender(url)
-    context = shop.open_context(data_dir)
+    context = opened(data_dir)
     rng = Random(seed)  # noqa: S311 -- reproducible data, no secrets
     writer = ShopWriter(context.database, context.clock, seed)
     signer = signals.Signer.of(context.database)
@@ -140,4 +136,3 @@ def follow(
         ):
             click.echo(json.dumps(asdict(delivery)))
         time.sleep(1 / rate)
-    context.database.close()

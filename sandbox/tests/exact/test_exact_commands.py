@@ -13,16 +13,18 @@ from commerce_sandbox.exact.credentials import DIVISION, SECOND_DIVISION
 from commerce_sandbox.exact.query import read
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from commerce_sandbox.context import SandboxContext
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> SandboxContext:
+def context(tmp_path: Path) -> Iterator[SandboxContext]:
     context = shop.open_context(tmp_path)
     shop.seed(context, "empty")
-    return context
+    yield context
+    context.database.close()
 
 
 def run(context: SandboxContext, *arguments: str, division: int = DIVISION) -> Result:
