@@ -817,8 +817,9 @@ def test_the_trail_of_a_ledger_of_the_version_before_is_whole(ledger_url: str) -
     post(ledger, run, "a")
     run.finish()
     with ledger.engine.begin() as connection:
-        for name in ("nature", "dispatch_country"):
-            connection.exec_driver_sql(f"ALTER TABLE postings DROP COLUMN {name}")
+        for name in ("postings.nature", "postings.dispatch_country", "exact_mirrors.moved"):
+            table, _, column = name.partition(".")
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
         version = sa.table(database.VERSION_TABLE, sa.column("version_num"))
         connection.execute(version.update().values(version_num="0015"))
     ledger.close()
