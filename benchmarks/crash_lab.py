@@ -47,7 +47,7 @@ from commerce_sandbox.testing import SandboxHandle
 from exact_online.limits import call_windows, endpoint_errors
 from target_exact_online.copies.rows import attachments
 from target_exact_online.ledger import tables
-from target_exact_online.ledger.database import open_engine
+from target_exact_online.ledger.database import LEDGER
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
@@ -324,7 +324,7 @@ class Lab:
 
     def _held(self) -> dict[str, tuple[Any, ...]]:
         """Return company, stream and number in Exact of all documents of the ledger, by key."""
-        engine = open_engine(str(self.ledger_url))
+        engine = LEDGER.open(str(self.ledger_url))
         column = tables.documents.c
         query = sa.select(
             column.document_key, column.division, column.stream, column.exact_number
@@ -377,7 +377,7 @@ class Lab:
     def _pass_a_day(self) -> None:
         """Let a day pass between two runs: limits are fresh, and what waits is due."""
         now = datetime.now(UTC)
-        engine = open_engine(str(self.ledger_url))
+        engine = LEDGER.open(str(self.ledger_url))
         with engine.begin() as connection:
             connection.execute(sa.delete(endpoint_errors))
             connection.execute(sa.delete(call_windows))

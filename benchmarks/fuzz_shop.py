@@ -15,9 +15,9 @@ from requests import Response
 
 from adobe_commerce import answers
 from adobe_commerce.client import Answer
-from adobe_commerce.errors import GaveUpError
+from adobe_commerce.errors import ConfigError, GaveUpError
 from commerce_sandbox import shop
-from tap_adobe_commerce import inputs
+from connector_program import inputs
 from tap_adobe_commerce.shop import Shop
 from tap_adobe_commerce.tap import TapAdobeCommerce
 
@@ -126,7 +126,7 @@ def shop_answers(_: Path) -> Callable[[Bender], None]:
         body = bender.json(state) if bender.one_in(5) else dump(state)
         held: Any = tap.state
         held.clear()
-        tap.load_state(inputs.read_state(_file(body)))
+        tap.load_state(inputs.read_object(_file(body), "STATE", ConfigError))
         one = Shop(CONFIG, held)
         one.__dict__["client"] = BentShop(valid, bender)
         stream: Any = tap.streams[name]
@@ -145,7 +145,7 @@ def catalogs(_: Path) -> Callable[[Bender], None]:
     catalog["streams"] = catalog["streams"][:2]
 
     def read(bender: Bender) -> None:
-        content = inputs.read_catalog(_file(bender.json(catalog)))
+        content = inputs.read_catalog(_file(bender.json(catalog)), ConfigError)
         TapAdobeCommerce(config=CONFIG, catalog=content, setup_mapper=False)
 
     return read

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from commerce_sandbox.exact import store
 from commerce_sandbox.exact.credentials import USER
 from commerce_sandbox.exact.routes import run_late_calls
+from connector_program.database import reading
 from target_exact_online.ledger import chain
-from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import documents
 
 if TYPE_CHECKING:

@@ -56,7 +56,7 @@ from commerce_sandbox.database import FILE_NAME
 from commerce_sandbox.exact.config import target_config
 from commerce_sandbox.exact.query import read
 from connector_credentials import open_store
-from target_exact_online.ledger.database import in_schema
+from target_exact_online.ledger.database import LEDGER
 from target_exact_online.posting import run as posting_run
 from target_exact_online.settings import with_defaults
 
@@ -239,7 +239,7 @@ def _fleet(folder: Path, url: str, tenants: int, documents: int) -> Iterator[Ten
         schema = f"tenant_{number}"
         with engine.begin() as connection:
             connection.execute(sa.schema.CreateSchema(schema))
-        text = in_schema(url, schema)
+        text = LEDGER.in_schema(url, schema)
         open_store(text, os.environ["CONNECTOR_KEY"], create=True)
         yield Tenant(number, home, text, documents)
     engine.dispose()

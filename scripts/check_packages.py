@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = {
     "connector-credentials": ("connector-credentials", "--help"),
+    "connector-program": ("python", "-c", "import connector_program.database"),
     "adobe-commerce-client": ("python", "-c", "import adobe_commerce.client"),
     "exact-online-client": ("exact-online", "--help"),
     "tap-adobe-commerce": ("tap-adobe-commerce", "--schema", "invoices"),

@@ -28,6 +28,7 @@ READMES = {
     "adobe-commerce-client": "adobe-commerce-client",
     "exact-online-client": "exact-online-client",
     "connector-credentials": "credentials",
+    "connector-program": "program",
     "commerce-sandbox": "sandbox",
 }
 _LINK = re.compile(r"(?<!!)\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")

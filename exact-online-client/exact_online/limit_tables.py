@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from connector_program.database import insert, reading
 from exact_online.windows import DAY, GUARD_SECONDS, MINUTE
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def lock_windows(connection: Connection, app: str, division: int, now: float) ->
     )
     row = connection.execute(lock).one_or_none()
     if row is None:
-        insert = _insert(connection).values(
+        new = insert(connection, call_windows).values(
             app=app,
             division=division,
             minute_limit=ASSUMED_MINUTE_LIMIT,
@@ -84,7 +84,7 @@ def lock_windows(connection: Connection, app: str, division: int, now: float) ->
             day_ends_at=(now // DAY + 1) * DAY,
             leased=0,
         )
-        connection.execute(insert)
+        connection.execute(new.on_conflict_do_nothing())  # another process may have made it
         row = connection.execute(lock).one()
     return row
 
@@ -132,8 +132,7 @@ def read_errors(engine: Engine, app: str, division: int, now: float) -> dict[str
         endpoint_errors.c.at <= now + GUARD_SECONDS,  # later: written by a clock that was wrong
     )
     errors: dict[str, list[float]] = {}
-    # The option spares an engine whose transactions begin with a write lock, if it knows it.
-    with engine.connect().execution_options(ledger_reads_only=True) as connection:
+    with reading(engine) as connection:
         for endpoint, at in connection.execute(query):
             errors.setdefault(endpoint, []).append(at)
     return errors
@@ -159,10 +158,3 @@ def add_error(engine: Engine, app: str, division: int, endpoint: str, now: float
 
 def _of(table: sa.Table, app: str, division: int) -> sa.ColumnElement[bool]:
     return sa.and_(table.c.app == app, table.c.division == division)
-
-
-def _insert(connection: Connection) -> sqlite.Insert | postgresql.Insert:
-    """Return an insert that leaves a row alone which another process made first."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(call_windows).on_conflict_do_nothing()
-    return sqlite.insert(call_windows).on_conflict_do_nothing()

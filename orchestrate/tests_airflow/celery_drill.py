@@ -30,7 +30,7 @@ import yaml
 
 from commerce_sandbox.handle import SandboxHandle
 from connector_credentials import generate_key, open_store
-from target_exact_online.ledger.database import in_schema
+from target_exact_online.ledger.database import LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -213,7 +213,7 @@ def add_company(drill: Drill, name: str, division: int, server: str) -> dict[str
     with engine.begin() as connection:
         connection.execute(sa.schema.CreateSchema(name))
     engine.dispose()
-    key, credentials = generate_key(), in_schema(database, name)
+    key, credentials = generate_key(), LEDGER.in_schema(database, name)
     store = open_store(credentials, key, create=True)
     shop = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
     store.put("adobe-commerce", {one: adobe[one] for one in shop})

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import msgspec
 
 from adobe_commerce.errors import ConfigError
+from connector_program.inputs import of_kind
 from tap_adobe_commerce.keyset import Position
 from tap_adobe_commerce.timestamps import EPOCH, parse_iso, seconds_later, to_iso, to_shop
 
@@ -320,3 +321,20 @@ def _parse_seen(text: str) -> Iterable[tuple[int, str]]:
     for pair in text.split(",") if text else ():
         key, _, mark = pair.partition(":")
         yield int(key), mark
+
+
+def checked_state(state: dict[str, Any]) -> dict[str, Any]:
+    """STATE, if it has an object for each stream; what each object holds is read later.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    bookmarks = state.get("bookmarks")
+    if bookmarks is None:
+        return state | {"bookmarks": {}}
+    for stream, kept in of_kind(dict, bookmarks, "STATE.bookmarks", ConfigError).items():
+        entry = of_kind(dict, kept, f"STATE.bookmarks.{stream}", ConfigError)
+        # Left by other taps; this one writes neither, and the SDK trusts their form.
+        entry.pop("progress_markers", None)
+        entry.pop("partitions", None)
+    return state

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adobe_commerce.errors import AdobeCommerceError, ConfigError
-from tap_adobe_commerce import inputs
+from connector_program import inputs
 from tap_adobe_commerce.tap import TapAdobeCommerce
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ CREDENTIALS = {
 }
 
 
+def tap_with(state: bytes) -> TapAdobeCommerce:
+    given = inputs.read_object(file(state), "STATE", ConfigError)
+    return TapAdobeCommerce(config=CREDENTIALS, state=given, setup_mapper=False)
+
+
 def file(content: bytes) -> BinaryIO:
     handle = io.BytesIO(content)
     handle.name = "given.json"
@@ -49,29 +54,25 @@ def file(content: bytes) -> BinaryIO:
 )  # fmt: skip
 def test_a_state_of_another_form_is_refused(content: bytes) -> None:
     with pytest.raises(ConfigError, match=r"given\.json|STATE\.bookmarks"):
-        inputs.read_state(file(content))
+        tap_with(content)
 
 
 def test_a_state_without_bookmarks_is_a_first_run() -> None:
     for content in (b"{}", b'{"bookmarks": null}', b'{"bookmarks": {}}'):
-        tap = TapAdobeCommerce(
-            config=CREDENTIALS, state=inputs.read_state(file(content)), setup_mapper=False
-        )
-        assert not tap.state.get("bookmarks")
+        assert not tap_with(content).state.get("bookmarks")
 
 
 def test_a_file_without_end_is_refused_and_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inputs, "LARGEST_FILE", 1000)
 
     with pytest.raises(ConfigError, match="larger than"):
-        inputs.read_state(file(b" " * 5000))
+        tap_with(b" " * 5000)
 
 
 @given(JSON)
 def test_any_state_is_taken_or_refused(value: Any) -> None:
     try:
-        state = inputs.read_state(file(json.dumps({"bookmarks": {"orders": value}}).encode()))
-        TapAdobeCommerce(config=CREDENTIALS, state=state, setup_mapper=False)
+        tap_with(json.dumps({"bookmarks": {"orders": value}}).encode())
     except AdobeCommerceError:
         text = json.dumps(value)
         assert not isinstance(value, dict) or "NaN" in text or "Infinity" in text
@@ -81,7 +82,7 @@ def test_any_state_is_taken_or_refused(value: Any) -> None:
 def test_any_catalog_is_taken_or_refused(value: Any) -> None:
     for content in (value, {"streams": value}, {"streams": [value]}):
         try:
-            catalog = inputs.read_catalog(file(json.dumps(content).encode()))
+            catalog = inputs.read_catalog(file(json.dumps(content).encode()), ConfigError)
             TapAdobeCommerce(config=CREDENTIALS, catalog=catalog, setup_mapper=False)
         except AdobeCommerceError:
             continue

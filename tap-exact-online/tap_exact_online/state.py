@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import msgspec
 
+from connector_program.inputs import of_kind
 from exact_online.changes import FIRST
 from exact_online.errors import ConfigError
 
@@ -80,3 +81,35 @@ class Modified(_Bookmark):
 
     replication_key: str = "Modified"
     at: Moment | None = msgspec.field(default=None, name="replication_key_value")
+
+
+def checked_state(state: dict[str, Any]) -> dict[str, Any]:
+    """Return STATE, if it has an object for each stream, and for each company of it.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    bookmarks = _part(state, "bookmarks", dict, "STATE")
+    for stream in bookmarks:
+        entry = _part(bookmarks, stream, dict, "STATE.bookmarks")
+        entry.pop("progress_markers", None)  # of other taps; the SDK trusts their form
+        where = f"STATE.bookmarks.{stream}"
+        contexts: list[Any] = []
+        for number, partition in enumerate(_part(entry, "partitions", list, where)):
+            if not isinstance(partition, dict) or not isinstance(partition.get("context"), dict):
+                msg = f"{where}.partitions[{number}] has no context. Correct or remove it."
+                raise ConfigError(msg)
+            if partition["context"] in contexts:
+                msg = f"{where}.partitions[{number}] is there twice. Remove one of them."
+                raise ConfigError(msg)
+            contexts.append(partition["context"])
+    return state
+
+
+def _part(
+    owner: dict[str, Any], name: str, kind: type[dict[str, Any] | list[Any]], where: str
+) -> Any:
+    """Return a member of the kind it must have; one that is missing is made, and empty."""
+    if owner.get(name) is None:
+        owner[name] = kind()
+    return of_kind(kind, owner[name], f"{where}.{name}", ConfigError)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import re
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-from singer_sdk._logging import _setup_console_logging
 from singer_sdk.exceptions import ConfigValidationError, RecordsWithoutSchemaException
-from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput, _format_validation_error
+from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 from sqlalchemy.exc import SQLAlchemyError
 
 from adobe_commerce.errors import AdobeCommerceError, GaveUpError, RetriableError
-from connector_credentials import SettingsError, clean, clean_logs, read_settings, record_failure
+from connector_credentials import SettingsError, clean, read_settings, record_failure
+from connector_program.command import schema_option, start_logs, use_environment, without_secrets
 from target_adobe_commerce import plan as plans
 from target_adobe_commerce import reports
 from target_adobe_commerce.exceptions import PlanError
@@ -26,9 +23,6 @@ from target_adobe_commerce.planning import division_of
 from target_adobe_commerce.streams import SCHEMAS
 from target_adobe_commerce.target import TargetAdobeCommerce, TerminatedError
 from target_adobe_commerce.work import apply_plan, exit_code, make_plan, open_bench, write_files
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 EXIT_ERROR = 1
 _PAIRED = ("gl_accounts", "cost_centers", "cost_units", "customers", "products")
@@ -43,7 +37,8 @@ class TargetGroup(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigValidationError as error:
-            said = "; ".join(f"{_without_secret(one)} (config)." for one in error.errors)
+            wrong = without_secrets(TargetAdobeCommerce, error)
+            said = "; ".join(f"{one} (config)." for one in wrong)
         except AdobeCommerceError as error:
             said, stopped = str(error), not isinstance(error, GaveUpError | RetriableError)
         except SettingsError as error:
@@ -67,29 +62,8 @@ def _singer(ctx: click.Context, /, **options: Any) -> None:
     if ctx.invoked_subcommand is None:
         TargetAdobeCommerce.invoke(**options)
     else:  # a person's command: TARGET_ADOBE_COMMERCE_* count without being asked for
-        logging.getLogger("singer_sdk.configuration").setLevel(logging.WARNING)  # names each
-        config.config = TargetAdobeCommerce._env_var_config | config.config  # noqa: SLF001  # the SDK reads them so
-        _check_types(config.config)
+        use_environment(TargetAdobeCommerce, config)
     ctx.obj = config
-
-
-def _print_schema(ctx: click.Context, param: click.Option, value: str | None) -> None:
-    del param
-    if value is not None:
-        click.echo(json.dumps(SCHEMAS[value], indent=2))
-        ctx.exit()
-
-
-def _check_types(config: Mapping[str, Any]) -> None:
-    """Check settings for a person's command as the SDK does for a run.
-
-    Raises:
-        ConfigValidationError: One is of another type.
-    """
-    found = JSONSchemaValidator(TargetAdobeCommerce.config_jsonschema).iter_errors(config)
-    if errors := [_format_validation_error(one) for one in found]:
-        msg = "The settings are wrong"
-        raise ConfigValidationError(msg, errors=errors)
 
 
 _SINGER_COMMAND = TargetAdobeCommerce.get_singer_command()
@@ -102,14 +76,7 @@ cli = TargetGroup(
     context_settings={"help_option_names": ["--help"]},
     params=[
         *_SINGER_COMMAND.params,
-        click.Option(
-            ["--schema"],
-            type=click.Choice(list(SCHEMAS)),
-            callback=_print_schema,
-            expose_value=False,
-            is_eager=True,
-            help="Print the JSON Schema of a stream.",
-        ),
+        schema_option(SCHEMAS, SCHEMAS.__getitem__),
     ],
 )
 
@@ -202,18 +169,7 @@ def forget(config: _ConfigInput, key: str) -> None:
         click.echo(f"Forgotten: {clean(key)}.")
 
 
-def _without_secret(message: str) -> str:
-    """Return a validation message, without the value it quotes when that is a secret."""
-    named = re.search(r"config\['(\w+)'\]", message)
-    properties = TargetAdobeCommerce.config_jsonschema["properties"]
-    if named and properties.get(named[1], {}).get("secret"):
-        return f"The setting {named[1]} must be text"
-    return message
-
-
 def main() -> None:
     """Start the process: logs to standard error, then the command."""
-    level = os.environ.get("TARGET_ADOBE_COMMERCE_LOGLEVEL") or os.environ.get("LOGLEVEL") or "INFO"
-    _setup_console_logging(log_level=level.upper())
-    clean_logs()
+    start_logs(TargetAdobeCommerce.name)
     cli()

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from adobe_commerce.errors import ConfigError
 from connector_credentials import generate_key
-from target_adobe_commerce.kept.database import VERSION_TABLE, head, one_at_a_time, open_engine
+from target_adobe_commerce.kept.database import KEPT, MIGRATIONS, one_at_a_time
 from target_adobe_commerce.kept.keeping import ExactRecord, Keeping, Pair
 from target_adobe_commerce.kept.tables import metadata
 
@@ -74,7 +74,7 @@ def test_another_shop_s_pairs_are_its_own(keeping: Keeping, url: str) -> None:
 
 
 def test_one_run_at_a_time_writes(keeping: Keeping, url: str) -> None:
-    other = open_engine(url)
+    other = KEPT.open(url)
     with (
         one_at_a_time(keeping.engine, "shop"),
         pytest.raises(ConfigError, match="Another run"),
@@ -117,21 +117,21 @@ def test_the_migrations_make_the_tables_that_the_code_knows(keeping: Keeping) ->
     for table in metadata.sorted_tables:
         columns = {column["name"] for column in inspector.get_columns(table.name)}
         assert columns == {column.name for column in table.columns}
-    version = sa.table(VERSION_TABLE, sa.column("version_num"))
+    version = sa.table(MIGRATIONS.version_table, sa.column("version_num"))
     with keeping.engine.connect() as connection:
-        assert connection.scalar(sa.select(version.c.version_num)) == head()
+        assert connection.scalar(sa.select(version.c.version_num)) == MIGRATIONS.head()
 
 
 def test_a_database_of_a_newer_version_is_left_alone(url: str) -> None:
     Keeping.open(url, "shop").close()
-    engine = open_engine(url)
+    engine = KEPT.open(url)
     with engine.begin() as connection:
-        connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))  # noqa: S608
+        connection.execute(sa.text(f"UPDATE {MIGRATIONS.version_table} SET version_num = '9999'"))  # noqa: S608
     engine.dispose()
     with pytest.raises(ConfigError, match="newer version"):
-        open_engine(url)
+        KEPT.open(url)
 
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="database_url"):
-        open_engine(f"sqlite:///{tmp_path}/no/folder.db")
+        KEPT.open(f"sqlite:///{tmp_path}/no/folder.db")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import typing as th
 
 from exact_online.settings import CLIENT_SETTINGS
-from target_exact_online.ledger.database import in_schema
+from target_exact_online.ledger.database import LEDGER
 from target_exact_online.webhooks.settings import WEBHOOK_SETTINGS
 
 if TYPE_CHECKING:
@@ -163,5 +163,5 @@ def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
     }
     given = defaults | dict(config)
     if schema := given.get("ledger_schema"):
-        given["ledger_url"] = in_schema(str(given["ledger_url"]), str(schema))
+        given["ledger_url"] = LEDGER.in_schema(str(given["ledger_url"]), str(schema))
     return given

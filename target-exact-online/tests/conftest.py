@@ -28,7 +28,7 @@ from target_exact_online import documents
 from target_exact_online.cli import cli
 from target_exact_online.documents.begun import Begun
 from target_exact_online.documents.prepared import DocumentSettings, Found, Prepared
-from target_exact_online.ledger.database import open_engine
+from target_exact_online.ledger.database import LEDGER
 from target_exact_online.master_data import MasterData
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ def open_exact(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
             folder = tmp_path_factory.mktemp("company")
             patch.chdir(folder)
             config = handle.exact_config() | {"ledger_url": f"sqlite:///{folder}/ledger.db"}
-            engine = open_engine(config["ledger_url"])
+            engine = LEDGER.open(config["ledger_url"])
             _, _, login = open_login(config)
             budget = Budget(engine, app_of(login).client_id)
             division = int(config["division"])

@@ -20,7 +20,7 @@ from exact_online.limits import call_windows
 from target_exact_online.company import open_company
 from target_exact_online.copies.rows import attachments
 from target_exact_online.ledger import payload
-from target_exact_online.ledger.database import open_engine
+from target_exact_online.ledger.database import LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ def attaching(make_target: Callable[..., Any]) -> Any:
 @contextlib.contextmanager
 def exact(target: Any) -> Iterator[ExactClient]:
     """Exact, as a person would change something there."""
-    engine = open_engine(target.config["ledger_url"])
+    engine = LEDGER.open(target.config["ledger_url"])
     with contextlib.chdir(target.folder):
         company = open_company(target.config, engine)
     yield company.client
@@ -54,7 +54,7 @@ def exact(target: Any) -> Iterator[ExactClient]:
 
 def forget_limits(target: Any) -> None:
     """Let the target believe that it is another day."""
-    engine = open_engine(target.config["ledger_url"])
+    engine = LEDGER.open(target.config["ledger_url"])
     with engine.begin() as connection:
         connection.execute(call_windows.delete())
     engine.dispose()
@@ -62,7 +62,7 @@ def forget_limits(target: Any) -> None:
 
 def rows(target: Any) -> dict[str, sa.Row[Any]]:
     """What the ledger knows of copies, by document key."""
-    engine = open_engine(target.config["ledger_url"])
+    engine = LEDGER.open(target.config["ledger_url"])
     with engine.connect() as connection:
         found = {row.document_key: row for row in connection.execute(sa.select(attachments))}
     engine.dispose()
@@ -71,7 +71,7 @@ def rows(target: Any) -> dict[str, sa.Row[Any]]:
 
 def make_due(target: Any) -> None:
     """Let the time of every waiting copy come."""
-    engine = open_engine(target.config["ledger_url"])
+    engine = LEDGER.open(target.config["ledger_url"])
     with engine.begin() as connection:
         long_ago = datetime.now(UTC) - timedelta(days=1)
         connection.execute(attachments.update().values(next_retry_at=long_ago, created_at=long_ago))

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 import stat
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
 import time_machine
-from alembic import command
-from alembic.config import Config
 from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet
 
+from connector_program.database import reading
 from exact_online.errors import ConfigError
 from target_exact_online.desk import documents as desk
 from target_exact_online.desk.documents import Search
@@ -40,6 +39,7 @@ from target_exact_online.posting.events import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 DIVISION = 123456
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -297,7 +297,7 @@ ledger.move(run, key, Intended(run.run_id, datetime.now(UTC)))
 def test_amounts_in_the_companys_currency_are_rounded_half_up(ledger: Ledger, run: Run) -> None:
     ledger.arrive(run, [document("a", exchange_rate=Decimal("0.00025"))])
     post(ledger, run, "a")
-    with database.reading(ledger.engine) as connection:
+    with reading(ledger.engine) as connection:
         line = connection.scalar(sa.select(postings.c.amount_dc).where(postings.c.line_no == 1))
     assert line == Decimal("-0.03")  # of -0.025
 
@@ -308,7 +308,7 @@ def test_what_happened_since_it_was_kept_elsewhere_is_not_forgotten(
     ledger.arrive(run, [document("a"), document("b")])
     post(ledger, run, "a")
     post(ledger, run, "b")
-    with database.reading(ledger.engine) as connection:
+    with reading(ledger.engine) as connection:
         key, last = documents.c.document_key, documents.c.last_seq
         kept = {one.document_key: one.last_seq for one in connection.execute(sa.select(key, last))}
 
@@ -329,7 +329,7 @@ def test_postings_are_kept_without_a_person_and_outlive_the_content(
     ledger.arrive(run, [given])
     post(ledger, run, "a")
     assert list(desk.anonymise(ledger, LATER, dry_run=False)) == ["a"]
-    with database.reading(ledger.engine) as connection:
+    with reading(ledger.engine) as connection:
         lines = connection.execute(sa.select(postings).order_by(postings.c.line_no)).all()
         (row,) = connection.execute(sa.select(documents)).all()
     told = [(one.gl_account, one.vat_code, one.amount, one.role, one.derived) for one in lines]
@@ -514,22 +514,18 @@ def test_what_counts_as_the_same_document() -> None:
     assert document("a", currency="USD").payload_hash != document("a").payload_hash
 
 
-def at_revision(engine: sa.Engine, revision: str) -> None:
+def at_revision(url: str, revision: str) -> sa.Engine:
     """Make a ledger as an older version of the target left it."""
-    config = Config()
-    config.set_main_option("script_location", str(database._MIGRATIONS))
-    config.set_main_option("path_separator", "os")
+    engine = dataclasses.replace(database.LEDGER, prepare=lambda _: None).open(url)
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        database.MIGRATIONS.upgrade(connection, revision)
+    return engine
 
 
 def older_ledger(url: str, revision: str) -> None:
     """Write four documents in the way of an older version: posted, unanswered, parked, in a day."""
-    parsed = database._parse(url)
-    sqlite = parsed.get_backend_name() == "sqlite"
-    engine = database._sqlite_engine(parsed) if sqlite else database._engine(parsed)
-    at_revision(engine, revision)
+    sqlite = url.startswith("sqlite")
+    engine = at_revision(url, revision)
     keys = open_keys(engine)
     now = datetime.now(UTC)
     with engine.begin() as connection:
@@ -575,16 +571,14 @@ def older_ledger(url: str, revision: str) -> None:
     engine.dispose()
 
 
+FOLDER = str(database.MIGRATIONS.folder)
 REVISIONS = [
-    one.revision
-    for one in ScriptDirectory(Path(database.__file__).parent / "migrations").walk_revisions()
+    one.revision for one in ScriptDirectory(FOLDER, version_locations=[FOLDER]).walk_revisions()
 ]
 
 
 def test_the_newest_migration_is_the_one_alembic_finds() -> None:
-    folder = Path(database.__file__).parent / "migrations"
-    assert ScriptDirectory(folder).get_current_head() == database.head()
-    assert REVISIONS[0] == database.head()
+    assert REVISIONS[0] == database.MIGRATIONS.head()
 
 
 @pytest.mark.parametrize("revision", [one for one in sorted(REVISIONS) if "0001" < one < "0007"])
@@ -645,7 +639,7 @@ def test_what_is_forgotten_is_nowhere_in_the_file(
     ledger.arrive(run, [document(f"d{number}", description="x" * 900) for number in range(40)])
     post(ledger, run, *(f"d{number}" for number in range(40)))
     run.finish()
-    with database.reading(ledger.engine) as connection:
+    with reading(ledger.engine) as connection:
         stored = [bytes(one) for one in connection.scalars(sa.select(documents.c.payload))]
     assert len(list(desk.anonymise(ledger, LATER, dry_run=False))) == 40
     left = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
@@ -693,8 +687,8 @@ def test_amounts_keep_their_digits() -> None:
     [
         ("sqlite://", "cannot live in memory"),
         ("sqlite:////no/such/folder/ledger.db", "unable to open database file"),
-        ("mysql://user:secret@host/x", "not a database URL this target knows"),
-        ("nonsense", "not a database URL this target knows"),
+        ("mysql://user:secret@host/x", "not a database URL this program knows"),
+        ("nonsense", "not a database URL this program knows"),
         ("postgresql://user:secret@127.0.0.1:1/x", "Connection refused"),
     ],
 )
@@ -790,10 +784,7 @@ def test_the_fingerprint_of_older_postings_holds(ledger: Ledger, run: Run) -> No
 
 @pytest.mark.parametrize("revision", [one for one in sorted(REVISIONS) if "0007" <= one < "0016"])
 def test_what_older_postings_supplied_is_not_known(ledger_url: str, revision: str) -> None:
-    parsed = database._parse(ledger_url)
-    sqlite = parsed.get_backend_name() == "sqlite"
-    engine = database._sqlite_engine(parsed) if sqlite else database._engine(parsed)
-    at_revision(engine, revision)
+    engine = at_revision(ledger_url, revision)
     open_keys(engine)
     with engine.begin() as connection:
         old = sa.Table("postings", sa.MetaData(), autoload_with=connection)
@@ -804,7 +795,7 @@ def test_what_older_postings_supplied_is_not_known(ledger_url: str, revision: st
         connection.exec_driver_sql("UPDATE chain SET facts_from = 1")
     engine.dispose()
     ledger = Ledger.open(ledger_url, DIVISION)
-    with database.reading(ledger.engine) as connection:
+    with reading(ledger.engine) as connection:
         (row,) = connection.execute(sa.select(postings)).all()
     assert (row.supply, row.nature, row.dispatch_country) == ("oss", None, None)
     ledger.close()

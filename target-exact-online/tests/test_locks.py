@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from target_exact_online.ledger.database import in_schema
+from target_exact_online.ledger.database import LEDGER
 from target_exact_online.ledger.locks import exclusive, of_ledger
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def ledger(url: str, schema: str) -> Iterator[Engine]:
     """A process with a ledger in a schema; it waits for locks for a moment only."""
-    parsed = sa.make_url(in_schema(url, schema)).set(drivername="postgresql+psycopg")
+    parsed = sa.make_url(LEDGER.in_schema(url, schema)).set(drivername="postgresql+psycopg")
     options = f"{parsed.query['options']} -clock_timeout=300"
     engine = sa.create_engine(parsed.update_query_dict({"options": options}))
     with engine.begin() as connection:

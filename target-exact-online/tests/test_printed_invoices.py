@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from target_exact_online.ledger.database import open_engine
+from target_exact_online.ledger.database import LEDGER
 from target_exact_online.ledger.tables import documents
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def invoice(sales_entry: Callable[..., dict[str, Any]], number: int) -> dict[str
 
 
 def numbers(target: Any) -> list[tuple[str, str | None]]:
-    engine = open_engine(target.config["ledger_url"])
+    engine = LEDGER.open(target.config["ledger_url"])
     with engine.connect() as connection:
         query = sa.select(documents.c.state, documents.c.exact_number)
         rows = connection.execute(query.order_by(documents.c.document_key)).all()

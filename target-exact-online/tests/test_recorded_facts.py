@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from commerce_sandbox.exact.credentials import SECOND_DIVISION
-from target_exact_online.ledger.database import open_engine
+from target_exact_online.ledger.database import LEDGER
 from target_exact_online.ledger.tables import documents
 from target_exact_online.posting import take_over
 
@@ -280,7 +280,7 @@ def payment(number: int, amount: float, **lines: float) -> dict[str, Any]:
 
 def entries_of(target: Any) -> dict[str, str]:
     """What the ledger says that Exact has, by document."""
-    engine = open_engine(target.config["ledger_url"])
+    engine = LEDGER.open(target.config["ledger_url"])
     with engine.connect() as connection:
         rows = connection.execute(sa.select(documents.c.document_key, documents.c.exact_id))
         found = {row.document_key: row.exact_id for row in rows}

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 from target_exact_online.exceptions import NotYetError
-from target_exact_online.ledger import database
-from target_exact_online.ledger.database import open_engine
+from target_exact_online.ledger.database import LEDGER, MIGRATIONS
 from target_exact_online.ledger.keys import open_keys
 from target_exact_online.relations import Relations
 from target_exact_online.relations.rows import relations
@@ -173,15 +169,10 @@ def test_what_an_older_version_left_unfinished_is_finished(
 ) -> None:
     """Its notes become rows: one relation was made without its contact, one perhaps not at all."""
     engine = sa.create_engine(target.config["ledger_url"])
-    config = Config()
-    folder = Path(database.__file__).parent / "migrations"
-    config.set_main_option("script_location", str(folder))
-    config.set_main_option("path_separator", "os")
     (known,) = sandbox.exact(RELATIONS, filter="Email eq 'aankoop@example.org'")
     person = {"resource": CONTACTS, "payload": {"LastName": "Jansen"}}
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0005")
+        MIGRATIONS.upgrade(connection, "0005")
     keys = open_keys(engine)
     notes = [
         (known["ID"], "Email eq 'aankoop@example.org'", [person]),
@@ -210,7 +201,7 @@ def test_what_an_older_version_left_unfinished_is_finished(
     assert outcome.exit_code == 0, outcome.stderr
     contacts = sandbox.exact(CONTACTS, filter="LastName eq 'Jansen'")
     assert [row["Account"] for row in contacts] == [known["ID"]]
-    engine = open_engine(target.config["ledger_url"])
+    engine = LEDGER.open(target.config["ledger_url"])
     with engine.connect() as connection:
         rows = connection.execute(sa.select(relations)).all()
     engine.dispose()

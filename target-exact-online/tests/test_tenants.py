@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from exact_online.errors import ConfigError
-from target_exact_online.ledger.database import open_engine
+from target_exact_online.ledger.database import LEDGER
 from target_exact_online.ledger.store import Ledger
 from target_exact_online.settings import with_defaults
 
@@ -19,7 +19,7 @@ def test_each_tenant_has_a_schema_and_a_chain_of_its_own(postgres_ledger: str) -
     for url in urls:
         Ledger.open(url, 1).close()
         Ledger.open(url, 1).close()  # it is there already
-    engine = open_engine(urls[0])
+    engine = LEDGER.open(urls[0])
     tables = {schema: sa.inspect(engine).get_table_names(schema) for schema in ("tea", "coffee")}
     assert "documents" in tables["tea"]
     assert set(tables["tea"]) == set(tables["coffee"])
@@ -32,5 +32,5 @@ def test_each_tenant_has_a_schema_and_a_chain_of_its_own(postgres_ledger: str) -
 
 
 def test_a_schema_is_for_postgresql() -> None:
-    with pytest.raises(ConfigError, match="ledger_schema is for ledgers on PostgreSQL"):
+    with pytest.raises(ConfigError, match="ledger_schema is for PostgreSQL"):
         with_defaults({"ledger_url": "sqlite:///ledger.db", "ledger_schema": "tea"})

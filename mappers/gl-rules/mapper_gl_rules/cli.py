@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import json
 import sys
 from importlib import import_module
 from typing import Any
@@ -13,6 +11,7 @@ import click
 from singer_sdk.exceptions import ConfigValidationError
 
 from connector_credentials import clean, record_failure
+from connector_program.command import read_to_the_end, schema_option, without_secrets
 from mapper_gl_rules.contract import SCHEMAS
 from mapper_gl_rules.exceptions import InputError, MapperError
 from mapper_gl_rules.mapper import MapperGLRules, is_for_a_person
@@ -21,7 +20,6 @@ __all__ = ["cli", "main"]
 
 OBJECTS_PER_COLLECTION = 100_000
 _TOOLS = ("book", "rules")
-_CHUNK = 1 << 20
 
 _singer = MapperGLRules.get_singer_command()
 
@@ -46,7 +44,7 @@ class _Commands(click.Group):
             _complain(error)
             is_singer = ctx.invoked_subcommand is None and not ctx.params["file_input"]
             # Of a broken line nothing else matters; otherwise a closed pipe would be told louder.
-            if is_singer and not isinstance(error, InputError) and _read_to_the_end():
+            if is_singer and not isinstance(error, InputError) and read_to_the_end():
                 _complain(error)
             record_failure(MapperGLRules.name, _text(error), stopped=is_for_a_person(error))
             return ctx.exit(1)
@@ -62,28 +60,12 @@ class _Commands(click.Group):
         return super().get_command(ctx, cmd_name)
 
 
-def _print_schema(ctx: click.Context, param: click.Option, value: str | None) -> None:
-    del param
-    if value is not None:
-        click.echo(json.dumps(SCHEMAS[value], indent=2))
-        ctx.exit()
-
-
-_SCHEMA = click.Option(
-    ["--schema"],
-    type=click.Choice(sorted(SCHEMAS)),
-    callback=_print_schema,
-    expose_value=False,
-    is_eager=True,
-    help="Print the JSON Schema of a stream that it writes.",
-)
-
 cli = _Commands(
     name=MapperGLRules.name,
     callback=_run_mapper,
     invoke_without_command=True,
     help=_run_mapper.__doc__,
-    params=[*_singer.params, _SCHEMA],
+    params=[*_singer.params, schema_option(sorted(SCHEMAS), SCHEMAS.__getitem__)],
 )
 
 
@@ -103,14 +85,6 @@ def _complain(error: Exception) -> None:
 
 def _text(error: Exception) -> str:
     if isinstance(error, ConfigValidationError):
-        return f"the configuration is not right: {'; '.join(error.errors) or error}."
+        wrong = "; ".join(without_secrets(MapperGLRules, error))
+        return f"the configuration is not right: {wrong or error}."
     return str(error)
-
-
-def _read_to_the_end() -> bool:
-    """Read what the tap still writes; say whether there was something."""
-    some = False
-    with contextlib.suppress(OSError, ValueError):
-        while not sys.stdin.isatty() and sys.stdin.buffer.read(_CHUNK):
-            some = True
-    return some

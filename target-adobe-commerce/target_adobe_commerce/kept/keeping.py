@@ -14,7 +14,8 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import IntegrityError
 
 from adobe_commerce.errors import ConfigError
-from target_adobe_commerce.kept.database import insert, open_engine, reading
+from connector_program.database import insert, reading
+from target_adobe_commerce.kept.database import KEPT
 from target_adobe_commerce.kept.keys import open_keys
 from target_adobe_commerce.kept.tables import intents, pairs, records
 
@@ -83,7 +84,7 @@ class Keeping:
         Raises:
             ConfigError: It cannot be used, or the key does not open it.
         """
-        engine = open_engine(url)
+        engine = KEPT.open(url)
         try:
             return cls(engine, open_keys(engine), instance)
         except BaseException:

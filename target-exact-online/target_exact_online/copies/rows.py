@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
+from connector_program.database import insert, reading
 from target_exact_online.ledger import chain, payload
 from target_exact_online.ledger.chain import Event
-from target_exact_online.ledger.database import UtcDateTime, insert, reading
+from target_exact_online.ledger.database import UtcDateTime
 from target_exact_online.ledger.tables import documents, events
 
 if TYPE_CHECKING:

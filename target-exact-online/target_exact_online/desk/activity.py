@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
-from target_exact_online.ledger.database import reading
+from connector_program.database import reading
 from target_exact_online.ledger.tables import chain, documents, events
 
 if TYPE_CHECKING:

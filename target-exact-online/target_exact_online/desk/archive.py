@@ -24,11 +24,11 @@ import sqlalchemy as sa
 from connector_credentials import CredentialStoreError, clean
 from connector_credentials.data_keys import DataKeys, unsealed
 from connector_credentials.keys import ciphers, configured_keys, read_key_file
+from connector_program.database import reading
 from exact_online.errors import ConfigError
 from target_exact_online.desk import documents as desk
 from target_exact_online.desk.commands import open_ledger
 from target_exact_online.ledger import chain, payload
-from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import chain as head
 from target_exact_online.ledger.tables import documents, events
 

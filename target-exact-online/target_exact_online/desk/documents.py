@@ -14,11 +14,11 @@ import msgspec
 import sqlalchemy as sa
 from cryptography.fernet import InvalidToken
 
+from connector_program.database import reading
 from exact_online.errors import ConfigError
 from target_exact_online.copies import rows as copies
 from target_exact_online.ledger import payload
 from target_exact_online.ledger.chain import PAYLOADS
-from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.rows import SUMMARY_STREAM
 from target_exact_online.ledger.tables import differences, documents, events, postings
 from target_exact_online.master_data.cache import Cache, DamagedRowError

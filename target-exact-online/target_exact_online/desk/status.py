@@ -11,11 +11,11 @@ import msgspec
 import sqlalchemy as sa
 
 from connector_credentials import clean
+from connector_program.database import reading
 from exact_online.errors import ExactError
 from exact_online.stored_login import open_login, store_errors
 from exact_online.tokens import REFRESH_LIFE_DAYS, WARN_FROM_DAY
 from target_exact_online.desk.commands import open_ledger
-from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import (
     IS_OPEN,
     differences,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
+from connector_program.database import reading
 from exact_online.errors import ConfigError
 from target_exact_online.desk import documents as desk
 from target_exact_online.desk.documents import Search
-from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.rows import SUMMARY_STREAM
 from target_exact_online.ledger.tables import documents
 from target_exact_online.posting.state import REFUSED_STREAM

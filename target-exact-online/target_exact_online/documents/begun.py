@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from connector_program.database import reading
 from target_exact_online.ledger import payload
-from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.keys import open_keys
 
 if TYPE_CHECKING:

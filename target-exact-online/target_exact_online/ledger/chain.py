@@ -17,7 +17,7 @@ import msgspec
 import sqlalchemy as sa
 from cryptography.fernet import InvalidToken
 
-from target_exact_online.ledger.database import reading
+from connector_program.database import reading
 from target_exact_online.ledger.rows import pages
 from target_exact_online.ledger.tables import chain, documents, events, postings
 

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from connector_credentials import CredentialStoreError
 from connector_credentials.data_keys import DataKeys, own_key, unsealed
 from connector_credentials.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, ciphers, configured_keys
+from connector_program.database import reading
 from exact_online.errors import ConfigError
-from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import chain
 
 if TYPE_CHECKING:

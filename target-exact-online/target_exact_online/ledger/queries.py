@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from target_exact_online.ledger.database import reading
+from connector_program.database import reading
 from target_exact_online.ledger.rows import DAY, SUMMARY_STREAM, opened, row_of
 from target_exact_online.ledger.runs import dead_runs
 from target_exact_online.ledger.tables import (

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
+from connector_program.database import disposed_on_error
 from target_exact_online.ledger import chain, payload
 from target_exact_online.ledger.chain import Event
-from target_exact_online.ledger.database import disposed_on_error, open_engine
+from target_exact_online.ledger.database import LEDGER
 from target_exact_online.ledger.keys import open_keys
 from target_exact_online.ledger.postings import postings_of
 from target_exact_online.ledger.rows import (
@@ -82,7 +83,7 @@ class Ledger:
         Raises:
             ConfigError: When the database or its key cannot be used.
         """
-        engine = open_engine(url)
+        engine = LEDGER.open(url)
         with disposed_on_error(engine):
             keys = open_keys(engine)
             upgrade(engine, keys, division)

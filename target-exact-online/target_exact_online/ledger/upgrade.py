@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from connector_program.database import reading
 from exact_online.errors import ConfigError
 from target_exact_online.ledger import chain, payload
 from target_exact_online.ledger.chain import Event
-from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.postings import postings_of
 from target_exact_online.ledger.rows import (
     SUMMARY_STREAM,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
+from connector_program.database import reading
 from exact_online.errors import ConfigError
-from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.locks import lock_number
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ import msgspec
 import sqlalchemy as sa
 from cryptography.fernet import InvalidToken
 
+from connector_program.database import reading
 from target_exact_online.documents.prepared import Sent
 from target_exact_online.ledger import payload
-from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.postings import lines_of
 from target_exact_online.ledger.rows import Document
 from target_exact_online.ledger.tables import documents, postings

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from target_exact_online.ledger.database import reading
+from connector_program.database import reading
 from target_exact_online.month_end.sides import ZERO, Entry, Gone, Line, Stamp
 from target_exact_online.month_end.tables import exact_lines
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from connector_credentials import clean
+from connector_program.database import reading
 from exact_online import changes, local_time
 from exact_online.errors import TransientApiError
-from target_exact_online.ledger.database import reading
 from target_exact_online.month_end.books import text_hash
 from target_exact_online.month_end.sides import cents
 from target_exact_online.month_end.tables import exact_lines, exact_mirrors

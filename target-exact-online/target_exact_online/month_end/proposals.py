@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
+from connector_program.database import reading
 from exact_online.errors import ConfigError
 from target_exact_online.ledger.chain import Event
-from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.rows import Document
 from target_exact_online.ledger.runs import Run
 from target_exact_online.ledger.tables import documents, events

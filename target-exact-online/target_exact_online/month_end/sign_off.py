@@ -16,10 +16,10 @@ import msgspec
 import sqlalchemy as sa
 from cryptography.fernet import InvalidToken
 
+from connector_program.database import reading
 from exact_online.errors import ConfigError
 from target_exact_online.ledger import chain
 from target_exact_online.ledger.chain import Event
-from target_exact_online.ledger.database import reading
 from target_exact_online.ledger.tables import reconciliations
 from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end import proposals

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from target_exact_online.ledger.database import reading
+from connector_program.database import reading
 from target_exact_online.ledger.tables import documents, postings
 from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end.model import Statement, columns

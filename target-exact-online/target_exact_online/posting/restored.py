@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
+from connector_program.database import insert, reading
 from exact_online import odata
 from exact_online.errors import DocumentRefusedError, Problem
 from target_exact_online import documents
 from target_exact_online.documents import finding, journal_entry
 from target_exact_online.ledger import queries
-from target_exact_online.ledger.database import insert, reading
 from target_exact_online.ledger.rows import DAY, describe
 from target_exact_online.ledger.tables import known_references
 

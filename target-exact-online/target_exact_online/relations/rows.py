@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import sqlalchemy as sa
 
+from connector_program.database import insert, reading
 from target_exact_online.documents.prepared import Detail  # noqa: TC001  # msgspec needs it
 from target_exact_online.ledger import payload
-from target_exact_online.ledger.database import UtcDateTime, insert, reading
+from target_exact_online.ledger.database import UtcDateTime
 from target_exact_online.ledger.keys import open_keys
 from target_exact_online.ledger.tables import chain, documents
 

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from connector_program.database import insert, reading
 from exact_online.client import open_client
 from exact_online.errors import TransientApiError
 from target_exact_online.company import Company
 from target_exact_online.documents.prepared import DocumentSettings
 from target_exact_online.ledger import chain
 from target_exact_online.ledger.chain import Event
-from target_exact_online.ledger.database import insert, reading
 from target_exact_online.ledger.tables import differences, documents
 from target_exact_online.month_end import books as ledger_side
 from target_exact_online.month_end import evidence as exact_side

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from target_exact_online.ledger.database import insert, reading
+from connector_program.database import insert, reading
 from target_exact_online.ledger.tables import signals
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 import target_exact_online.console
+from exact_online.errors import ConfigError
 from target_exact_online.console import privacy
 from target_exact_online.console.lines import changes, side_by_side
 from target_exact_online.console.texts import LANGUAGES, Message, language_of, shown, templates
 from target_exact_online.desk.documents import amount_of
 from target_exact_online.desk.waiting import cause_of
-from target_exact_online.ledger.database import ConfigError
 
 from .conftest import EMAIL, HOSTILE, NAME, record
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from target_exact_online.ledger.database import open_engine
+from target_exact_online.ledger.database import LEDGER
 from target_exact_online.ledger.tables import documents
 from target_exact_online.month_end.deferred import Deferred, deferred
 from target_exact_online.month_end.order_facts import OrderFacts
@@ -292,7 +292,7 @@ def test_only_what_was_proposed_of_the_month_as_it_is_can_be_approved(company: C
     refused = approve(company)
     assert (refused.exit_code, "Compare again" in refused.stderr) == (1, True)
     company.compare()
-    engine = open_engine(company.target.config["ledger_url"])
+    engine = LEDGER.open(company.target.config["ledger_url"])
     with engine.begin() as connection:  # somebody takes the proposal out of the audit trail
         connection.execute(sa.text("UPDATE events SET kind = 'x' WHERE kind = 'proposal_made'"))
     refused = approve(company)

@@ -1,1 +1,1 @@
-"""Alembic environment of the target's database; applied by ``kept.database.open_engine``."""
+"""Migrations of the target's database; applied by ``kept.database.MIGRATIONS``."""

@@ -1,1 +1,1 @@
-"""Alembic environment of the ledger; applied by ``ledger.database.open_engine``."""
+"""Migrations of the ledger; applied by ``ledger.database.MIGRATIONS``."""

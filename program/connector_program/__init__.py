@@ -1,0 +1,1 @@
+"""What every program of a connector does alike: its command line, its input files, its database."""

@@ -1,0 +1,1 @@
+"""Alembic environment of every database; a program brings the migrations themselves."""
