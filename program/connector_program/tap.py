@@ -62,7 +62,7 @@ class PieceWriter(MsgSpecWriter):
         sys.stdout.flush()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TapErrors:
     """The exception tree of a tap.
 

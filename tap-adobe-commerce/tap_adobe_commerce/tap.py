@@ -37,7 +37,13 @@ class TapAdobeCommerce(ConnectorTap):
 
     name = "tap-adobe-commerce"
     config_jsonschema: ClassVar[dict[str, Any]] = SCHEMA
-    errors = TapErrors(AdobeCommerceError, FatalError, (GaveUpError,), ConfigError, TargetGoneError)
+    errors = TapErrors(
+        base=AdobeCommerceError,
+        fatal=FatalError,
+        passing=(GaveUpError,),
+        config=ConfigError,
+        target_gone=TargetGoneError,
+    )
     stream_types = STREAMS
     load_schema = staticmethod(schemas.load)
     checked_state = staticmethod(checked_state)

@@ -33,7 +33,13 @@ class TapExactOnline(ConnectorTap):
 
     name = "tap-exact-online"
     config_jsonschema: ClassVar[dict[str, Any]] = CONFIG
-    errors = TapErrors(ExactError, FatalError, (), ConfigError, TargetGoneError)
+    errors = TapErrors(
+        base=ExactError,
+        fatal=FatalError,
+        passing=(),
+        config=ConfigError,
+        target_gone=TargetGoneError,
+    )
     stream_types = STREAMS
     load_schema = staticmethod(schemas.load)
     checked_state = staticmethod(checked_state)
