@@ -811,7 +811,7 @@ def test_the_trail_of_a_ledger_of_the_version_before_is_whole(ledger_url: str) -
         for name in ("postings.nature", "postings.dispatch_country", "exact_mirrors.moved"):
             table, _, column = name.partition(".")
             connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
-        version = sa.table(database.VERSION_TABLE, sa.column("version_num"))
+        version = sa.table(database.MIGRATIONS.version_table, sa.column("version_num"))
         connection.execute(version.update().values(version_num="0015"))
     ledger.close()
     ledger = Ledger.open(ledger_url, DIVISION)
