@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,7 @@ class Site:
         """Makes the calls, within what this tap may use of the limits."""
         settings = self.settings
         self._limits = open_limits(settings.limits_url, settings.limits_schema)
+        weakref.finalize(self, self._limits.dispose)  # where a tap is made and never run
         given = {**self.config, "division": settings.divisions[0]}
         return open_client(
             {name: value for name, value in given.items() if value is not None},

@@ -197,9 +197,11 @@ def test_lint_checks_each_rule_in_the_division_where_it_books(
     tmp_path: Path, rules: Any, example_rules: Path
 ) -> None:
     url = cached(tmp_path / "ledger.db", 1, 2)
-    with sa.create_engine(url).begin() as connection:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
         found = sa.text("delete from master_rows where division = 2 and instr(data, :code)")
         connection.execute(found, {"code": msgspec.msgpack.encode({"Code": "8050"})[1:]})
+    engine.dispose()
     ambiguous = rules("lint", "--rules", example_rules, "--master", url, code=1)
     assert "several divisions (option --division). Name one of 1, 2." in ambiguous
     shared = ("lint", "--rules", example_rules, "--master", url, "--division")
