@@ -177,8 +177,7 @@ class Statement:
     not_compared: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentRow:
+class DocumentRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One document on the three sides; None: that side does not have it.
 
     Attributes:

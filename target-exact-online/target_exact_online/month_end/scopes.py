@@ -6,9 +6,11 @@ A line counts in several scopes at once, in the company's currency and in its ow
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from target_exact_online.month_end.model import Effect
 from target_exact_online.month_end.sides import ZERO

@@ -6,9 +6,13 @@ Amounts are debit positive, in the document's currency and in the company's own.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime  # noqa: TC003  # told beside each field
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
 
 ZERO = Decimal(0)
 _CENT = Decimal("0.01")
@@ -28,8 +32,7 @@ SALES = frozenset({"invoice", "credit_memo", "day"})
 """Kinds of documents that are sales; the others move money."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True, gc=False):
     """Who made and changed something in Exact; moments are UTC.
 
     Attributes:
@@ -52,8 +55,7 @@ class Stamp:
 NOBODY = Stamp()
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, gc=False):
     """A line of a document or entry.
 
     Attributes:
@@ -86,8 +88,7 @@ class Line:
         return self.account, self.cost_center, self.cost_unit
 
 
-@dataclass(frozen=True, slots=True)
-class Booked:
+class Booked(msgspec.Struct, frozen=True, gc=False):
     """A document of the ledger, with what was posted for it.
 
     Attributes:
@@ -152,8 +153,7 @@ class Booked:
         return self.kind in SALES
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """An entry of Exact.
 
     Attributes:

@@ -8,9 +8,11 @@ always add up to the whole.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from target_exact_online.month_end.scopes import Moves
 from target_exact_online.month_end.sides import NOBODY, ZERO, Line
