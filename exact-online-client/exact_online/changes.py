@@ -7,7 +7,7 @@ read is strictly ``Timestamp gt n``; deletions stand in a list of their own, for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ FIRST = 1
 DELETIONS_KEPT = timedelta(days=58)
 """How long deletions can be relied on: two months are 59 days at least, less what clocks differ."""
 _CLOCKS_DIFFER = timedelta(days=1)
+MOVES = ("DivisionMoveDate", "DivisionHRLinkUnlinkDate")
+"""Properties of ``system/Divisions`` that are others when all rows have got new versions."""
 
 # `EntityType` of a deletion, by the list whose rows were deleted.
 ENTITY_TYPES = {
@@ -124,6 +126,11 @@ def _batches(ask: Ask, question: Question, after: int) -> Iterator[Batch]:
         # Rows of one version may stand on two pages: going on after it would lose the second.
         safe = highest if page.is_last else max(highest - 1, start) if is_sorted else start
         yield Batch(page.rows, safe, page.is_last)
+
+
+def moved(row: Mapping[str, Any]) -> str:
+    """Return what would be another if Exact had moved a company: its `MOVES`, as one text."""
+    return "/".join(str(row[name]) for name in MOVES)
 
 
 def why_anew(*, read_before: float | None, now: float, moved_before: Any, moved: Any) -> str | None:

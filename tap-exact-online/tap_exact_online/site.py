@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from exact_online.client import ExactClient
 
 DIVISIONS = "system/Divisions"
-_MOVES = ("DivisionMoveDate", "DivisionHRLinkUnlinkDate")
 
 logger = logging.getLogger("tap-exact-online")
 
@@ -113,11 +112,14 @@ class Site:
             for start in range(0, len(wanted), odata.MAX_TERMS):
                 some = (str(one) for one in wanted[start : start + odata.MAX_TERMS])
                 question = Question(
-                    DIVISIONS, wanted[0], ",".join(("Code", *_MOVES)), odata.any_of("Code", some)
+                    DIVISIONS,
+                    wanted[0],
+                    ",".join(("Code", *changes.MOVES)),
+                    odata.any_of("Code", some),
                 )
                 for page in self.client.ask(question):
                     for row in page.rows:
-                        found[int(row["Code"])] = "/".join(str(row[name]) for name in _MOVES)
+                        found[int(row["Code"])] = changes.moved(row)
         except ExactError as error:
             if not is_of_one_list(error):
                 raise

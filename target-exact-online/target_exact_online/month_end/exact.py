@@ -61,9 +61,6 @@ _FIELDS = (
 )
 
 
-_MOVES = ("DivisionMoveDate", "DivisionHRLinkUnlinkDate")
-
-
 class SpentError(NotNowError):
     """The part of the day's calls that a comparison may use is spent."""
 
@@ -392,8 +389,8 @@ class Reading:
     def _moved(self) -> str:
         """Return what would be another if Exact had moved the company, as it is now."""
         where = f"Code eq {self.division}"
-        rows = self._get("system/Divisions", select=",".join(_MOVES), filter=where)
-        return "/".join(as_text(row.get(name)) for row in rows for name in _MOVES)
+        rows = self._get("system/Divisions", select=",".join(changes.MOVES), filter=where)
+        return "".join(map(changes.moved, rows))
 
 
 def covers(filed: Filed, month: Month) -> bool:

@@ -59,5 +59,5 @@ exact_mirrors = sa.Table(
     sa.Column("deleted_timestamp", sa.BigInteger, nullable=False),
     sa.Column("read_at", UtcDateTime),
     sa.Column("complete", sa.Boolean, nullable=False),
-    sa.Column("moved", sa.String(64)),
+    sa.Column("moved", sa.String(80)),
 )

@@ -11,4 +11,4 @@ down_revision = "0016"
 
 def upgrade() -> None:
     """Add the column; a mirror of before is read anew once."""
-    op.add_column("exact_mirrors", sa.Column("moved", sa.String(64)))
+    op.add_column("exact_mirrors", sa.Column("moved", sa.String(80)))
