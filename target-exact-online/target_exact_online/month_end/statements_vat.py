@@ -121,7 +121,11 @@ def oss(ledger: Ledger, month: Month) -> Statement:
     first = month.first.replace(month=start, day=1).isoformat()
     origins = _origins(ledger, month, _oss_rows(ledger, month, first, "credit_memo"))
     sums: dict[tuple[str, ...], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
-    for row in _oss_rows(ledger, month, first):
+    year: dict[str, Decimal] = defaultdict(Decimal)
+    for row in _oss_rows(ledger, month, month.first.replace(month=1, day=1).isoformat()):
+        year[_dispatched_from(row)] += _own_base(row)
+        if row.entry_date < first:
+            continue
         of = origins.get(row.document_key, quarter) if row.kind == "credit_memo" else quarter
         rate = "" if row.vat_percentage is None else f"{row.vat_percentage.normalize():f} %"
         supplied = (row.country or "", rate, row.nature or UNKNOWN, _dispatched_from(row))
@@ -149,7 +153,7 @@ def oss(ledger: Ledger, month: Month) -> Statement:
         notes.append(
             "Unknown: booked before the rules told goods from services and where goods leave from."
         )
-    notes += _threshold(ledger, month)
+    notes += _threshold(month, year)
     return Statement(
         number=2,
         name="OSS",
@@ -256,21 +260,17 @@ def sales_of(
     return sold
 
 
-def _threshold(ledger: Ledger, month: Month) -> list[str]:
+def _threshold(month: Month, sums: Mapping[str, Decimal]) -> list[str]:
     """Tell how far the year's distance sales are, and of which dispatch they are if of several."""
-    first = month.first.replace(month=1, day=1).isoformat()
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for row in _oss_rows(ledger, month, first):
-        of = _dispatched_from(row)
-        what = UNKNOWN if of == UNKNOWN else f"goods from {of}" if of else "services"
-        sums[what] += _own_base(row)
     year = cents(sum(sums.values(), ZERO))
     notes = [
         f"Distance sales of {month.first.year} so far: {year} {month.currency}; the threshold is "
         f"{THRESHOLD} EUR" + (", passed." if year > THRESHOLD else ", not passed.")
     ]
-    if len(sums.keys() - {"services"}) > 1:
-        parts = ", ".join(f"{what} {cents(amount)}" for what, amount in sorted(sums.items()))
+    if len(sums.keys() - {""}) > 1:
+        named = {UNKNOWN: UNKNOWN, "": "services"}
+        told = {named.get(of, f"goods from {of}"): amount for of, amount in sums.items()}
+        parts = ", ".join(f"{what} {cents(amount)}" for what, amount in sorted(told.items()))
         notes.append(
             f"Of these: {parts}. Goods that leave from another member state than your own do not "
             "count for the threshold, which holds for sellers established in one member state."
