@@ -23,7 +23,6 @@ reports; `minutes` and `cpu_minutes` of all of it; and those of `month_end_large
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import random
 import subprocess
@@ -38,9 +37,8 @@ from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import sqlalchemy as sa
-from month_end_books import CENT, IN_MEMORY, Bench, fill
+from month_end_books import CENT, IN_MEMORY, Bench, fill, watched
 from month_end_offline import AFTER, LAST_DAY, offline
 from month_end_plants import PLANTS, Scene
 
@@ -102,14 +100,7 @@ def measure(bench: Bench) -> tuple[float, float]:
     command = [str(TARGET), "--config", "config.json", "reconcile", "--month", "2026-10"]
     command += ["--shop", "shop", "--source", "mirror", "--json", str(found)]
     command += ["--html", "found.html", "--xlsx", "found.xlsx"]
-    began, peak = time.monotonic(), 0
-    with subprocess.Popen(command, cwd=bench.folder, stdout=subprocess.DEVNULL) as process:
-        watched = psutil.Process(process.pid)
-        while process.poll() is None:
-            with contextlib.suppress(psutil.Error):
-                peak = max(peak, watched.memory_info().rss)
-            time.sleep(0.02)
-    return time.monotonic() - began, peak / 1024 / 1024
+    return watched(command, bench.folder)
 
 
 @dataclass
@@ -187,7 +178,7 @@ def run(documents: int, days: int, mutations: int, folder: Path) -> dict[str, An
     finally:
         sandbox.stop()
     untouched = dict(compared.results)
-    alone = together = 0
+    alone = 0
     for plant in PLANTS:
         with bench.copied(folder / "alone") as copy:
             compared.results = dict(untouched)
@@ -195,7 +186,7 @@ def run(documents: int, days: int, mutations: int, folder: Path) -> dict[str, An
     compared.results = dict(untouched)
     with bench.copied(folder / "together") as copy:
         scene = Scene(copy)
-        together += sum(compared.planted(scene, plant) for plant in PLANTS)
+        together = sum(compared.planted(scene, plant) for plant in PLANTS)
         unclassified = mutate(copy, mutations)
     return figures | {
         "planted_found": together,

@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 import signal
+import subprocess
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from click.testing import CliRunner
 from month_end_offline import AFTER, LAST_DAY
 
@@ -36,6 +38,18 @@ KINDS: tuple[tuple[str, str, int, str, str, str], ...] = (
     ("8050", "G20", 20, "UK", "export", "GB"),
 )
 FAULTS = ("drop_after", "error_after", "error_before", "too_many_requests", "unavailable")
+
+
+def watched(command: list[str], folder: Path | None = None) -> tuple[float, float]:
+    """Run a process in a folder; return its seconds, and the most memory it had in MB."""
+    began, peak = time.monotonic(), 0
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
+        seen = psutil.Process(process.pid)
+        while process.poll() is None:
+            with contextlib.suppress(psutil.Error):
+                peak = max(peak, seen.memory_info().rss)
+            time.sleep(0.02)
+    return time.monotonic() - began, peak / 1024 / 1024
 
 
 def cents(value: Decimal) -> float:

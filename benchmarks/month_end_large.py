@@ -13,22 +13,18 @@ says: `findings`, `unexplained`.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import random
-import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import month_end_offline
-import psutil
 import sqlalchemy as sa
-from month_end_books import IN_MEMORY, Bench, messages, record
+from month_end_books import IN_MEMORY, Bench, messages, record, watched
 from month_end_offline import AFTER
 
 from commerce_sandbox.testing import SandboxHandle
@@ -94,20 +90,12 @@ def run(count: int, folder: Path) -> dict[str, Any]:
 
 
 def _measured(folder: Path) -> dict[str, Any]:
-    began, peak = time.monotonic(), 0
-    command = [sys.executable, month_end_offline.__file__, str(folder)]
-    with subprocess.Popen(command) as process:
-        watched = psutil.Process(process.pid)
-        while process.poll() is None:
-            with contextlib.suppress(psutil.Error):
-                peak = max(peak, watched.memory_info().rss)
-            time.sleep(0.02)
-    seconds = time.monotonic() - began
+    seconds, peak = watched([sys.executable, month_end_offline.__file__, str(folder)])
     told = json.loads((folder / "told").read_text())
     sizes = {f"{name}_mb": (folder / name).stat().st_size / 1e6 for name in ("html", "xlsx")}
     return {
         "report_seconds": round(seconds, 1),
-        "report_peak_mb": round(peak / 1024 / 1024),
+        "report_peak_mb": round(peak),
         **{name: round(size, 1) for name, size in sizes.items()},
         **told,
     }
